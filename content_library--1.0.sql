@@ -1,0 +1,464 @@
+/* content_library--1.0.sql: everything that CREATE EXTENSION content_library makes. */
+
+\echo Use "CREATE EXTENSION content_library" to load this file. \quit
+
+-- Contents
+--   1. what must be there first
+--   2. tables
+--   3. indexes
+--   4. updated_at
+--   5. rights
+--   6. row-level security
+--   7. attachment to auth
+--   8. functions for learners
+--   9. what pg_dump keeps
+--  10. attach now, or when auth appears
+
+
+-- 1. What must be there first ------------------------------------------------
+
+-- Roles belong to the cluster and are restored before any database, so unlike
+-- the schema auth a missing role is an error.
+DO $$
+DECLARE
+	missing text;
+BEGIN
+	SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.name), ', ')
+	INTO missing
+	FROM pg_catalog.unnest(ARRAY['anon', 'authenticated', 'service_role']) AS r(name)
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
+					  WHERE have.rolname OPERATOR(pg_catalog.=) r.name::pg_catalog.name);
+
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'Supabase has them. On plain PostgreSQL create each one first: '
+						 'CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN; '
+						 'CREATE ROLE service_role NOLOGIN BYPASSRLS;';
+	END IF;
+END
+$$;
+
+
+-- 2. Tables ------------------------------------------------------------------
+
+CREATE TABLE @extschema@.courses (
+	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	title					text NOT NULL,
+	description				text NOT NULL DEFAULT '',
+	slug					text NOT NULL UNIQUE,
+	thumbnail_url			text,
+	stage					text,
+	topic					text,
+	tier_required			text NOT NULL DEFAULT 'free'
+							CHECK (tier_required IN ('free', 'pro', 'studio')),
+	is_published			boolean NOT NULL DEFAULT false,
+	sort_order				integer NOT NULL DEFAULT 0,
+	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	metadata				jsonb NOT NULL DEFAULT '{}'
+							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
+COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
+COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
+
+CREATE TABLE @extschema@.modules (
+	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	course_id	uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
+	title		text NOT NULL,
+	description	text NOT NULL DEFAULT '',
+	sort_order	integer NOT NULL DEFAULT 0,
+	created_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	metadata	jsonb NOT NULL DEFAULT '{}'
+				CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+COMMENT ON TABLE @extschema@.modules IS 'A module: a part of one course.';
+COMMENT ON COLUMN @extschema@.modules.metadata IS 'The application''s own attributes, a JSON object.';
+
+CREATE TABLE @extschema@.lessons (
+	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	module_id				uuid NOT NULL REFERENCES @extschema@.modules (id) ON DELETE CASCADE,
+	title					text NOT NULL,
+	description				text NOT NULL DEFAULT '',
+	sort_order				integer NOT NULL DEFAULT 0,
+	duration_seconds		integer,
+	mux_upload_id			text,
+	mux_asset_id			text,
+	mux_playback_id			text,
+	mux_status				text NOT NULL DEFAULT 'pending'
+							CHECK (mux_status IN ('pending', 'processing', 'ready', 'error')),
+	is_preview				boolean NOT NULL DEFAULT false,
+	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	is_required				boolean NOT NULL DEFAULT true,
+	metadata				jsonb NOT NULL DEFAULT '{}'
+							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
+COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
+COMMENT ON COLUMN @extschema@.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
+COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attributes, a JSON object.';
+
+CREATE TABLE @extschema@.enrollments (
+	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	user_id			uuid NOT NULL,	-- references auth.users: see section 7
+	course_id		uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
+	enrolled_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completed_at	timestamptz,
+	UNIQUE (user_id, course_id)
+);
+COMMENT ON TABLE @extschema@.enrollments IS 'A learner''s place in a course.';
+COMMENT ON COLUMN @extschema@.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
+
+-- The free space keeps a report's new row version on its page (a HOT update).
+CREATE TABLE @extschema@.content_progress (
+	id					uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	user_id				uuid NOT NULL,	-- references auth.users: see section 7
+	lesson_id			uuid NOT NULL REFERENCES @extschema@.lessons (id) ON DELETE CASCADE,
+	watched_pct			integer NOT NULL DEFAULT 0 CHECK (watched_pct BETWEEN 0 AND 100),
+	completed			boolean NOT NULL DEFAULT false,
+	last_watched		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	position_seconds	integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	completed_at		timestamptz,
+	UNIQUE (user_id, lesson_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE @extschema@.content_progress IS 'How far a learner has watched a lesson.';
+COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN @extschema@.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
+COMMENT ON COLUMN @extschema@.content_progress.last_watched IS 'The time of the latest report, at most content_library.heartbeat_interval seconds behind.';
+COMMENT ON COLUMN @extschema@.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
+COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'When the lesson was first completed.';
+
+
+-- 3. Indexes -----------------------------------------------------------------
+
+CREATE INDEX idx_courses_published ON @extschema@.courses (is_published);
+CREATE INDEX idx_courses_stage ON @extschema@.courses (stage);
+CREATE INDEX idx_courses_topic ON @extschema@.courses (topic);
+CREATE INDEX idx_modules_course_id ON @extschema@.modules (course_id);
+CREATE INDEX idx_lessons_module_id ON @extschema@.lessons (module_id);
+CREATE INDEX idx_lessons_mux_asset_id ON @extschema@.lessons (mux_asset_id);
+CREATE INDEX idx_enrollments_user_id ON @extschema@.enrollments (user_id);
+CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
+CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
+
+-- A lesson is deleted, and a course reported on, without reading all progress.
+-- Columns that change with every report stay out: they would cost HOT updates.
+CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id)
+	INCLUDE (user_id, completed);
+
+
+-- 4. updated_at --------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.content_library_set_updated_at() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.updated_at := pg_catalog.now();
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_set_updated_at() IS
+	'Trigger function: stamps updated_at of a changed row.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_set_updated_at()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+-- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.courses
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.modules
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.lessons
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
+
+
+-- 5. Rights ------------------------------------------------------------------
+
+ALTER TABLE @extschema@.courses OWNER TO @extowner@;
+ALTER TABLE @extschema@.modules OWNER TO @extowner@;
+ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
+ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
+ALTER TABLE @extschema@.content_progress OWNER TO @extowner@;
+
+-- From zero: default privileges may have given everybody everything, and
+-- row-level security does not cover TRUNCATE.
+REVOKE ALL ON TABLE
+	@extschema@.courses,
+	@extschema@.modules,
+	@extschema@.lessons,
+	@extschema@.enrollments,
+	@extschema@.content_progress
+	FROM PUBLIC, anon, authenticated, service_role;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
+	@extschema@.courses,
+	@extschema@.modules,
+	@extschema@.lessons,
+	@extschema@.enrollments,
+	@extschema@.content_progress
+	TO service_role;
+
+GRANT SELECT ON TABLE
+	@extschema@.courses,
+	@extschema@.modules,
+	@extschema@.lessons
+	TO authenticated;
+
+-- Not completed_at: a learner must not sign their own certificate.
+GRANT SELECT, INSERT (id, user_id, course_id, enrolled_at)
+	ON TABLE @extschema@.enrollments TO authenticated;
+
+GRANT SELECT, INSERT, UPDATE, DELETE
+	ON TABLE @extschema@.content_progress TO authenticated;
+
+
+-- 6. Row-level security ------------------------------------------------------
+
+-- The policies that name auth.uid() are made in section 7. Until then their
+-- tables are locked for learners: row-level security is on and lets no row by.
+
+ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Authenticated users can read published courses"
+	ON @extschema@.courses FOR SELECT TO authenticated
+	USING (is_published OPERATOR(pg_catalog.=) true);
+
+CREATE POLICY "Service role manages courses"
+	ON @extschema@.courses FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.modules ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Authenticated users can read modules"
+	ON @extschema@.modules FOR SELECT TO authenticated
+	USING (true);
+
+CREATE POLICY "Service role manages modules"
+	ON @extschema@.modules FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.lessons ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Authenticated users can read lessons"
+	ON @extschema@.lessons FOR SELECT TO authenticated
+	USING (true);
+
+CREATE POLICY "Service role manages lessons"
+	ON @extschema@.lessons FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.enrollments ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Service role manages enrollments"
+	ON @extschema@.enrollments FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.content_progress ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Service role manages content_progress"
+	ON @extschema@.content_progress FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+
+-- 7. Attachment to auth ------------------------------------------------------
+
+-- pg_dump writes CREATE EXTENSION before any table, so in a restore auth.users
+-- and auth.uid() do not exist yet when this script runs. What needs them is
+-- made by content_library_attach(), at the end of this script or, failing
+-- that, by an event trigger as soon as they do exist.
+
+CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT NULLIF(pg_catalog.concat_ws(' and ',
+		CASE WHEN NOT EXISTS (
+			SELECT FROM pg_catalog.pg_class AS c
+			JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+			JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) c.oid
+			WHERE n.nspname OPERATOR(pg_catalog.=) 'auth'
+				AND c.relname OPERATOR(pg_catalog.=) 'users'
+				AND a.attname OPERATOR(pg_catalog.=) 'id'
+				AND a.atttypid OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype::pg_catalog.oid
+				AND i.indisunique AND i.indimmediate AND i.indisvalid
+				AND i.indpred IS NULL
+				AND i.indnkeyatts OPERATOR(pg_catalog.=) 1::smallint
+				AND i.indkey[0] OPERATOR(pg_catalog.=) a.attnum)
+		THEN 'the table auth.users with a primary key id of type uuid' END,
+		CASE WHEN NOT EXISTS (
+			SELECT FROM pg_catalog.pg_proc AS p
+			JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) 'auth'
+				AND p.proname OPERATOR(pg_catalog.=) 'uid'
+				AND p.pronargs OPERATOR(pg_catalog.=) 0::smallint
+				AND p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype::pg_catalog.oid)
+		THEN 'the function auth.uid() returning uuid' END), '');
+END;
+COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
+	'What of the schema auth is still missing, in words; NULL when content_library_attach() can run.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_missing_auth() TO @extowner@;
+
+CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+	missing text := @extschema@.content_library_missing_auth();
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'content_library cannot attach to auth: % not found', missing
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'Create what is missing, then call content_library_attach() again.';
+	END IF;
+
+	-- Made anew each time, so that calling it again repairs what was dropped.
+	ALTER TABLE @extschema@.enrollments
+		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
+	ALTER TABLE @extschema@.enrollments
+		ADD CONSTRAINT enrollments_user_id_fkey
+		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
+
+	ALTER TABLE @extschema@.content_progress
+		DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
+	ALTER TABLE @extschema@.content_progress
+		ADD CONSTRAINT content_progress_user_id_fkey
+		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
+
+	DROP POLICY IF EXISTS "Users read own enrollments" ON @extschema@.enrollments;
+	CREATE POLICY "Users read own enrollments"
+		ON @extschema@.enrollments FOR SELECT TO authenticated
+		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+	DROP POLICY IF EXISTS "Users create own enrollments" ON @extschema@.enrollments;
+	CREATE POLICY "Users create own enrollments"
+		ON @extschema@.enrollments FOR INSERT TO authenticated
+		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+	DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
+	CREATE POLICY "Users read own progress"
+		ON @extschema@.content_progress FOR SELECT TO authenticated
+		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+	DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
+	CREATE POLICY "Users upsert own progress"
+		ON @extschema@.content_progress FOR ALL TO authenticated
+		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id)
+		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_attach() IS
+	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself; call it as the owner of the tables to repair them. Fails with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
+
+-- SECURITY DEFINER because whoever creates auth.users need not own our tables.
+-- plpgsql, and no error leaves it, so that it can never block a command.
+CREATE FUNCTION @extschema@.content_library_attach_when_ready() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- Only commands on auth count; the ones that attach are not among them.
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
+				   WHERE c.schema_name OPERATOR(pg_catalog.=) 'auth'
+					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth')
+		OR @extschema@.content_library_missing_auth() IS NOT NULL
+	THEN
+		RETURN;
+	END IF;
+
+	BEGIN
+		PERFORM @extschema@.content_library_attach();
+		ALTER EXTENSION content_library DROP EVENT TRIGGER content_library_attach;
+		DROP EVENT TRIGGER content_library_attach;
+	EXCEPTION WHEN OTHERS THEN
+		RAISE WARNING 'content_library is not attached to auth: %', SQLERRM
+			USING HINT = 'The tables stay locked for learners. Mend the cause, then call content_library_attach().';
+	END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
+	'Event trigger function: calls content_library_attach() once auth.users and auth.uid() exist, then drops its event trigger.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+
+-- 8. Functions for learners --------------------------------------------------
+
+CREATE FUNCTION @extschema@.record_progress(
+	lesson_id uuid,
+	watched_pct integer,
+	position_seconds integer DEFAULT NULL,
+	user_id uuid DEFAULT NULL)
+RETURNS @extschema@.content_progress
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.record_progress(uuid, integer, integer, uuid) IS
+	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+
+CREATE FUNCTION @extschema@.completion_threshold(lesson_id uuid)
+RETURNS integer
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.completion_threshold(uuid) IS
+	'The percentage (1..100) that must be watched to complete a lesson: the lesson''s own, else its course''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+
+CREATE FUNCTION @extschema@.course_completion(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS integer
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.course_completion(uuid, uuid) IS
+	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+
+REVOKE ALL ON FUNCTION
+	@extschema@.record_progress(uuid, integer, integer, uuid),
+	@extschema@.completion_threshold(uuid),
+	@extschema@.course_completion(uuid, uuid)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	@extschema@.record_progress(uuid, integer, integer, uuid),
+	@extschema@.completion_threshold(uuid),
+	@extschema@.course_completion(uuid, uuid)
+	TO authenticated, service_role;
+
+
+-- 9. What pg_dump keeps ------------------------------------------------------
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.courses', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.modules', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.lessons', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrollments', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.content_progress', '');
+
+
+-- 10. Attach now, or when auth appears ---------------------------------------
+
+DO $$
+DECLARE
+	missing text := @extschema@.content_library_missing_auth();
+BEGIN
+	IF missing IS NULL THEN
+		PERFORM @extschema@.content_library_attach();
+		RETURN;
+	END IF;
+
+	CREATE EVENT TRIGGER content_library_attach ON ddl_command_end
+		EXECUTE FUNCTION @extschema@.content_library_attach_when_ready();
+	RAISE WARNING 'content_library is locked until it finds %', missing
+		USING HINT = 'It attaches itself as soon as they exist; in a restore that is expected.';
+END
+$$;

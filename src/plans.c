@@ -1,0 +1,129 @@
+/* plans.c: prepares, keeps and finds the plans of this library's queries. */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+
+#include "plans.h"
+
+/* Far more than a pool uses; reached only by somebody who tries to. */
+#define MAX_KEPT_PLANS 256
+
+/*
+ * What a plan depends on.  The schema, by name as in the query's text: the
+ * extension can be dropped and created elsewhere, and a schema be renamed,
+ * within a backend's life.  The role and the search path: the server would
+ * plan again each time either changes.  Nothing about a user.
+ */
+typedef struct PlanKey
+{
+	const LibraryQuery *query;
+	Oid			role;
+	uint32		search_path;	/* its hash */
+	NameData	schema;
+} PlanKey;
+
+typedef struct KeptPlan
+{
+	PlanKey		key;			/* must be first */
+	SPIPlanPtr	plan;
+} KeptPlan;
+
+static HTAB *kept_plans = NULL;
+
+static void
+forget_plans(void)
+{
+	HASH_SEQ_STATUS scan;
+	KeptPlan   *kept;
+
+	hash_seq_init(&scan, kept_plans);
+	while ((kept = hash_seq_search(&scan)) != NULL)
+	{
+		SPIPlanPtr	plan = kept->plan;
+
+		hash_search(kept_plans, &kept->key, HASH_REMOVE, NULL);
+		SPI_freeplan(plan);
+	}
+}
+
+static void
+make_room(void)
+{
+	if (kept_plans == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(PlanKey);
+		ctl.entrysize = sizeof(KeptPlan);
+		kept_plans = hash_create("content_library plans", 32, &ctl,
+								 HASH_ELEM | HASH_BLOBS);
+	}
+	else if (hash_get_num_entries(kept_plans) >= MAX_KEPT_PLANS)
+		forget_plans();
+}
+
+/* A key look-up gains nothing from a plan made for its values. */
+static SPIPlanPtr
+prepare(const LibraryQuery *query, const char *schema)
+{
+	char	   *sql = psprintf(query->sql, quote_identifier(schema));
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, query->nargs,
+										  (Oid *) query->argtypes,
+										  CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	return plan;
+}
+
+static SPIPlanPtr
+find_plan(const LibraryQuery *query, const char *schema)
+{
+	PlanKey		key;
+	KeptPlan   *kept;
+	SPIPlanPtr	plan;
+
+	memset(&key, 0, sizeof(key));	/* the hash covers padding, too */
+	key.query = query;
+	key.role = GetUserId();
+	key.search_path = string_hash(namespace_search_path,
+								  strlen(namespace_search_path) + 1);
+	namestrcpy(&key.schema, schema);
+
+	if (kept_plans != NULL)
+	{
+		kept = hash_search(kept_plans, &key, HASH_FIND, NULL);
+		if (kept != NULL)
+			return kept->plan;
+	}
+
+	/* Enter it once it is prepared: preparing can fail. */
+	plan = prepare(query, schema);
+	make_room();
+	kept = hash_search(kept_plans, &key, HASH_ENTER, NULL);
+	kept->plan = plan;
+	return plan;
+}
+
+/*
+ * Runs a query of this library as the caller, inside SPI; returns the number
+ * of rows, which are in SPI_tuptable.
+ */
+uint64
+query_execute(const LibraryQuery *query, const char *schema,
+			  Datum *values, const char *nulls, bool read_only)
+{
+	SPIPlanPtr	plan = find_plan(query, schema);
+	int			code = SPI_execute_plan(plan, values, nulls, read_only, 0);
+
+	if (code < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
+	return SPI_processed;
+}

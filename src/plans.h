@@ -1,0 +1,20 @@
+/* plans.h: the queries of this library and the plans kept for them. */
+#ifndef CONTENT_LIBRARY_PLANS_H
+#define CONTENT_LIBRARY_PLANS_H
+
+#include "executor/spi.h"
+
+#define QUERY_MAX_ARGS 8
+
+/* A query; its %1$s stands for the quoted name of the extension's schema. */
+typedef struct LibraryQuery
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[QUERY_MAX_ARGS];
+} LibraryQuery;
+
+extern uint64 query_execute(const LibraryQuery *query, const char *schema,
+							Datum *values, const char *nulls, bool read_only);
+
+#endif							/* CONTENT_LIBRARY_PLANS_H */

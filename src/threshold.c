@@ -1,0 +1,38 @@
+/* threshold.c: completion_threshold(), the bar of a lesson. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "library.h"
+#include "plans.h"
+#include "threshold.h"
+
+static const LibraryQuery lesson_threshold = {
+	"SELECT " THRESHOLD_SQL("$2")
+	"  FROM " LESSON_SQL
+	" WHERE l.id OPERATOR(pg_catalog.=) $1",
+	2, {UUIDOID, INT4OID}
+};
+
+PG_FUNCTION_INFO_V1(completion_threshold);
+
+Datum
+completion_threshold(PG_FUNCTION_ARGS)
+{
+	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	char	   *schema = library_schema(fcinfo);
+	Datum		values[] = {lesson_id, Int32GetDatum(library_completion_threshold)};
+	Datum		threshold;
+	bool		isnull;
+
+	SPI_connect();
+	if (query_execute(&lesson_threshold, schema, values, NULL, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id)),
+				 errdetail("For a learner, a lesson of an unpublished course does not exist.")));
+	threshold = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	SPI_finish();
+
+	PG_RETURN_DATUM(threshold);
+}
