@@ -7,9 +7,20 @@ OBJS = src/library.o src/plans.o src/caller.o src/threshold.o src/completion.o s
 
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
 
+# setup comes first: it makes the database that the others share.
+REGRESS = setup $(sort $(filter-out setup,$(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))))
+REGRESS_OPTS = --inputdir=test --outputdir=.
+ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
+TAP_TESTS = 1
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# The isolation tests use the database that the regression tests have set up.
+ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

@@ -1,7 +1,6 @@
 -- supabase.sql: makes a plain PostgreSQL database Supabase-shaped, as far as
 -- content_library meets it: the roles, auth.users, auth.uid().
 
-\set QUIET on
 SET client_min_messages = warning;
 
 DO $$
@@ -47,4 +46,3 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authentic
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
 
 RESET client_min_messages;
-\set QUIET off
