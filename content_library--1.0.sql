@@ -308,14 +308,21 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_missing_auth() TO @extowner@;
 
+-- Finds its schema when it runs: ALTER SCHEMA ... RENAME reaches no function body.
 CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-	missing text := @extschema@.content_library_missing_auth();
+	missing text;
 BEGIN
+	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
+	FROM pg_catalog.pg_extension AS e
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+
+	missing := content_library_missing_auth();
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'content_library cannot attach to auth: % not found', missing
 			USING ERRCODE = 'undefined_object',
@@ -323,36 +330,36 @@ BEGIN
 	END IF;
 
 	-- Made anew each time, so that calling it again repairs what was dropped.
-	ALTER TABLE @extschema@.enrollments
+	ALTER TABLE enrollments
 		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
-	ALTER TABLE @extschema@.enrollments
+	ALTER TABLE enrollments
 		ADD CONSTRAINT enrollments_user_id_fkey
 		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
 
-	ALTER TABLE @extschema@.content_progress
+	ALTER TABLE content_progress
 		DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
-	ALTER TABLE @extschema@.content_progress
+	ALTER TABLE content_progress
 		ADD CONSTRAINT content_progress_user_id_fkey
 		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
 
-	DROP POLICY IF EXISTS "Users read own enrollments" ON @extschema@.enrollments;
+	DROP POLICY IF EXISTS "Users read own enrollments" ON enrollments;
 	CREATE POLICY "Users read own enrollments"
-		ON @extschema@.enrollments FOR SELECT TO authenticated
+		ON enrollments FOR SELECT TO authenticated
 		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
 
-	DROP POLICY IF EXISTS "Users create own enrollments" ON @extschema@.enrollments;
+	DROP POLICY IF EXISTS "Users create own enrollments" ON enrollments;
 	CREATE POLICY "Users create own enrollments"
-		ON @extschema@.enrollments FOR INSERT TO authenticated
+		ON enrollments FOR INSERT TO authenticated
 		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
 
-	DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
+	DROP POLICY IF EXISTS "Users read own progress" ON content_progress;
 	CREATE POLICY "Users read own progress"
-		ON @extschema@.content_progress FOR SELECT TO authenticated
+		ON content_progress FOR SELECT TO authenticated
 		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
 
-	DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
+	DROP POLICY IF EXISTS "Users upsert own progress" ON content_progress;
 	CREATE POLICY "Users upsert own progress"
-		ON @extschema@.content_progress FOR ALL TO authenticated
+		ON content_progress FOR ALL TO authenticated
 		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id)
 		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
 END
@@ -374,13 +381,20 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
 				   WHERE c.schema_name OPERATOR(pg_catalog.=) 'auth'
 					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth')
-		OR @extschema@.content_library_missing_auth() IS NOT NULL
 	THEN
 		RETURN;
 	END IF;
 
 	BEGIN
-		PERFORM @extschema@.content_library_attach();
+		PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
+		FROM pg_catalog.pg_extension AS e
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+
+		IF content_library_missing_auth() IS NOT NULL THEN
+			RETURN;
+		END IF;
+		PERFORM content_library_attach();
 		ALTER EXTENSION content_library DROP EVENT TRIGGER content_library_attach;
 		DROP EVENT TRIGGER content_library_attach;
 	EXCEPTION WHEN OTHERS THEN

@@ -1,16 +1,15 @@
-/* caller.c: whose rows a call is about (rule R7). */
+/* caller.c: begins and ends a call, and finds out whose rows it is about (rule R7). */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/pg_list.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
-#include "utils/lsyscache.h"
+#include "utils/guc.h"
 #include "utils/rls.h"
 
+#include "caller.h"
 #include "library.h"
 #include "plans.h"
 
@@ -24,9 +23,31 @@ signed_in_user(const char *schema, bool *isnull)
 {
 	Datum		uid;
 
+	if (!OidIsValid(get_namespace_oid("auth", true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
+				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
+
 	query_execute(&auth_uid, schema, NULL, NULL, true);
 	uid = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
+}
+
+/*
+ * The policies ask auth.uid() up to five times in one statement, and it parses
+ * the claims' JSON each time.  Until call_end() it finds its own answer in the
+ * setting that it reads first, where older PostgREST puts it.
+ */
+static void
+remember_signed_in_user(Datum uid)
+{
+	const char *setting = "request.jwt.claim.sub";
+	const char *value = GetConfigOption(setting, true, false);
+
+	if (value == NULL || value[0] == '\0')
+		(void) set_config_option(setting, uuid_text(uid), PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -37,14 +58,14 @@ static bool
 acts_for_others(const char *schema)
 {
 	Oid			service_role = get_role_oid("service_role", true);
-	Oid			progress;
+	RangeVar   *progress;
 
 	if (OidIsValid(service_role) && has_privs_of_role(GetUserId(), service_role))
 		return true;
 
-	progress = RangeVarGetRelid(makeRangeVar(pstrdup(schema), "content_progress", -1),
-								NoLock, false);
-	return check_enable_rls(progress, InvalidOid, true) != RLS_ENABLED;
+	progress = makeRangeVar(pstrdup(schema), "content_progress", -1);
+	return check_enable_rls(RangeVarGetRelid(progress, NoLock, false),
+							InvalidOid, true) != RLS_ENABLED;
 }
 
 /*
@@ -52,30 +73,49 @@ acts_for_others(const char *schema)
  * in.  Row-level security would merely hide another user's rows; a clear error
  * serves better than an answer made of nothing.
  */
-Datum
-caller_user(FunctionCallInfo fcinfo, int number, const char *schema)
+static Datum
+resolve_user(const char *schema, const NullableDatum *named)
 {
-	bool		named = !PG_ARGISNULL(number);
 	bool		nobody;
 	Datum		uid;
 
-	if (named && acts_for_others(schema))
-		return PG_GETARG_DATUM(number);
+	if (!named->isnull && acts_for_others(schema))
+		return named->value;
 
 	uid = signed_in_user(schema, &nobody);
 
-	if (!named && nobody)
+	if (named->isnull && nobody)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("nobody is signed in and no user_id is given"),
 				 errhint("Send the learner's JWT, or pass user_id as service_role.")));
 
-	if (named && (nobody || !datumIsEqual(uid, PG_GETARG_DATUM(number), false, UUID_LEN)))
+	if (!named->isnull &&
+		(nobody || !datumIsEqual(uid, named->value, false, UUID_LEN)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("user_id \"%s\" is not the user signed in",
-						uuid_text(PG_GETARG_DATUM(number))),
+						uuid_text(named->value)),
 				 errhint("Leave user_id out, or call as service_role.")));
 
+	remember_signed_in_user(uid);
 	return uid;
+}
+
+/* Opens SPI; the argument numbered user_arg is the user_id that a call may name. */
+void
+call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	call->schema = library_schema(fcinfo);
+	call->guc_level = NewGUCNestLevel();
+	SPI_connect();
+	call->user_id = resolve_user(call->schema, &fcinfo->args[user_arg]);
+}
+
+/* Only after success: an error makes the server do the same. */
+void
+call_end(Call *call)
+{
+	SPI_finish();
+	AtEOXact_GUC(true, call->guc_level);
 }

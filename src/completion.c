@@ -3,6 +3,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "caller.h"
 #include "library.h"
 #include "plans.h"
 
@@ -38,22 +39,22 @@ Datum
 course_completion(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	char	   *schema = library_schema(fcinfo);
+	Call		call;
 	Datum		values[2];
 	int64		required;
 	int64		completed;
 
-	SPI_connect();
+	call_begin(&call, fcinfo, 1);
 	values[0] = course_id;
-	values[1] = caller_user(fcinfo, 1, schema);
-	if (query_execute(&course_counts, schema, values, NULL, true) == 0)
+	values[1] = call.user_id;
+	if (query_execute(&course_counts, call.schema, values, NULL, true) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("course \"%s\" does not exist", uuid_text(course_id)),
 				 errdetail("For a learner, an unpublished course does not exist.")));
 	required = count_column(1);
 	completed = count_column(2);
-	SPI_finish();
+	call_end(&call);
 
 	if (required == 0)
 		PG_RETURN_NULL();

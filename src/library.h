@@ -1,4 +1,4 @@
-/* library.h: what the files of this library share: settings, schema, caller. */
+/* library.h: what the files of this library share: settings, schema, arguments. */
 #ifndef CONTENT_LIBRARY_H
 #define CONTENT_LIBRARY_H
 
@@ -15,8 +15,5 @@ extern char *library_schema(FunctionCallInfo fcinfo);
 /* arguments: library.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
 extern char *uuid_text(Datum uuid);
-
-/* whose rows: caller.c */
-extern Datum caller_user(FunctionCallInfo fcinfo, int number, const char *schema);
 
 #endif							/* CONTENT_LIBRARY_H */

@@ -7,6 +7,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "caller.h"
 #include "library.h"
 #include "plans.h"
 #include "threshold.h"
@@ -27,24 +28,18 @@ typedef struct Progress
 {
 	Datum		row;			/* the whole row, as content_progress */
 	int32		watched_pct;
-	bool		completed;
 	TimestampTz last_watched;
 	int32		position;
 	bool		has_position;
-	int32		threshold;
+	int32		threshold;		/* what is left to reach; 101: nothing */
 } Progress;
 
-/*
- * A row that is there may advance although its course was unpublished since;
- * the caller cannot see that course's threshold, so only 100 % completes.
- * A completed row has nothing left to reach.
- */
 static const LibraryQuery read_row = {
-	"SELECT p, p.watched_pct, p.completed, p.last_watched, p.position_seconds,"
+	"SELECT p, p.watched_pct, p.last_watched, p.position_seconds,"
 	"       CASE WHEN p.completed THEN 101 ELSE"
-	"         COALESCE((SELECT " THRESHOLD_SQL("$3")
-	"                     FROM " LESSON_SQL
-	"                    WHERE l.id OPERATOR(pg_catalog.=) p.lesson_id), 100)"
+	"         (SELECT " THRESHOLD_SQL("$3")
+	"            FROM %1$s.lessons AS l"
+	"           WHERE l.id OPERATOR(pg_catalog.=) $2)"
 	"       END"
 	"  FROM %1$s.content_progress AS p"
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
@@ -77,7 +72,9 @@ static const LibraryQuery admit = {
 	"         SELECT FROM %1$s.enrollments AS e"
 	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
 	"            AND e.course_id OPERATOR(pg_catalog.=) c.id)"
-	"  FROM " LESSON_SQL
+	"  FROM %1$s.lessons AS l"
+	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
 	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
@@ -122,11 +119,10 @@ read_progress(const Report *report, const char *schema, Progress *progress)
 
 	progress->row = not_null_column(1);
 	progress->watched_pct = DatumGetInt32(not_null_column(2));
-	progress->completed = DatumGetBool(not_null_column(3));
-	progress->last_watched = DatumGetTimestampTz(not_null_column(4));
-	progress->position = DatumGetInt32(column(5, &no_position));
+	progress->last_watched = DatumGetTimestampTz(not_null_column(3));
+	progress->position = DatumGetInt32(column(4, &no_position));
 	progress->has_position = !no_position;
-	progress->threshold = DatumGetInt32(not_null_column(6));
+	progress->threshold = DatumGetInt32(not_null_column(5));
 	return true;
 }
 
@@ -318,15 +314,15 @@ Datum
 record_progress(PG_FUNCTION_ARGS)
 {
 	Report		report = report_from_args(fcinfo);
-	char	   *schema = library_schema(fcinfo);
+	Call		call;
 	Datum		row;
 
 	PreventCommandIfReadOnly("record_progress()");
 
-	SPI_connect();
-	report.user_id = caller_user(fcinfo, 3, schema);
-	row = SPI_datumTransfer(record(&report, schema), false, -1);
-	SPI_finish();
+	call_begin(&call, fcinfo, 3);
+	report.user_id = call.user_id;
+	row = SPI_datumTransfer(record(&report, call.schema), false, -1);
+	call_end(&call);
 
 	PG_RETURN_DATUM(row);
 }

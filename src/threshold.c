@@ -7,9 +7,12 @@
 #include "plans.h"
 #include "threshold.h"
 
+/* No row: the caller sees no such lesson, or not its course. */
 static const LibraryQuery lesson_threshold = {
 	"SELECT " THRESHOLD_SQL("$2")
-	"  FROM " LESSON_SQL
+	"  FROM %1$s.lessons AS l"
+	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
 	" WHERE l.id OPERATOR(pg_catalog.=) $1",
 	2, {UUIDOID, INT4OID}
 };

@@ -2,14 +2,19 @@
 #ifndef CONTENT_LIBRARY_THRESHOLD_H
 #define CONTENT_LIBRARY_THRESHOLD_H
 
-/* A lesson with its course, as far as the caller may see both. */
-#define LESSON_SQL \
-	"%1$s.lessons AS l" \
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id" \
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
-
-/* The lesson's own threshold, else its course's, else the setting. */
+/*
+ * The threshold of lesson l: its own, else its course's, else the setting.
+ * When the caller cannot see the course (it was unpublished), nobody knows
+ * that it is lower than 100.  Look-ups rather than joins: they start faster.
+ */
 #define THRESHOLD_SQL(setting) \
-	"COALESCE(l.completion_threshold, c.completion_threshold, " setting ")"
+	"COALESCE(l.completion_threshold," \
+	"         (SELECT COALESCE(c.completion_threshold, " setting ")" \
+	"            FROM %1$s.courses AS c" \
+	"           WHERE c.id OPERATOR(pg_catalog.=)" \
+	"                 (SELECT m.course_id" \
+	"                    FROM %1$s.modules AS m" \
+	"                   WHERE m.id OPERATOR(pg_catalog.=) l.module_id))," \
+	"         100)"
 
 #endif							/* CONTENT_LIBRARY_THRESHOLD_H */

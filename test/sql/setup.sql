@@ -48,3 +48,54 @@ AS $$
 	INSERT INTO public.enrollments (user_id, course_id)
 	SELECT test.id(name), test.id(course) FROM unnest(courses) AS course;
 $$;
+
+-- What the catalogs say of the library in SCHEMA, without the schema's name:
+-- equal wherever and however it was installed.
+CREATE FUNCTION test.definitions(schema text) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog
+AS $$
+	WITH found AS (
+		SELECT format('column %s.%s %s%s%s', a.attrelid::regclass, a.attname,
+					  format_type(a.atttypid, a.atttypmod),
+					  CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+					  ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)) AS line
+		FROM pg_class AS c
+		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+		LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+		WHERE c.relnamespace = to_regnamespace(quote_ident(schema)) AND c.relkind = 'r'
+		UNION ALL
+		SELECT format('constraint %s %s %s %s', conrelid::regclass, conname,
+					  pg_get_constraintdef(oid), convalidated)
+		FROM pg_constraint
+		WHERE connamespace = to_regnamespace(quote_ident(schema)) AND contype IN ('c', 'f', 'p', 'u')
+		UNION ALL
+		SELECT indexdef FROM pg_indexes WHERE schemaname = schema
+		UNION ALL
+		SELECT format('policy %s %I %s %s %s %s %s', tablename, policyname, permissive,
+					  cmd, roles, qual, with_check)
+		FROM pg_policies WHERE schemaname = schema
+		UNION ALL
+		SELECT pg_get_triggerdef(t.oid) || ' ' || tgenabled::text
+		FROM pg_trigger AS t
+		JOIN pg_class AS c ON c.oid = t.tgrelid
+		WHERE c.relnamespace = to_regnamespace(quote_ident(schema)) AND NOT tgisinternal
+		UNION ALL
+		SELECT format('table %s rls %s %s', oid::regclass, relrowsecurity, relforcerowsecurity)
+		FROM pg_class
+		WHERE relnamespace = to_regnamespace(quote_ident(schema)) AND relkind = 'r'
+	)
+	SELECT replace(line, quote_ident(schema) || '.', '') FROM found
+$$;
+
+-- What differs from the usual: nothing should.
+CREATE TABLE test.usual AS SELECT line FROM test.definitions('public') AS line;
+CREATE FUNCTION test.differences(schema text DEFAULT 'public') RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog
+AS $$
+	(TABLE test.usual EXCEPT SELECT * FROM test.definitions(schema))
+	UNION ALL
+	(SELECT * FROM test.definitions(schema) EXCEPT TABLE test.usual)
+	ORDER BY 1
+$$;

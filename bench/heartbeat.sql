@@ -1,0 +1,257 @@
+-- heartbeat.sql: what a heartbeat costs in the server: record_progress beside
+-- what an app would do without it. Run by bench/heartbeat, which sets
+-- :learners, :rounds and :calls.
+
+SET client_min_messages = warning;
+
+\echo '== filling content_progress'
+CREATE SCHEMA bench;
+GRANT USAGE ON SCHEMA bench TO authenticated;
+
+INSERT INTO auth.users (id)
+SELECT md5('learner ' || n)::uuid FROM generate_series(1, :learners) AS n;
+INSERT INTO courses (id, title, slug, is_published)
+SELECT md5('course ' || n)::uuid, n, n, true FROM generate_series(0, 19) AS n;
+INSERT INTO modules (id, course_id, title)
+SELECT md5('module ' || n)::uuid, md5('course ' || n)::uuid, n FROM generate_series(0, 19) AS n;
+INSERT INTO lessons (id, module_id, title)
+SELECT md5('lesson ' || n)::uuid, md5('module ' || n / 50)::uuid, n FROM generate_series(0, 999) AS n;
+
+-- Each learner is enrolled in two courses and has begun all their 100 lessons.
+INSERT INTO enrollments (user_id, course_id)
+SELECT md5('learner ' || n)::uuid, md5('course ' || (n + k * 7) % 20)::uuid
+FROM generate_series(1, :learners) AS n, generate_series(0, 1) AS k;
+-- In the order of time, not of the learner: a learner's rows lie far apart.
+INSERT INTO content_progress (user_id, lesson_id, watched_pct)
+SELECT md5('learner ' || n)::uuid, md5('lesson ' || (n + k * 7) % 20 * 50 + l)::uuid, 0
+FROM generate_series(0, 49) AS l, generate_series(1, :learners) AS n, generate_series(0, 1) AS k;
+VACUUM ANALYZE content_progress, enrollments, lessons, modules, courses;
+
+-- (a) The app's plain upsert, through row-level security as the plan has it.
+CREATE FUNCTION bench.plain_upsert(who uuid, lesson uuid, pct integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.content_progress (user_id, lesson_id, watched_pct, completed, last_watched)
+	VALUES (who, lesson, pct, pct >= 90, now())
+	ON CONFLICT (user_id, lesson_id) DO UPDATE
+	SET watched_pct = EXCLUDED.watched_pct,
+		completed = EXCLUDED.completed,
+		last_watched = EXCLUDED.last_watched;
+END
+$$;
+
+-- (b) A PL/pgSQL function with the checks of record_progress, then the upsert.
+CREATE FUNCTION bench.check_and_upsert(lesson uuid, pct integer) RETURNS public.content_progress
+LANGUAGE plpgsql AS $$
+DECLARE
+	who		uuid := auth.uid();
+	row		public.content_progress;
+	bar		integer;
+	may		boolean;
+	heard	timestamptz := clock_timestamp();
+BEGIN
+	IF who IS NULL THEN
+		RAISE EXCEPTION 'nobody is signed in' USING ERRCODE = '28000';
+	END IF;
+	IF pct NOT BETWEEN 0 AND 100 THEN
+		RAISE EXCEPTION 'watched_pct % is out of range', pct USING ERRCODE = '22023';
+	END IF;
+
+	SELECT coalesce(l.completion_threshold, c.completion_threshold, 90),
+		   l.is_preview OR EXISTS (SELECT FROM public.enrollments AS e
+								   WHERE e.user_id = who AND e.course_id = c.id)
+	INTO bar, may
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = lesson AND c.is_published;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'no lesson %', lesson USING ERRCODE = '23503';
+	ELSIF NOT may THEN
+		RAISE EXCEPTION 'not enrolled' USING ERRCODE = '42501';
+	END IF;
+
+	INSERT INTO public.content_progress AS p
+		(user_id, lesson_id, watched_pct, completed, completed_at, last_watched)
+	VALUES (who, lesson, pct, pct >= bar, CASE WHEN pct >= bar THEN heard END, heard)
+	ON CONFLICT (user_id, lesson_id) DO UPDATE
+	SET watched_pct = greatest(p.watched_pct, EXCLUDED.watched_pct),
+		completed = p.completed OR greatest(p.watched_pct, EXCLUDED.watched_pct) >= bar,
+		completed_at = CASE WHEN p.completed THEN p.completed_at
+							WHEN greatest(p.watched_pct, EXCLUDED.watched_pct) >= bar THEN heard END,
+		last_watched = greatest(p.last_watched, EXCLUDED.last_watched)
+	WHERE EXCLUDED.watched_pct > p.watched_pct
+		OR (NOT p.completed AND p.watched_pct >= bar)
+		OR EXCLUDED.last_watched - p.last_watched > interval '15 s'
+	RETURNING * INTO row;
+
+	IF NOT FOUND THEN
+		SELECT * INTO row FROM public.content_progress AS p
+		WHERE p.user_id = who AND p.lesson_id = lesson;
+	END IF;
+	RETURN row;
+END
+$$;
+
+-- (b2) The very steps of record_progress: read, and write only what is news.
+CREATE FUNCTION bench.read_then_update(lesson uuid, pct integer) RETURNS public.content_progress
+LANGUAGE plpgsql AS $$
+DECLARE
+	who		uuid := auth.uid();
+	row		public.content_progress;
+	bar		integer;
+	heard	timestamptz := clock_timestamp();
+BEGIN
+	IF who IS NULL THEN
+		RAISE EXCEPTION 'nobody is signed in' USING ERRCODE = '28000';
+	END IF;
+	IF pct NOT BETWEEN 0 AND 100 THEN
+		RAISE EXCEPTION 'watched_pct % is out of range', pct USING ERRCODE = '22023';
+	END IF;
+
+	SELECT * INTO row FROM public.content_progress AS p
+	WHERE p.user_id = who AND p.lesson_id = lesson;
+	IF NOT FOUND THEN
+		RETURN bench.check_and_upsert(lesson, pct);
+	END IF;
+
+	IF NOT row.completed THEN
+		SELECT coalesce(l.completion_threshold, c.completion_threshold, 90) INTO bar
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = lesson;
+	END IF;
+	IF pct <= row.watched_pct AND (row.completed OR row.watched_pct < bar)
+		AND heard - row.last_watched <= interval '15 s'
+	THEN
+		RETURN row;
+	END IF;
+
+	UPDATE public.content_progress AS p
+	SET watched_pct = greatest(p.watched_pct, pct),
+		completed = p.completed OR greatest(p.watched_pct, pct) >= bar,
+		completed_at = CASE WHEN p.completed THEN p.completed_at
+							WHEN greatest(p.watched_pct, pct) >= bar THEN heard END,
+		last_watched = greatest(p.last_watched, heard)
+	WHERE p.user_id = who AND p.lesson_id = lesson
+	RETURNING * INTO row;
+	RETURN row;
+END
+$$;
+
+-- The claims of a token as Supabase Auth issues it after a sign-in with Google.
+CREATE FUNCTION bench.claims(who uuid) RETURNS text
+LANGUAGE sql STABLE AS $$
+	SELECT json_build_object(
+		'iss', 'https://abcdefghijklmnopqrst.example/auth/v1', 'sub', who,
+		'aud', 'authenticated', 'exp', 1799999999, 'iat', 1799996399,
+		'email', 'learner@example.com', 'phone', '',
+		'app_metadata', json_build_object('provider', 'google', 'providers', ARRAY['google']),
+		'user_metadata', json_build_object(
+			'avatar_url', 'https://images.example/a/' || repeat('x', 60),
+			'email', 'learner@example.com', 'email_verified', true,
+			'full_name', 'A. Learner', 'iss', 'https://accounts.example', 'name', 'A. Learner',
+			'phone_verified', false, 'picture', 'https://images.example/a/' || repeat('x', 60),
+			'provider_id', '123456789012345678901', 'sub', '123456789012345678901'),
+		'role', 'authenticated', 'aal', 'aal1',
+		'amr', json_build_array(json_build_object('method', 'oauth', 'timestamp', 1799996399)),
+		'session_id', md5(who::text)::uuid, 'is_anonymous', false)::text
+$$;
+
+CREATE UNLOGGED TABLE bench.result (
+	peer text, report text, round integer, us_per_call float8, wal_per_call float8
+);
+
+-- Reports percentage PCT by one peer on CALLS rows all over the table, each as
+-- its learner, role authenticated, in a transaction of its own. What counts is
+-- the call and its commit; setting the role and the claims is the same for all.
+CREATE PROCEDURE bench.measure(peer text, report text, round integer, calls integer, pct integer, learners integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+	who		uuid;
+	lesson	uuid;
+	began	timestamptz;
+	spent	interval := '0';
+	wal		pg_lsn;
+	wal_bytes numeric := 0;
+	n		bigint;
+BEGIN
+	FOR i IN round * calls + 1 .. (round + 1) * calls LOOP
+		n := 1 + i::bigint * 7919 % learners;
+		who := md5('learner ' || n)::uuid;
+		lesson := md5('lesson ' || n % 20 * 50 + i % 50)::uuid;
+		PERFORM set_config('request.jwt.claims', bench.claims(who), true),
+			set_config('role', 'authenticated', true);
+
+		wal := pg_current_wal_insert_lsn();
+		began := clock_timestamp();
+		CASE peer
+			WHEN 'a' THEN PERFORM bench.plain_upsert(who, lesson, pct);
+			WHEN 'b' THEN PERFORM bench.check_and_upsert(lesson, pct);
+			WHEN 'b2' THEN PERFORM bench.read_then_update(lesson, pct);
+			WHEN 'c' THEN PERFORM public.record_progress(lesson, pct);
+		END CASE;
+		COMMIT;
+		spent := spent + (clock_timestamp() - began);
+		wal_bytes := wal_bytes + (pg_current_wal_insert_lsn() - wal);
+	END LOOP;
+
+	IF report <> 'warm up' THEN
+		INSERT INTO bench.result
+		VALUES (peer, report, round, 1e6 * extract(epoch FROM spent) / calls, wal_bytes / calls);
+		COMMIT;
+	END IF;
+END
+$$;
+
+-- In each round every peer goes over the same rows, in turn at another place.
+CREATE PROCEDURE bench.run(rounds integer, calls integer, learners integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+	peers CONSTANT text[] := '{a,b,b2,c}';
+	peer text;
+BEGIN
+	FOR round IN 1 .. rounds LOOP
+		CALL bench.measure('a', 'warm up', round, calls, 1, learners);
+		FOR turn IN 1 .. 4 LOOP
+			peer := peers[1 + (round + turn) % 4];
+			CALL bench.measure(peer, 'advancing', round, calls, 1 + turn, learners);
+			-- Once to let the server prune what was just updated, once to measure.
+			CALL bench.measure(peer, 'warm up', round, calls, 1 + turn, learners);
+			CALL bench.measure(peer, 'unchanged', round, calls, 1 + turn, learners);
+		END LOOP;
+		RAISE WARNING 'round % of %', round, rounds;
+	END LOOP;
+END
+$$;
+
+\echo '== measuring'
+CALL bench.run(:rounds, :calls, :learners);
+
+\echo
+\echo 'One report, in the server, one connection: median of the rounds'
+SELECT CASE peer
+		WHEN 'a' THEN '(a) plain upsert'
+		WHEN 'b' THEN '(b) PL/pgSQL: checks, then upsert'
+		WHEN 'b2' THEN '(b2) PL/pgSQL: the steps of (c)'
+		WHEN 'c' THEN '(c) record_progress' END AS peer,
+	round(1e6 / percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE report = 'advancing')) AS "advancing calls/s",
+	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wal_per_call) FILTER (WHERE report = 'advancing')) AS "WAL bytes/call",
+	round(1e6 / percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE report = 'unchanged')) AS "unchanged calls/s",
+	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wal_per_call) FILTER (WHERE report = 'unchanged')) AS "WAL bytes/call "
+FROM bench.result GROUP BY result.peer ORDER BY result.peer;
+
+\echo 'How many times as fast record_progress is: ratio of the medians'
+SELECT report,
+	round((a / c)::numeric, 2) AS "than (a)",
+	round((b / c)::numeric, 2) AS "than (b)",
+	round((b2 / c)::numeric, 2) AS "than (b2)"
+FROM (
+	SELECT report,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'a') AS a,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'b') AS b,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'b2') AS b2,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'c') AS c
+	FROM bench.result GROUP BY report) AS median
+ORDER BY report;

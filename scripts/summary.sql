@@ -1,0 +1,63 @@
+-- summary.sql: what became of a replayed log, in text: the courses with the
+-- completion of their learners, the totals, and the rate. For psql -At.
+
+SET ROLE service_role;
+
+WITH learners AS (
+	SELECT course_id, course_completion(course_id, user_id) AS percent
+	FROM enrollments
+),
+bins (low, high) AS (
+	VALUES (0, 0), (1, 24), (25, 49), (50, 74), (75, 99), (100, 100)
+),
+counts AS (
+	SELECT c.id AS course_id, low, high, count(percent) AS learners
+	FROM courses AS c
+	CROSS JOIN bins
+	LEFT JOIN learners AS l ON l.course_id = c.id AND percent BETWEEN low AND high
+	GROUP BY c.id, low, high
+),
+bars AS (
+	SELECT course_id,
+		   sum(learners) AS learners,
+		   string_agg(rtrim(format('  %8s %%  %7s  %s',
+								   CASE WHEN low = high THEN low::text ELSE low || '-' || high END,
+								   to_char(learners, 'FM999,999,990'),
+								   repeat('#', ceil(50.0 * learners / widest)::integer))),
+					  E'\n' ORDER BY low) AS lines
+	FROM (SELECT *, max(learners) OVER (PARTITION BY course_id) AS widest FROM counts) AS scaled
+	GROUP BY course_id
+)
+SELECT format(E'\n%s: %s lessons, %s learners\n   completed  learners\n%s',
+			  c.title,
+			  (SELECT count(*) FROM lessons AS l JOIN modules AS m ON m.id = l.module_id
+			   WHERE m.course_id = c.id),
+			  to_char(b.learners, 'FM999,999,990'), b.lines)
+FROM courses AS c
+JOIN bars AS b ON b.course_id = c.id
+ORDER BY c.title;
+
+RESET ROLE;
+
+SELECT format(E'\nall courses\n%s',
+			  string_agg(format('  %-40s %9s', what, to_char(number, 'FM999,999,999,990')),
+						 E'\n' ORDER BY place))
+FROM demo.totals AS t
+JOIN demo.replays AS r ON r.id = (SELECT max(id) FROM demo.replays)
+CROSS JOIN LATERAL (
+	VALUES (1, 'learners', learners),
+		   (2, 'videos', videos),
+		   (3, 'courses', courses),
+		   (4, 'enrollments', enrollments),
+		   (5, 'reports of progress', t.reports),
+		   (6, 'learner and video pairs reported', pairs),
+		   (7, format('... of them completed, at %s %%', threshold), completed),
+		   (8, '... sum of their percentages', percents)
+) AS lines (place, what, number);
+
+SELECT format(E'\n%s reports in %s s: %s reports per second, one after the other',
+			  to_char(reports, 'FM999,999,999,990'), round(seconds, 2),
+			  to_char(reports / nullif(seconds, 0), 'FM999,999,999,990'))
+FROM demo.replays
+ORDER BY id DESC
+LIMIT 1;

@@ -1,0 +1,17 @@
+/* caller.h: a call of one of our functions, and whose rows it is about. */
+#ifndef CONTENT_LIBRARY_CALLER_H
+#define CONTENT_LIBRARY_CALLER_H
+
+#include "fmgr.h"
+
+typedef struct Call
+{
+	const char *schema;			/* the extension's, unquoted */
+	Datum		user_id;		/* whose rows */
+	int			guc_level;
+} Call;
+
+extern void call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern void call_end(Call *call);
+
+#endif							/* CONTENT_LIBRARY_CALLER_H */

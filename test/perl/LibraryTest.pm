@@ -1,0 +1,178 @@
+# LibraryTest.pm: what the TAP tests share: servers, databases, data, and all
+# that a dump must bring back, as text.
+package LibraryTest;
+
+use strict;
+use warnings;
+use FindBin;
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(start_node supabase_sql new_database fill learner as_user snapshot);
+
+sub start_node
+{
+	my $node = PostgreSQL::Test::Cluster->new($_[0]);
+
+	$node->init;
+	$node->start;
+	return $node;
+}
+
+sub supabase_sql
+{
+	return slurp_file("$FindBin::RealBin/../supabase.sql");
+}
+
+# A Supabase-shaped database, with the extension if a schema for it is named.
+sub new_database
+{
+	my ($node, $database, $schema) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, supabase_sql());
+	return unless defined $schema;
+	$node->safe_psql($database,
+		"CREATE SCHEMA IF NOT EXISTS $schema;
+		 GRANT USAGE ON SCHEMA $schema TO anon, authenticated, service_role;
+		 CREATE EXTENSION content_library SCHEMA $schema;");
+}
+
+# The id of learner 1 to 40.
+sub learner
+{
+	return sprintf '00000000-0000-4000-8000-%012d', $_[0];
+}
+
+# Makes 40 learners in auth.users and what they watch: 6 courses
+# (one unpublished), 18 modules, 90 lessons, 40 learners, 100 enrollments and
+# 600 progress rows; stamps of their own on all, and some rows updated since.
+sub fill
+{
+	my ($node, $database, $schema) = @_;
+
+	$node->safe_psql($database, users_sql() . <<"END");
+SET search_path = $schema;
+
+INSERT INTO courses (title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order, created_at, updated_at)
+SELECT 'Course ' || n, E'two\\nlines, a \\\\ and a \\ttab', 'course-' || n, NULL, 'stage', 'topic',
+	(ARRAY['free', 'pro', 'studio'])[1 + n % 3], n < 6, n,
+	timestamptz '2021-01-01 00:00:00.123456Z' + n * interval '1 day',
+	timestamptz '2021-02-01 00:00:00.654321Z' + n * interval '1 day'
+FROM generate_series(1, 6) AS n;
+
+INSERT INTO modules (course_id, title, sort_order, created_at, updated_at)
+SELECT id, title || ', module ' || n, n, created_at + interval '1 hour', updated_at + interval '1 hour'
+FROM courses, generate_series(1, 3) AS n;
+
+INSERT INTO lessons (module_id, title, sort_order, duration_seconds, mux_asset_id, mux_status, is_preview, created_at, updated_at)
+SELECT id, title || ', lesson ' || n, n, 60 * n, md5(title || n), 'ready', n = 1,
+	created_at + interval '1 minute', updated_at + interval '1 minute'
+FROM modules, generate_series(1, 5) AS n;
+
+INSERT INTO enrollments (user_id, course_id, enrolled_at)
+SELECT u.id, c.id, u.created_at
+FROM auth.users AS u, courses AS c
+WHERE (right(u.id::text, 2)::int + c.sort_order) % 2 = 0 AND c.is_published;
+
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed, last_watched)
+SELECT e.user_id, l.id, 16 * l.sort_order + 10, l.sort_order = 5, e.enrolled_at + interval '1 day'
+FROM enrollments AS e JOIN modules AS m USING (course_id) JOIN lessons AS l ON l.module_id = m.id
+WHERE m.sort_order < 3 AND l.sort_order > 2;
+
+-- What the extension adds, and stamps that the trigger has set.
+UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
+UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
+UPDATE enrollments SET completed_at = enrolled_at + interval '3 days' WHERE user_id = '${\learner(1)}';
+UPDATE content_progress SET position_seconds = 77, completed_at = last_watched WHERE completed;
+END
+}
+
+sub users_sql
+{
+	return <<"END";
+INSERT INTO auth.users (id, email, created_at)
+SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'learner' || n || '\@example.com',
+	timestamptz '2022-01-01 00:00:00Z' + n * interval '1 hour'
+FROM generate_series(1, 40) AS n;
+END
+}
+
+# SQL that makes the rest of a session a request of a learner.
+sub as_user
+{
+	my ($user_id) = @_;
+
+	return <<"END";
+\\o /dev/null
+SELECT set_config('request.jwt.claims', '{"sub": "$user_id", "role": "authenticated"}', false);
+\\o
+SET ROLE authenticated;
+END
+}
+
+# All that must be the same after a restore, as text: rows, keys, policies,
+# grants, triggers, owners, what is dumped, event triggers.
+sub snapshot
+{
+	my ($node, $database, $schema) = @_;
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress')";
+	my $rows = join "UNION ALL\n", map
+	{
+		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t.id)) FROM $schema.$_ AS t\n"
+	} qw(courses modules lessons enrollments content_progress);
+
+	return $node->safe_psql($database, <<"END");
+SET search_path = pg_catalog;
+WITH tables AS (
+	SELECT c.* FROM pg_class AS c JOIN (VALUES $tables) AS t(name) ON c.relname = t.name
+	WHERE c.relnamespace = '$schema'::regnamespace
+), functions AS (
+	SELECT p.* FROM pg_proc AS p
+	JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
+), grants(object, acl) AS (
+	SELECT relname::text, relacl FROM tables
+	UNION ALL
+	SELECT t.relname || '.' || a.attname, a.attacl FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
+	UNION ALL
+	SELECT proname || '()', coalesce(proacl, acldefault('f', proowner)) FROM functions
+), lines(kind, name, what) AS (
+	$rows
+	UNION ALL
+	SELECT '2 table', relname, format('%s owner=%s rls=%s', reloptions, relowner::regrole, relrowsecurity) FROM tables
+	UNION ALL
+	SELECT '2 column', t.relname || '.' || a.attname,
+		format('%s %s %s %s', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
+	FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0
+	LEFT JOIN pg_attrdef AS d ON d.adrelid = t.oid AND d.adnum = a.attnum
+	UNION ALL
+	SELECT '3 constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid) || k.convalidated
+	FROM tables AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
+	UNION ALL
+	SELECT '4 index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || i.indisvalid
+	FROM tables AS t JOIN pg_index AS i ON i.indrelid = t.oid
+	UNION ALL
+	SELECT '5 policy', tablename || '.' || policyname,
+		format('%s %s %s using %s check %s', permissive, roles, cmd, qual, with_check)
+	FROM pg_policies WHERE schemaname = '$schema'
+	UNION ALL
+	SELECT '6 trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid) || g.tgenabled::text
+	FROM tables AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
+	UNION ALL
+	SELECT '7 grant', g.object, format('%s to %s%s', x.privilege_type,
+		CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
+		CASE WHEN x.is_grantable THEN ' with grant option' END)
+	FROM grants AS g, aclexplode(g.acl) AS x
+	UNION ALL
+	SELECT '8 dumped', c.oid::regclass::text, 'yes'
+	FROM pg_extension AS e, unnest(e.extconfig) AS c(oid) WHERE e.extname = 'content_library'
+	UNION ALL
+	SELECT '9 event trigger', evtname, 'yes' FROM pg_event_trigger
+)
+SELECT kind, name, what FROM lines ORDER BY kind, name COLLATE "C", what COLLATE "C";
+END
+}
+
+1;
