@@ -22,19 +22,19 @@
 DO $$
 DECLARE
 	missing text;
+	remedy text;
 BEGIN
-	SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.name), ', ')
-	INTO missing
-	FROM pg_catalog.unnest(ARRAY['anon', 'authenticated', 'service_role']) AS r(name)
+	SELECT pg_catalog.string_agg(r.name, ', '),
+		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ')
+	INTO missing, remedy
+	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
 					  WHERE have.rolname OPERATOR(pg_catalog.=) r.name::pg_catalog.name);
 
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
 			USING ERRCODE = 'undefined_object',
-				  HINT = 'Supabase has them. On plain PostgreSQL create each one first: '
-						 'CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN; '
-						 'CREATE ROLE service_role NOLOGIN BYPASSRLS;';
+				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' OPERATOR(pg_catalog.||) remedy;
 	END IF;
 END
 $$;
@@ -472,6 +472,8 @@ BEGIN
 
 	CREATE EVENT TRIGGER content_library_attach ON ddl_command_end
 		EXECUTE FUNCTION @extschema@.content_library_attach_when_ready();
+	-- Also under session_replication_role = replica, as some restores run.
+	ALTER EVENT TRIGGER content_library_attach ENABLE ALWAYS;
 	RAISE WARNING 'content_library is locked until it finds %', missing
 		USING HINT = 'It attaches itself as soon as they exist; in a restore that is expected.';
 END

@@ -37,9 +37,9 @@ typedef struct Progress
 static const LibraryQuery read_row = {
 	"SELECT p, p.watched_pct, p.last_watched, p.position_seconds,"
 	"       CASE WHEN p.completed THEN 101 ELSE"
-	"         (SELECT " THRESHOLD_SQL("$3")
-	"            FROM %1$s.lessons AS l"
-	"           WHERE l.id OPERATOR(pg_catalog.=) $2)"
+	"         COALESCE((SELECT " THRESHOLD_SQL("$3")
+	"                     FROM %1$s.lessons AS l"
+	"                    WHERE l.id OPERATOR(pg_catalog.=) $2), 100)"
 	"       END"
 	"  FROM %1$s.content_progress AS p"
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"

@@ -4,8 +4,7 @@
 
 /*
  * The threshold of lesson l: its own, else its course's, else the setting.
- * When the caller cannot see the course (it was unpublished), nobody knows
- * that it is lower than 100.  Look-ups rather than joins: they start faster.
+ * Whoever cannot see the course (it was unpublished) is held to 100.  Look-ups rather than joins: they start faster.
  */
 #define THRESHOLD_SQL(setting) \
 	"COALESCE(l.completion_threshold," \
