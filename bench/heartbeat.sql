@@ -180,12 +180,12 @@ CREATE UNLOGGED TABLE bench.result (
 );
 
 -- Reports percentage PCT by one peer on CALLS rows all over the table: ten
--- lessons of each learner in turn, as role authenticated with their claims.
--- One transaction, so that what is compared is the call and not the commit.
-CREATE PROCEDURE bench.measure(peer text, report text, round integer, calls integer, pct integer, learners integer)
+-- lessons of each learner in turn, as role authenticated with their claims,
+-- either all in one transaction or each with a commit of its own.
+CREATE PROCEDURE bench.measure(
+	peer text, report text, round integer, calls integer, pct integer, learners integer, commits boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
-	lessons	uuid[];
 	who		uuid;
 	lesson	uuid;
 	began	timestamptz;
@@ -194,94 +194,92 @@ DECLARE
 	wal_bytes numeric := 0;
 	n		bigint;
 BEGIN
-	FOR i IN round * calls / 10 + 1 .. (round + 1) * calls / 10 LOOP
-		n := 1 + i::bigint * 7919 % learners;
+	FOR i IN round * calls .. (round + 1) * calls - 1 LOOP
+		n := 1 + i::bigint / 10 * 7919 % learners;
 		who := md5('learner ' || n)::uuid;
-		SELECT array_agg(md5('lesson ' || n % 20 * 50 + l)::uuid) INTO lessons
-		FROM generate_series(i % 5, 49, 5) AS l;
-		PERFORM set_config('request.jwt.claims', bench.claims(who), true),
-			set_config('role', 'authenticated', true);
+		lesson := md5('lesson ' || n % 20 * 50 + i % 10 * 5)::uuid;
+		IF commits OR i % 10 = 0 THEN
+			PERFORM set_config('request.jwt.claims', bench.claims(who), true),
+				set_config('role', 'authenticated', true);
+		END IF;
 
 		wal := pg_current_wal_insert_lsn();
 		began := clock_timestamp();
 		CASE peer
-			WHEN 'a' THEN
-				FOREACH lesson IN ARRAY lessons LOOP
-					PERFORM bench.plain_upsert(who, lesson, pct, pct);
-				END LOOP;
-			WHEN 'b' THEN
-				FOREACH lesson IN ARRAY lessons LOOP
-					PERFORM bench.check_and_upsert(lesson, pct, pct);
-				END LOOP;
-			WHEN 'b2' THEN
-				FOREACH lesson IN ARRAY lessons LOOP
-					PERFORM bench.read_then_update(lesson, pct, pct);
-				END LOOP;
-			WHEN 'c' THEN
-				FOREACH lesson IN ARRAY lessons LOOP
-					PERFORM public.record_progress(lesson, pct, pct);
-				END LOOP;
+			WHEN 'a' THEN PERFORM bench.plain_upsert(who, lesson, pct, pct);
+			WHEN 'b' THEN PERFORM bench.check_and_upsert(lesson, pct, pct);
+			WHEN 'b2' THEN PERFORM bench.read_then_update(lesson, pct, pct);
+			WHEN 'c' THEN PERFORM public.record_progress(lesson, pct, pct);
 		END CASE;
+		IF commits THEN
+			COMMIT;
+		END IF;
 		spent := spent + (clock_timestamp() - began);
 		wal_bytes := wal_bytes + (pg_current_wal_insert_lsn() - wal);
-		PERFORM set_config('role', 'none', true);
 	END LOOP;
+	COMMIT;
 
 	IF report <> 'warm up' THEN
-		INSERT INTO bench.result
-		VALUES (peer, report, round, 1e6 * extract(epoch FROM spent) / calls, wal_bytes / calls);
+		INSERT INTO bench.result VALUES (
+			peer, report || CASE WHEN commits THEN ', with its commit' ELSE '' END, round,
+			1e6 * extract(epoch FROM spent) / calls, wal_bytes / calls);
+		COMMIT;
 	END IF;
-	COMMIT;
 END
 $$;
 
 -- In each round every peer goes over the same rows, in turn at another place.
-CREATE PROCEDURE bench.run(rounds integer, calls integer, learners integer)
+CREATE PROCEDURE bench.run(rounds integer, calls integer, learners integer, commits boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
 	peers CONSTANT text[] := '{a,b,b2,c}';
 	peer text;
+	pct integer;
 BEGIN
 	FOR round IN 1 .. rounds LOOP
-		CALL bench.measure('a', 'warm up', round, calls, 1, learners);
+		pct := CASE WHEN commits THEN 20 ELSE 10 END;
+		CALL bench.measure('a', 'warm up', round, calls, pct, learners, false);
 		FOR turn IN 1 .. 4 LOOP
 			peer := peers[1 + (round + turn) % 4];
-			CALL bench.measure(peer, 'advancing', round, calls, 1 + turn, learners);
+			CALL bench.measure(peer, 'advancing', round, calls, pct + turn, learners, commits);
 			-- Once to let the server prune what was just updated, once to measure.
-			CALL bench.measure(peer, 'warm up', round, calls, 1 + turn, learners);
-			CALL bench.measure(peer, 'unchanged', round, calls, 1 + turn, learners);
+			CALL bench.measure(peer, 'warm up', round, calls, pct + turn, learners, false);
+			CALL bench.measure(peer, 'unchanged', round, calls, pct + turn, learners, commits);
 		END LOOP;
 		RAISE WARNING 'round % of %', round, rounds;
 	END LOOP;
 END
 $$;
 
-\echo '== measuring'
-CALL bench.run(:rounds, :calls, :learners);
+\echo '== measuring in the server, the call alone'
+CALL bench.run(:rounds, :calls, :learners, false);
+\echo '== measuring with a durable commit after each call'
+CALL bench.run(:rounds, :calls / 5, :learners, true);
+
+CREATE VIEW bench.median AS
+SELECT report, peer,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) AS us,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY wal_per_call) AS wal
+FROM bench.result GROUP BY report, peer;
 
 \echo
-\echo 'One report, in the server, one connection: median of the rounds'
-SELECT CASE peer
+\echo 'One connection, 100 progress rows a learner: medians of the rounds'
+SELECT report,
+	CASE peer
 		WHEN 'a' THEN '(a) plain upsert'
 		WHEN 'b' THEN '(b) PL/pgSQL: checks, then upsert'
 		WHEN 'b2' THEN '(b2) PL/pgSQL: the steps of (c)'
 		WHEN 'c' THEN '(c) record_progress' END AS peer,
-	round(1e6 / percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE report = 'advancing')) AS "advancing calls/s",
-	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wal_per_call) FILTER (WHERE report = 'advancing')) AS "WAL bytes/call",
-	round(1e6 / percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE report = 'unchanged')) AS "unchanged calls/s",
-	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wal_per_call) FILTER (WHERE report = 'unchanged')) AS "WAL bytes/call "
-FROM bench.result GROUP BY result.peer ORDER BY result.peer;
+	round(1e6 / us) AS "calls/s", round(wal) AS "WAL bytes/call"
+FROM bench.median ORDER BY report, median.peer;
 
-\echo 'How many times as fast record_progress is: ratio of the medians'
-SELECT report,
-	round((a / c)::numeric, 2) AS "than (a)",
-	round((b / c)::numeric, 2) AS "than (b)",
-	round((b2 / c)::numeric, 2) AS "than (b2)"
-FROM (
-	SELECT report,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'a') AS a,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'b') AS b,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'b2') AS b2,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY us_per_call) FILTER (WHERE peer = 'c') AS c
-	FROM bench.result GROUP BY report) AS median
-ORDER BY report;
+\echo 'How many times as fast record_progress is: ratios of the medians'
+SELECT c.report,
+	round((a.us / c.us)::numeric, 2) AS "than (a)",
+	round((b.us / c.us)::numeric, 2) AS "than (b)",
+	round((b2.us / c.us)::numeric, 2) AS "than (b2)"
+FROM bench.median AS c
+JOIN bench.median AS a ON a.report = c.report AND a.peer = 'a'
+JOIN bench.median AS b ON b.report = c.report AND b.peer = 'b'
+JOIN bench.median AS b2 ON b2.report = c.report AND b2.peer = 'b2'
+WHERE c.peer = 'c' ORDER BY c.report;
