@@ -1,0 +1,38 @@
+# 020_readme.pl: the README's SQL works pasted, from top to bottom, and answers what it says.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use LibraryTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $readme = slurp_file("$FindBin::RealBin/../../README.md");
+my @examples = $readme =~ /^```sql\n(.*?)^```/msg;
+my $node = start_node('readme');
+
+new_database($node, 'readme');
+my ($status, $out, $err) = $node->psql('readme', join("\n", @examples),
+	extra_params => [ '--set', 'ON_ERROR_STOP=1' ]);
+
+is($status, 0, scalar @examples . ' examples run') or diag($err);
+is($err, '', 'without a warning');
+is((split /\n/, $out)[$_->[0]], $_->[1], "line $_->[0] of what they answer")
+	for [ 0, '95|t|513' ], [ 1, '50' ];
+like($out, qr/^80$/m, 'the threshold is the course\'s');
+
+# Every function of the reference exists, and every function is there.
+my ($reference) = $readme =~ /^## Reference\n(.*?)^## /ms;
+my %named = map { $_ => 1 } $reference =~ /^\| `(\w+)\(/mg;
+my %granted = map { $_ => 1 } split /\n/, $node->safe_psql('readme',
+	"SELECT DISTINCT proname FROM pg_proc AS p
+	 JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	 JOIN pg_extension AS e ON e.oid = d.refobjid AND extname = 'content_library'
+	 WHERE has_function_privilege('service_role', p.oid, 'EXECUTE')");
+is_deeply([ grep { !$named{$_} } sort keys %granted ], [], 'the reference names every function of the API');
+is_deeply([ grep { !$granted{$_} && $_ ne 'content_library_attach' } sort keys %named ], [],
+	'and no other');
+
+$node->stop;
+done_testing();
