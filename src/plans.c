@@ -9,7 +9,10 @@
 
 #include "plans.h"
 
-/* Far more than a pool uses; reached only by somebody who tries to. */
+/*
+ * Far more than a pool uses; reached only by somebody who tries to.  None is
+ * given up for another: it may be in use further up the stack.
+ */
 #define MAX_KEPT_PLANS 256
 
 /*
@@ -34,36 +37,14 @@ typedef struct KeptPlan
 
 static HTAB *kept_plans = NULL;
 
-static void
-forget_plans(void)
+static HTAB *
+make_kept_plans(void)
 {
-	HASH_SEQ_STATUS scan;
-	KeptPlan   *kept;
+	HASHCTL		ctl = {0};
 
-	hash_seq_init(&scan, kept_plans);
-	while ((kept = hash_seq_search(&scan)) != NULL)
-	{
-		SPIPlanPtr	plan = kept->plan;
-
-		hash_search(kept_plans, &kept->key, HASH_REMOVE, NULL);
-		SPI_freeplan(plan);
-	}
-}
-
-static void
-make_room(void)
-{
-	if (kept_plans == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(PlanKey);
-		ctl.entrysize = sizeof(KeptPlan);
-		kept_plans = hash_create("content_library plans", 32, &ctl,
-								 HASH_ELEM | HASH_BLOBS);
-	}
-	else if (hash_get_num_entries(kept_plans) >= MAX_KEPT_PLANS)
-		forget_plans();
+	ctl.keysize = sizeof(PlanKey);
+	ctl.entrysize = sizeof(KeptPlan);
+	return hash_create("content_library plans", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
 /* A key look-up gains nothing from a plan made for its values. */
@@ -78,8 +59,6 @@ prepare(const LibraryQuery *query, const char *schema)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s",
 			 SPI_result_code_string(SPI_result));
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_keepplan failed");
 	return plan;
 }
 
@@ -90,6 +69,9 @@ find_plan(const LibraryQuery *query, const char *schema)
 	KeptPlan   *kept;
 	SPIPlanPtr	plan;
 
+	if (kept_plans == NULL)
+		kept_plans = make_kept_plans();
+
 	memset(&key, 0, sizeof(key));	/* the hash covers padding, too */
 	key.query = query;
 	key.role = GetUserId();
@@ -97,16 +79,17 @@ find_plan(const LibraryQuery *query, const char *schema)
 								  strlen(namespace_search_path) + 1);
 	namestrcpy(&key.schema, schema);
 
-	if (kept_plans != NULL)
-	{
-		kept = hash_search(kept_plans, &key, HASH_FIND, NULL);
-		if (kept != NULL)
-			return kept->plan;
-	}
+	kept = hash_search(kept_plans, &key, HASH_FIND, NULL);
+	if (kept != NULL)
+		return kept->plan;
 
-	/* Enter it once it is prepared: preparing can fail. */
+	/* With no room left, the plan ends with this call of SPI. */
 	plan = prepare(query, schema);
-	make_room();
+	if (hash_get_num_entries(kept_plans) >= MAX_KEPT_PLANS)
+		return plan;
+
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
 	kept = hash_search(kept_plans, &key, HASH_ENTER, NULL);
 	kept->plan = plan;
 	return plan;
