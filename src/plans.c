@@ -6,6 +6,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/snapmgr.h"
 
 #include "plans.h"
 
@@ -95,18 +96,33 @@ find_plan(const LibraryQuery *query, const char *schema)
 	return plan;
 }
 
+static uint64
+execute(const LibraryQuery *query, const char *schema, Datum *values,
+		const char *nulls, Snapshot snapshot, bool read_only)
+{
+	SPIPlanPtr	plan = find_plan(query, schema);
+	int			code = SPI_execute_snapshot(plan, values, nulls, snapshot,
+											InvalidSnapshot, read_only, true, 0);
+
+	if (code < 0)
+		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(code));
+	return SPI_processed;
+}
+
 /*
- * Runs a query of this library as the caller, inside SPI; returns the number
- * of rows, which are in SPI_tuptable.
+ * Runs a query of this library as the current role, inside SPI; returns the
+ * number of rows, which are in SPI_tuptable.
  */
 uint64
 query_execute(const LibraryQuery *query, const char *schema,
 			  Datum *values, const char *nulls, bool read_only)
 {
-	SPIPlanPtr	plan = find_plan(query, schema);
-	int			code = SPI_execute_plan(plan, values, nulls, read_only, 0);
+	return execute(query, schema, values, nulls, InvalidSnapshot, read_only);
+}
 
-	if (code < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
-	return SPI_processed;
+/* The same, seeing what is committed now, even in REPEATABLE READ. */
+uint64
+query_execute_latest(const LibraryQuery *query, const char *schema, Datum *values)
+{
+	return execute(query, schema, values, NULL, GetLatestSnapshot(), false);
 }

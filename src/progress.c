@@ -8,6 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "caller.h"
+#include "claim.h"
 #include "library.h"
 #include "plans.h"
 #include "threshold.h"
@@ -23,7 +24,7 @@ typedef struct Report
 	TimestampTz watched_at;
 } Report;
 
-/* What of a stored row decides whether a report changes it. */
+/* A stored row, and what decides whether a report changes it. */
 typedef struct Progress
 {
 	Datum		row;			/* the whole row, as content_progress */
@@ -32,16 +33,17 @@ typedef struct Progress
 	int32		position;
 	bool		has_position;
 	int32		threshold;		/* what is left to reach; 101: nothing */
+	bool		completed;
+	bool		just_completed; /* by this report */
+	bool		required;		/* whether the lesson is */
 } Progress;
 
 static const LibraryQuery read_row = {
 	"SELECT p, p.watched_pct, p.last_watched, p.position_seconds,"
-	"       CASE WHEN p.completed THEN 101 ELSE"
-	"         COALESCE((SELECT " THRESHOLD_SQL("$3")
-	"                     FROM %1$s.lessons AS l"
-	"                    WHERE l.id OPERATOR(pg_catalog.=) $2), 100)"
-	"       END"
+	"       CASE WHEN p.completed THEN 101 ELSE " THRESHOLD_SQL("$3") " END,"
+	"       p.completed, COALESCE(l.is_required, true)"
 	"  FROM %1$s.content_progress AS p"
+	"  LEFT JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) $2"
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
 	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2",
 	3, {UUIDOID, UUIDOID, INT4OID}
@@ -61,7 +63,7 @@ static const LibraryQuery advance_row = {
 	"         ELSE p.position_seconds END"
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
 	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2"
-	" RETURNING p",
+	" RETURNING p, p.completed",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
@@ -71,7 +73,8 @@ static const LibraryQuery admit = {
 	"       l.is_preview OR EXISTS ("
 	"         SELECT FROM %1$s.enrollments AS e"
 	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"            AND e.course_id OPERATOR(pg_catalog.=) c.id)"
+	"            AND e.course_id OPERATOR(pg_catalog.=) c.id),"
+	"       l.is_required"
 	"  FROM %1$s.lessons AS l"
 	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
 	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
@@ -87,7 +90,7 @@ static const LibraryQuery insert_row = {
 	"         $3 OPERATOR(pg_catalog.>=) $6,"
 	"         CASE WHEN $3 OPERATOR(pg_catalog.>=) $6 THEN $4 END)"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
-	" RETURNING p",
+	" RETURNING p, p.completed",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
@@ -123,6 +126,9 @@ read_progress(const Report *report, const char *schema, Progress *progress)
 	progress->position = DatumGetInt32(column(4, &no_position));
 	progress->has_position = !no_position;
 	progress->threshold = DatumGetInt32(not_null_column(5));
+	progress->completed = DatumGetBool(not_null_column(6));
+	progress->just_completed = false;
+	progress->required = DatumGetBool(not_null_column(7));
 	return true;
 }
 
@@ -146,21 +152,23 @@ is_news(const Report *report, const Progress *progress)
 
 /* Runs insert_row or advance_row; false when there was no row to write. */
 static bool
-write_progress(const LibraryQuery *query, const Report *report, int32 threshold,
-			   const char *schema, Datum *row)
+write_progress(const LibraryQuery *query, const Report *report,
+			   const char *schema, Progress *progress)
 {
 	Datum		values[] = {
 		report->user_id, report->lesson_id,
 		Int32GetDatum(report->watched_pct),
 		TimestampTzGetDatum(report->watched_at),
 		Int32GetDatum(report->position),
-		Int32GetDatum(threshold)
+		Int32GetDatum(progress->threshold)
 	};
 	char		nulls[] = {' ', ' ', ' ', ' ', report->has_position ? ' ' : 'n', ' '};
 
 	if (query_execute(query, schema, values, nulls, false) == 0)
 		return false;
-	*row = not_null_column(1);
+	progress->row = not_null_column(1);
+	progress->just_completed = DatumGetBool(not_null_column(2)) && !progress->completed;
+	progress->completed = DatumGetBool(not_null_column(2));
 	return true;
 }
 
@@ -202,14 +210,14 @@ rethrow_missing_key(const Report *report, MemoryContext context)
 }
 
 static bool
-try_insert(const Report *report, int32 threshold, const char *schema, Datum *row)
+try_insert(const Report *report, const char *schema, Progress *progress)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool		inserted = false;
 
 	PG_TRY();
 	{
-		inserted = write_progress(&insert_row, report, threshold, schema, row);
+		inserted = write_progress(&insert_row, report, schema, progress);
 	}
 	PG_CATCH();
 	{
@@ -227,21 +235,22 @@ try_insert(const Report *report, int32 threshold, const char *schema, Datum *row
  * user exists, and a row that is there already needs no verdict.
  */
 static bool
-begin_progress(const Report *report, const char *schema, Datum *row)
+begin_progress(const Report *report, const char *schema, Progress *progress)
 {
 	Datum		values[] = {
 		report->user_id, report->lesson_id,
 		Int32GetDatum(library_completion_threshold)
 	};
-	int32		threshold;
 	bool		admitted;
 
 	if (query_execute(&admit, schema, values, NULL, false) == 0)
 		missing_lesson(report);
-	threshold = DatumGetInt32(not_null_column(1));
+	progress->threshold = DatumGetInt32(not_null_column(1));
+	progress->completed = false;
+	progress->required = DatumGetBool(not_null_column(3));
 	admitted = DatumGetBool(not_null_column(2));
 
-	if (!try_insert(report, threshold, schema, row))
+	if (!try_insert(report, schema, progress))
 		return false;
 	if (!admitted)
 		ereport(ERROR,
@@ -253,36 +262,42 @@ begin_progress(const Report *report, const char *schema, Datum *row)
 }
 
 /*
- * Records a report and returns the row as it now stands.  Reading comes first
- * because most reports change nothing; a row can come or go between reading
- * and writing, so both are tried again.
+ * Reading comes first because most reports change nothing.  False when the row
+ * came or went between reading and writing.
  */
+static bool
+try_record(const Report *report, const char *schema, Progress *progress)
+{
+	if (!read_progress(report, schema, progress))
+		return begin_progress(report, schema, progress);
+	if (!is_news(report, progress))
+		return true;
+	return write_progress(&advance_row, report, schema, progress);
+}
+
+/* Records a report; returns the row as it now stands. */
 static Datum
 record(const Report *report, const char *schema)
 {
-	for (int attempt = 0; attempt < 10; attempt++)
+	Progress	progress = {0};
+	int			attempts = 10;
+
+	while (!try_record(report, schema, &progress))
 	{
-		Progress	progress;
-		Datum		row;
-
 		CHECK_FOR_INTERRUPTS();
-
-		if (!read_progress(report, schema, &progress))
-		{
-			if (begin_progress(report, schema, &row))
-				return row;
-		}
-		else if (!is_news(report, &progress))
-			return progress.row;
-		else if (write_progress(&advance_row, report, progress.threshold, schema, &row))
-			return row;
+		if (--attempts == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the progress of user \"%s\" on lesson \"%s\" can be neither read nor written",
+							uuid_text(report->user_id), uuid_text(report->lesson_id)),
+					 errhint("Look for a policy or trigger of your own on content_progress that hides the row.")));
 	}
 
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the progress of user \"%s\" on lesson \"%s\" can be neither read nor written",
-					uuid_text(report->user_id), uuid_text(report->lesson_id)),
-			 errhint("Look for a policy or trigger of your own on content_progress that hides the row.")));
+	/* A course is not completed while this lesson keeps it from that. */
+	if (progress.completed || !progress.required)
+		claim_completion(schema, report->user_id, report->lesson_id,
+						 report->watched_at, progress.just_completed);
+	return progress.row;
 }
 
 static Report
