@@ -11,8 +11,9 @@
 --   6. row-level security
 --   7. attachment to auth
 --   8. functions for learners
---   9. what pg_dump keeps
---  10. attach now, or when auth appears
+--   9. functions for instructors and operators
+--  10. what pg_dump keeps
+--  11. attach now, or when auth appears
 
 
 -- 1. What must be there first ------------------------------------------------
@@ -411,6 +412,37 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
 
 -- 8. Functions for learners --------------------------------------------------
 
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE FUNCTION @extschema@.content_library_percentage(completed bigint, required bigint)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (100 OPERATOR(pg_catalog.*) completed OPERATOR(pg_catalog./) NULLIF(required, 0))::pg_catalog.int4;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
+	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
+
+CREATE FUNCTION @extschema@.content_library_user(user_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_user(uuid) IS
+	'The user whose rows a function is about: user_id, or else the caller. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+
+CREATE FUNCTION @extschema@.content_library_course(course_id uuid)
+RETURNS uuid
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_course(uuid) IS
+	'The argument, a course that the caller sees. Fails with 22004 for NULL, 23503 for any other.';
+
+CREATE FUNCTION @extschema@.content_library_max_rows(max_rows integer)
+RETURNS bigint
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_max_rows(integer) IS
+	'The argument, a number of rows. Fails with 22004 for NULL, 22023 when it is not positive.';
+
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
 	watched_pct integer,
@@ -420,7 +452,35 @@ RETURNS @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress(uuid, integer, integer, uuid) IS
-	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+
+CREATE FUNCTION @extschema@.record_progress_batch(
+	reports jsonb,
+	user_id uuid DEFAULT NULL)
+RETURNS SETOF @extschema@.content_progress
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+
+CREATE FUNCTION @extschema@.enroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS @extschema@.enrollments
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.enroll(uuid, uuid) IS
+	'Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+
+CREATE FUNCTION @extschema@.reset_progress(
+	course_id uuid,
+	user_id uuid DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS integer
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.reset_progress(uuid, uuid, boolean) IS
+	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled.';
 
 CREATE FUNCTION @extschema@.completion_threshold(lesson_id uuid)
 RETURNS integer
@@ -438,19 +498,230 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_completion(uuid, uuid) IS
 	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
 
+CREATE FUNCTION @extschema@.course_outline(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.course_outline(uuid, uuid) IS
+	'A course page in one document: the course, its modules and lessons in order, each lesson with the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+
+CREATE FUNCTION @extschema@.next_lesson(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.next_lesson(uuid, uuid) IS
+	'The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.';
+
+CREATE FUNCTION @extschema@.course_progress(user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 20
+BEGIN ATOMIC
+	SELECT c.id, c.title,
+		pg_catalog.count(l.id) FILTER (WHERE l.is_required)::pg_catalog.int4,
+		pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed)::pg_catalog.int4,
+		@extschema@.content_library_percentage(
+			pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed),
+			pg_catalog.count(l.id) FILTER (WHERE l.is_required)),
+		pg_catalog.max(p.last_watched),
+		(pg_catalog.array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
+			FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],
+		e.enrolled_at, e.completed_at
+	FROM @extschema@.enrollments AS e
+	JOIN @extschema@.courses AS c ON c.id OPERATOR(pg_catalog.=) e.course_id
+	LEFT JOIN @extschema@.modules AS m ON m.course_id OPERATOR(pg_catalog.=) c.id
+	LEFT JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
+	LEFT JOIN @extschema@.content_progress AS p
+		ON p.user_id OPERATOR(pg_catalog.=) e.user_id AND p.lesson_id OPERATOR(pg_catalog.=) l.id
+	WHERE e.user_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_user(course_progress.user_id))
+	GROUP BY e.id, c.id
+	ORDER BY e.enrolled_at, c.id;
+END;
+COMMENT ON FUNCTION @extschema@.course_progress(uuid) IS
+	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+
+CREATE FUNCTION @extschema@.continue_watching(
+	max_rows integer DEFAULT 10,
+	user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+BEGIN ATOMIC
+	SELECT c.id, c.title, l.id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
+	FROM @extschema@.content_progress AS p
+	JOIN @extschema@.lessons AS l ON l.id OPERATOR(pg_catalog.=) p.lesson_id
+	JOIN @extschema@.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id
+	JOIN @extschema@.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id
+	WHERE p.user_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_user(continue_watching.user_id))
+		AND NOT p.completed
+	ORDER BY p.last_watched DESC, l.id
+	LIMIT (SELECT @extschema@.content_library_max_rows(max_rows));
+END;
+COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
+	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+
 REVOKE ALL ON FUNCTION
+	@extschema@.content_library_percentage(bigint, bigint),
+	@extschema@.content_library_user(uuid),
+	@extschema@.content_library_course(uuid),
+	@extschema@.content_library_max_rows(integer),
 	@extschema@.record_progress(uuid, integer, integer, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid),
+	@extschema@.enroll(uuid, uuid),
+	@extschema@.reset_progress(uuid, uuid, boolean),
 	@extschema@.completion_threshold(uuid),
-	@extschema@.course_completion(uuid, uuid)
+	@extschema@.course_completion(uuid, uuid),
+	@extschema@.course_outline(uuid, uuid),
+	@extschema@.next_lesson(uuid, uuid),
+	@extschema@.course_progress(uuid),
+	@extschema@.continue_watching(integer, uuid)
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_percentage(bigint, bigint),
+	@extschema@.content_library_user(uuid),
+	@extschema@.content_library_course(uuid),
+	@extschema@.content_library_max_rows(integer),
 	@extschema@.record_progress(uuid, integer, integer, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid),
+	@extschema@.enroll(uuid, uuid),
+	@extschema@.reset_progress(uuid, uuid, boolean),
 	@extschema@.completion_threshold(uuid),
-	@extschema@.course_completion(uuid, uuid)
+	@extschema@.course_completion(uuid, uuid),
+	@extschema@.course_outline(uuid, uuid),
+	@extschema@.next_lesson(uuid, uuid),
+	@extschema@.course_progress(uuid),
+	@extschema@.continue_watching(integer, uuid)
 	TO authenticated, service_role;
 
 
--- 9. What pg_dump keeps ------------------------------------------------------
+-- 9. Functions for instructors and operators ---------------------------------
+
+CREATE FUNCTION @extschema@.course_report(course_id uuid)
+RETURNS TABLE (
+	user_id uuid,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1000
+BEGIN ATOMIC
+	WITH required AS (
+		SELECT l.id
+		FROM @extschema@.modules AS m
+		JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
+		WHERE m.course_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_course(course_report.course_id))
+			AND l.is_required
+	),
+	completed AS (
+		SELECT p.user_id, pg_catalog.count(*) AS lessons
+		FROM required AS r
+		JOIN @extschema@.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) r.id
+		WHERE p.completed
+		GROUP BY p.user_id
+	)
+	SELECT e.user_id,
+		n.required::pg_catalog.int4,
+		COALESCE(d.lessons, 0)::pg_catalog.int4,
+		@extschema@.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		e.enrolled_at, e.completed_at
+	FROM @extschema@.enrollments AS e
+	CROSS JOIN (SELECT pg_catalog.count(*) AS required FROM required) AS n
+	LEFT JOIN completed AS d ON d.user_id OPERATOR(pg_catalog.=) e.user_id
+	WHERE e.course_id OPERATOR(pg_catalog.=) course_report.course_id
+	ORDER BY e.enrolled_at, e.user_id;
+END;
+COMMENT ON FUNCTION @extschema@.course_report(uuid) IS
+	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.lesson_report(course_id uuid)
+RETURNS TABLE (
+	lesson_id uuid,
+	module_id uuid,
+	title text,
+	is_required boolean,
+	started integer,
+	completed integer,
+	average_pct numeric)
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100
+BEGIN ATOMIC
+	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
+	FROM @extschema@.modules AS m
+	JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
+	CROSS JOIN LATERAL (
+		SELECT pg_catalog.count(*)::pg_catalog.int4 AS started,
+			pg_catalog.count(*) FILTER (WHERE p.completed)::pg_catalog.int4 AS completed,
+			pg_catalog.round(pg_catalog.avg(p.watched_pct), 1) AS average_pct
+		FROM @extschema@.content_progress AS p
+		WHERE p.lesson_id OPERATOR(pg_catalog.=) l.id) AS s
+	WHERE m.course_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_course(lesson_report.course_id))
+	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+END;
+COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
+	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.move_lesson(
+	lesson_id uuid,
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS @extschema@.lessons
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.move_lesson(uuid, uuid, uuid) IS
+	'Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+
+CREATE FUNCTION @extschema@.move_module(
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS @extschema@.modules
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.move_module(uuid, uuid) IS
+	'Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+
+CREATE FUNCTION @extschema@.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
+	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+REVOKE ALL ON FUNCTION
+	@extschema@.move_lesson(uuid, uuid, uuid),
+	@extschema@.move_module(uuid, uuid),
+	@extschema@.recompute_completion(uuid),
+	@extschema@.course_report(uuid),
+	@extschema@.lesson_report(uuid)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	@extschema@.move_lesson(uuid, uuid, uuid),
+	@extschema@.move_module(uuid, uuid),
+	@extschema@.recompute_completion(uuid),
+	@extschema@.course_report(uuid),
+	@extschema@.lesson_report(uuid)
+	TO service_role;
+
+
+-- 10. What pg_dump keeps ------------------------------------------------------
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.courses', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.modules', '');
@@ -459,7 +730,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.content_progress', '');
 
 
--- 10. Attach now, or when auth appears ---------------------------------------
+-- 11. Attach now, or when auth appears ---------------------------------------
 
 DO $$
 DECLARE

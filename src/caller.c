@@ -74,12 +74,13 @@ acts_for_others(const char *schema)
  * serves better than an answer made of nothing.
  */
 static Datum
-resolve_user(const char *schema, const NullableDatum *named)
+resolve_user(const char *schema, const NullableDatum *named, bool *for_other)
 {
 	bool		nobody;
 	Datum		uid;
 
-	if (!named->isnull && acts_for_others(schema))
+	*for_other = !named->isnull && acts_for_others(schema);
+	if (*for_other)
 		return named->value;
 
 	uid = signed_in_user(schema, &nobody);
@@ -109,7 +110,7 @@ call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	call->schema = library_schema(fcinfo);
 	call->guc_level = NewGUCNestLevel();
 	SPI_connect();
-	call->user_id = resolve_user(call->schema, &fcinfo->args[user_arg]);
+	call->user_id = resolve_user(call->schema, &fcinfo->args[user_arg], &call->for_other);
 }
 
 /* Only after success: an error makes the server do the same. */

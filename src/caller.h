@@ -8,6 +8,7 @@ typedef struct Call
 {
 	const char *schema;			/* the extension's, unquoted */
 	Datum		user_id;		/* whose rows */
+	bool		for_other;		/* named by a role that acts for others */
 	int			guc_level;
 } Call;
 

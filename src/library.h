@@ -14,6 +14,15 @@ extern char *library_schema(FunctionCallInfo fcinfo);
 
 /* arguments: library.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
+extern void check_watched_pct(int32 watched_pct);
+extern void check_position(int32 position_seconds);
 extern char *uuid_text(Datum uuid);
+
+/* errors that several functions have: library.c */
+extern void missing_course(Datum course_id) pg_attribute_noreturn();
+extern void missing_lesson(Datum lesson_id) pg_attribute_noreturn();
+extern void not_enrolled(Datum user_id, Datum lesson_id) pg_attribute_noreturn();
+extern void rethrow_missing_key(MemoryContext context, Datum user_id,
+								Datum lesson_id) pg_attribute_noreturn();
 
 #endif							/* CONTENT_LIBRARY_H */

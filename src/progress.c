@@ -172,43 +172,6 @@ write_progress(const LibraryQuery *query, const Report *report,
 	return true;
 }
 
-static void
-missing_lesson(const Report *report)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("lesson \"%s\" does not exist", uuid_text(report->lesson_id)),
-			 errdetail("No published course has such a lesson.")));
-}
-
-/* Says in our words what a foreign key of content_progress found missing. */
-static void
-rethrow_missing_key(const Report *report, MemoryContext context)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
-		error->constraint_name == NULL)
-		PG_RE_THROW();
-
-	if (strcmp(error->constraint_name, "content_progress_lesson_id_fkey") == 0)
-	{
-		FlushErrorState();
-		missing_lesson(report);
-	}
-	if (strcmp(error->constraint_name, "content_progress_user_id_fkey") == 0)
-	{
-		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("user \"%s\" does not exist", uuid_text(report->user_id)),
-				 errdetail("auth.users has no such id.")));
-	}
-	PG_RE_THROW();
-}
-
 static bool
 try_insert(const Report *report, const char *schema, Progress *progress)
 {
@@ -221,7 +184,7 @@ try_insert(const Report *report, const char *schema, Progress *progress)
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(report, context);
+		rethrow_missing_key(context, report->user_id, report->lesson_id);
 	}
 	PG_END_TRY();
 
@@ -244,7 +207,7 @@ begin_progress(const Report *report, const char *schema, Progress *progress)
 	bool		admitted;
 
 	if (query_execute(&admit, schema, values, NULL, false) == 0)
-		missing_lesson(report);
+		missing_lesson(report->lesson_id);
 	progress->threshold = DatumGetInt32(not_null_column(1));
 	progress->completed = false;
 	progress->required = DatumGetBool(not_null_column(3));
@@ -253,11 +216,7 @@ begin_progress(const Report *report, const char *schema, Progress *progress)
 	if (!try_insert(report, schema, progress))
 		return false;
 	if (!admitted)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("user \"%s\" is not enrolled in the course of lesson \"%s\"",
-						uuid_text(report->user_id), uuid_text(report->lesson_id)),
-				 errhint("Enroll the user first; only a preview lesson can be watched without.")));
+		not_enrolled(report->user_id, report->lesson_id);
 	return true;
 }
 
@@ -312,14 +271,8 @@ report_from_args(FunctionCallInfo fcinfo)
 		report.position = PG_GETARG_INT32(2);
 	report.watched_at = GetCurrentTimestamp();
 
-	if (report.watched_pct < 0 || report.watched_pct > 100)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("watched_pct %d is outside the range 0..100", report.watched_pct)));
-	if (report.position < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("position_seconds %d is negative", report.position)));
+	check_watched_pct(report.watched_pct);
+	check_position(report.position);
 	return report;
 }
 

@@ -1,0 +1,280 @@
+/* operator.c: what instructors and operators do: move_lesson(), move_module(), recompute_completion(). */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "claim.h"
+#include "library.h"
+#include "plans.h"
+#include "threshold.h"
+
+static const LibraryQuery lesson_module = {
+	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery module_course = {
+	"SELECT m.course_id FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+/* In the order of their ids, so that two moves never wait for each other. */
+static const LibraryQuery lock_modules = {
+	"SELECT FROM %1$s.modules AS m"
+	" WHERE m.id OPERATOR(pg_catalog.=) $1 OR m.id OPERATOR(pg_catalog.=) $2"
+	" ORDER BY m.id FOR NO KEY UPDATE",
+	2, {UUIDOID, UUIDOID}
+};
+
+static const LibraryQuery lock_course = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+	1, {UUIDOID}
+};
+
+/*
+ * Numbers the rows of a parent ($2) from 1, with row $1 among them before row
+ * $3, or last.
+ */
+#define PLACE_SQL(table, parent) \
+	"WITH others AS (" \
+	"  SELECT o.id, pg_catalog.row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place" \
+	"    FROM %1$s." table " AS o" \
+	"   WHERE o." parent " OPERATOR(pg_catalog.=) $2 AND o.id OPERATOR(pg_catalog.<>) $1)," \
+	" placed AS (" \
+	"  SELECT o.id, o.place, 1 AS late FROM others AS o" \
+	"  UNION ALL" \
+	"  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id OPERATOR(pg_catalog.=) $3), 0)," \
+	" numbered AS (" \
+	"  SELECT p.id, pg_catalog.row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::pg_catalog.int4 AS place" \
+	"    FROM placed AS p)" \
+	" UPDATE %1$s." table " AS t" \
+	"    SET " parent " = $2, sort_order = n.place" \
+	"   FROM numbered AS n" \
+	"  WHERE t.id OPERATOR(pg_catalog.=) n.id" \
+	"    AND (t.id OPERATOR(pg_catalog.=) $1 OR t.sort_order OPERATOR(pg_catalog.<>) n.place)"
+
+static const LibraryQuery place_lesson = {
+	PLACE_SQL("lessons", "module_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
+};
+
+static const LibraryQuery place_module = {
+	PLACE_SQL("modules", "course_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
+};
+
+/* Closes the gap in the module that a lesson has left. */
+static const LibraryQuery close_gap = {
+	"UPDATE %1$s.lessons AS t"
+	"   SET sort_order = n.place"
+	"  FROM (SELECT l.id,"
+	"               pg_catalog.row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::pg_catalog.int4 AS place"
+	"          FROM %1$s.lessons AS l"
+	"         WHERE l.module_id OPERATOR(pg_catalog.=) $1) AS n"
+	" WHERE t.id OPERATOR(pg_catalog.=) n.id"
+	"   AND t.sort_order OPERATOR(pg_catalog.<>) n.place",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery lesson_row = {
+	"SELECT l FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery module_row = {
+	"SELECT m FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery course_exists = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+/* Rows are locked in the order that batches of reports lock them in. */
+static const LibraryQuery complete_lessons = {
+	"WITH due AS ("
+	"  SELECT p.id"
+	"    FROM %1$s.modules AS m"
+	"    JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"    JOIN %1$s.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1 AND NOT p.completed"
+	"     AND p.watched_pct OPERATOR(pg_catalog.>=) " THRESHOLD_SQL("$2")
+	"   ORDER BY p.user_id, p.lesson_id"
+	"     FOR NO KEY UPDATE OF p)"
+	" UPDATE %1$s.content_progress AS p"
+	"    SET completed = true, completed_at = $3"
+	"   FROM due AS d"
+	"  WHERE p.id OPERATOR(pg_catalog.=) d.id AND NOT p.completed",
+	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
+};
+
+static Datum
+first_value(void)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+}
+
+static void
+missing_module(Datum module_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("module \"%s\" does not exist", uuid_text(module_id))));
+}
+
+/* The parent of a row: the module of a lesson, the course of a module. */
+static Datum
+parent_of(const LibraryQuery *query, const char *schema, Datum id,
+		  void (*missing) (Datum id))
+{
+	if (query_execute(query, schema, &id, NULL, false) == 0)
+		missing(id);
+	return first_value();
+}
+
+static bool
+same_uuid(Datum a, Datum b)
+{
+	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
+}
+
+/* Refuses a place before the moved row itself, or before a row of another parent. */
+static void
+check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_query,
+			 const char *schema, Datum parent, void (*missing) (Datum id))
+{
+	Datum		before;
+
+	if (PG_ARGISNULL(number))
+		return;
+
+	before = PG_GETARG_DATUM(number);
+	if (same_uuid(before, PG_GETARG_DATUM(0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot be moved before itself", uuid_text(before))));
+	if (!same_uuid(parent_of(parent_query, schema, before, missing), parent))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("before \"%s\" is not a place in \"%s\"",
+						uuid_text(before), uuid_text(parent)),
+				 errhint("Name a row that is there, or leave before out to move to the end.")));
+}
+
+/* Places the row of argument 0 under a parent, before the row of an argument. */
+static void
+place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
+	  const char *schema, Datum parent)
+{
+	Datum		values[] = {PG_GETARG_DATUM(0), parent, PG_GETARG_DATUM(before)};
+	char		nulls[] = {' ', ' ', PG_ARGISNULL(before) ? 'n' : ' '};
+
+	query_execute(query, schema, values, nulls, false);
+}
+
+static Datum
+row_of(const LibraryQuery *query, const char *schema, Datum id)
+{
+	query_execute(query, schema, &id, NULL, false);
+	return SPI_datumTransfer(first_value(), false, -1);
+}
+
+/* Locks the module that a lesson is in and the one that it goes to; returns the first. */
+static Datum
+lock_lesson_modules(const char *schema, Datum lesson_id, Datum module_id)
+{
+	for (;;)
+	{
+		Datum		values[2];
+
+		values[0] = parent_of(&lesson_module, schema, lesson_id, missing_lesson);
+		values[1] = module_id;
+		query_execute(&lock_modules, schema, values, NULL, false);
+
+		/* It may have been moved while we waited. */
+		if (same_uuid(parent_of(&lesson_module, schema, lesson_id, missing_lesson), values[0]))
+			return values[0];
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+PG_FUNCTION_INFO_V1(move_lesson);
+
+Datum
+move_lesson(PG_FUNCTION_ARGS)
+{
+	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	Datum		module_id = required_arg(fcinfo, 1, "module_id");
+	char	   *schema = library_schema(fcinfo);
+	Datum		left;
+	Datum		row;
+
+	PreventCommandIfReadOnly("move_lesson()");
+
+	SPI_connect();
+	parent_of(&module_course, schema, module_id, missing_module);
+	left = lock_lesson_modules(schema, lesson_id, module_id);
+	check_before(fcinfo, 2, &lesson_module, schema, module_id, missing_lesson);
+	place(fcinfo, 2, &place_lesson, schema, module_id);
+	if (!same_uuid(left, module_id))
+		query_execute(&close_gap, schema, &left, NULL, false);
+	row = row_of(&lesson_row, schema, lesson_id);
+	SPI_finish();
+
+	PG_RETURN_DATUM(row);
+}
+
+PG_FUNCTION_INFO_V1(move_module);
+
+Datum
+move_module(PG_FUNCTION_ARGS)
+{
+	Datum		module_id = required_arg(fcinfo, 0, "module_id");
+	char	   *schema = library_schema(fcinfo);
+	Datum		course_id;
+	Datum		row;
+
+	PreventCommandIfReadOnly("move_module()");
+
+	SPI_connect();
+	course_id = parent_of(&module_course, schema, module_id, missing_module);
+	query_execute(&lock_course, schema, &course_id, NULL, false);
+	check_before(fcinfo, 1, &module_course, schema, course_id, missing_module);
+	place(fcinfo, 1, &place_module, schema, course_id);
+	row = row_of(&module_row, schema, module_id);
+	SPI_finish();
+
+	PG_RETURN_DATUM(row);
+}
+
+PG_FUNCTION_INFO_V1(recompute_completion);
+
+Datum
+recompute_completion(PG_FUNCTION_ARGS)
+{
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	char	   *schema = library_schema(fcinfo);
+	TimestampTz now = GetCurrentTimestamp();
+	Datum		values[] = {
+		course_id,
+		Int32GetDatum(library_completion_threshold),
+		TimestampTzGetDatum(now)
+	};
+	uint64		completed;
+
+	PreventCommandIfReadOnly("recompute_completion()");
+
+	SPI_connect();
+	if (query_execute(&course_exists, schema, &course_id, NULL, false) == 0)
+		missing_course(course_id);
+	completed = query_execute(&complete_lessons, schema, values, NULL, false);
+	claim_completions(schema, course_id, now);
+	SPI_finish();
+
+	PG_RETURN_INT32((int32) completed);
+}
