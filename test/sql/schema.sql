@@ -90,10 +90,7 @@ JOIN pg_class AS c ON c.oid = m.oid
 WHERE e.extname = 'content_library'
 ORDER BY c.relname;
 
-SELECT v.version, v.trusted, v.superuser, v.relocatable, v.schema
-FROM pg_available_extension_versions AS v
-JOIN pg_extension AS e ON e.extname = v.name AND e.extversion = v.version
-WHERE v.name = 'content_library';
+SELECT extversion, extrelocatable FROM pg_extension WHERE extname = 'content_library';
 
 -- Installed by somebody who is no superuser: the tables are theirs, and no
 -- function is, for the owner of a C function could point it at any other.
