@@ -300,6 +300,7 @@ BEGIN ATOMIC
 			WHERE n.nspname OPERATOR(pg_catalog.=) 'auth'
 				AND p.proname OPERATOR(pg_catalog.=) 'uid'
 				AND p.pronargs OPERATOR(pg_catalog.=) 0::smallint
+				AND NOT p.proretset
 				AND p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype::pg_catalog.oid)
 		THEN 'the function auth.uid() returning uuid' END), '');
 END;
@@ -310,7 +311,7 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_missing_auth() TO @extowner@;
 
 -- Finds its schema when it runs: ALTER SCHEMA ... RENAME reaches no function body.
-CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
+CREATE FUNCTION @extschema@.content_library_attach_as_owner() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
@@ -331,16 +332,17 @@ BEGIN
 	END IF;
 
 	-- Made anew each time, so that calling it again repairs what was dropped.
-	ALTER TABLE enrollments
-		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
-	ALTER TABLE enrollments
-		ADD CONSTRAINT enrollments_user_id_fkey
-		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
-
+	-- Progress first: deleting an account then locks rows in the order of a report.
 	ALTER TABLE content_progress
 		DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
 	ALTER TABLE content_progress
 		ADD CONSTRAINT content_progress_user_id_fkey
+		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
+
+	ALTER TABLE enrollments
+		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
+	ALTER TABLE enrollments
+		ADD CONSTRAINT enrollments_user_id_fkey
 		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
 
 	DROP POLICY IF EXISTS "Users read own enrollments" ON enrollments;
@@ -365,8 +367,20 @@ BEGIN
 		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
 END
 $$;
+COMMENT ON FUNCTION @extschema@.content_library_attach_as_owner() IS
+	'What content_library_attach() does, with the caller''s own rights. Call that.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_attach_as_owner()
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach_as_owner() TO @extowner@;
+
+-- A superuser runs this script and the event trigger, and may run this by hand,
+-- but neither table need be a superuser's: what reads them gets no more than
+-- their owner's rights.
+CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach() IS
-	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself; call it as the owner of the tables to repair them. Fails with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
+	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Fails with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
@@ -378,10 +392,11 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	-- Only commands on auth count; the ones that attach are not among them.
+	-- Only commands on auth count, and a GRANT, which names no object.
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
 				   WHERE c.schema_name OPERATOR(pg_catalog.=) 'auth'
-					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth')
+					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth'
+					  OR c.command_tag OPERATOR(pg_catalog.=) 'GRANT')
 	THEN
 		RETURN;
 	END IF;
@@ -395,9 +410,10 @@ BEGIN
 		IF content_library_missing_auth() IS NOT NULL THEN
 			RETURN;
 		END IF;
-		PERFORM content_library_attach();
+		-- First, so that what attaches does not come back here; an error takes it back.
 		ALTER EXTENSION content_library DROP EVENT TRIGGER content_library_attach;
 		DROP EVENT TRIGGER content_library_attach;
+		PERFORM content_library_attach();
 	EXCEPTION WHEN OTHERS THEN
 		RAISE WARNING 'content_library is not attached to auth: %', SQLERRM
 			USING HINT = 'The tables stay locked for learners. Mend the cause, then call content_library_attach().';
@@ -421,27 +437,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
 	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
-
-CREATE FUNCTION @extschema@.content_library_user(user_id uuid DEFAULT NULL)
-RETURNS uuid
-LANGUAGE c STABLE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_user(uuid) IS
-	'The user whose rows a function is about: user_id, or else the caller. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
-
-CREATE FUNCTION @extschema@.content_library_course(course_id uuid)
-RETURNS uuid
-LANGUAGE c STABLE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_course(uuid) IS
-	'The argument, a course that the caller sees. Fails with 22004 for NULL, 23503 for any other.';
-
-CREATE FUNCTION @extschema@.content_library_max_rows(max_rows integer)
-RETURNS bigint
-LANGUAGE c IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_max_rows(integer) IS
-	'The argument, a number of rows. Fails with 22004 for NULL, 22023 when it is not positive.';
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
@@ -527,28 +522,8 @@ RETURNS TABLE (
 	next_lesson_id uuid,
 	enrolled_at timestamptz,
 	completed_at timestamptz)
-LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 20
-BEGIN ATOMIC
-	SELECT c.id, c.title,
-		pg_catalog.count(l.id) FILTER (WHERE l.is_required)::pg_catalog.int4,
-		pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed)::pg_catalog.int4,
-		@extschema@.content_library_percentage(
-			pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed),
-			pg_catalog.count(l.id) FILTER (WHERE l.is_required)),
-		pg_catalog.max(p.last_watched),
-		(pg_catalog.array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
-			FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],
-		e.enrolled_at, e.completed_at
-	FROM @extschema@.enrollments AS e
-	JOIN @extschema@.courses AS c ON c.id OPERATOR(pg_catalog.=) e.course_id
-	LEFT JOIN @extschema@.modules AS m ON m.course_id OPERATOR(pg_catalog.=) c.id
-	LEFT JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
-	LEFT JOIN @extschema@.content_progress AS p
-		ON p.user_id OPERATOR(pg_catalog.=) e.user_id AND p.lesson_id OPERATOR(pg_catalog.=) l.id
-	WHERE e.user_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_user(course_progress.user_id))
-	GROUP BY e.id, c.id
-	ORDER BY e.enrolled_at, c.id;
-END;
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_progress(uuid) IS
 	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
 
@@ -564,26 +539,13 @@ RETURNS TABLE (
 	position_seconds integer,
 	duration_seconds integer,
 	last_watched timestamptz)
-LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
-BEGIN ATOMIC
-	SELECT c.id, c.title, l.id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
-	FROM @extschema@.content_progress AS p
-	JOIN @extschema@.lessons AS l ON l.id OPERATOR(pg_catalog.=) p.lesson_id
-	JOIN @extschema@.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id
-	JOIN @extschema@.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id
-	WHERE p.user_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_user(continue_watching.user_id))
-		AND NOT p.completed
-	ORDER BY p.last_watched DESC, l.id
-	LIMIT (SELECT @extschema@.content_library_max_rows(max_rows));
-END;
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
 	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 REVOKE ALL ON FUNCTION
 	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.content_library_user(uuid),
-	@extschema@.content_library_course(uuid),
-	@extschema@.content_library_max_rows(integer),
 	@extschema@.record_progress(uuid, integer, integer, uuid),
 	@extschema@.record_progress_batch(jsonb, uuid),
 	@extschema@.enroll(uuid, uuid),
@@ -597,9 +559,6 @@ REVOKE ALL ON FUNCTION
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.content_library_user(uuid),
-	@extschema@.content_library_course(uuid),
-	@extschema@.content_library_max_rows(integer),
 	@extschema@.record_progress(uuid, integer, integer, uuid),
 	@extschema@.record_progress_batch(jsonb, uuid),
 	@extschema@.enroll(uuid, uuid),
@@ -623,33 +582,8 @@ RETURNS TABLE (
 	completion integer,
 	enrolled_at timestamptz,
 	completed_at timestamptz)
-LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1000
-BEGIN ATOMIC
-	WITH required AS (
-		SELECT l.id
-		FROM @extschema@.modules AS m
-		JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
-		WHERE m.course_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_course(course_report.course_id))
-			AND l.is_required
-	),
-	completed AS (
-		SELECT p.user_id, pg_catalog.count(*) AS lessons
-		FROM required AS r
-		JOIN @extschema@.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) r.id
-		WHERE p.completed
-		GROUP BY p.user_id
-	)
-	SELECT e.user_id,
-		n.required::pg_catalog.int4,
-		COALESCE(d.lessons, 0)::pg_catalog.int4,
-		@extschema@.content_library_percentage(COALESCE(d.lessons, 0), n.required),
-		e.enrolled_at, e.completed_at
-	FROM @extschema@.enrollments AS e
-	CROSS JOIN (SELECT pg_catalog.count(*) AS required FROM required) AS n
-	LEFT JOIN completed AS d ON d.user_id OPERATOR(pg_catalog.=) e.user_id
-	WHERE e.course_id OPERATOR(pg_catalog.=) course_report.course_id
-	ORDER BY e.enrolled_at, e.user_id;
-END;
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_report(uuid) IS
 	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
@@ -662,20 +596,8 @@ RETURNS TABLE (
 	started integer,
 	completed integer,
 	average_pct numeric)
-LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100
-BEGIN ATOMIC
-	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
-	FROM @extschema@.modules AS m
-	JOIN @extschema@.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id
-	CROSS JOIN LATERAL (
-		SELECT pg_catalog.count(*)::pg_catalog.int4 AS started,
-			pg_catalog.count(*) FILTER (WHERE p.completed)::pg_catalog.int4 AS completed,
-			pg_catalog.round(pg_catalog.avg(p.watched_pct), 1) AS average_pct
-		FROM @extschema@.content_progress AS p
-		WHERE p.lesson_id OPERATOR(pg_catalog.=) l.id) AS s
-	WHERE m.course_id OPERATOR(pg_catalog.=) (SELECT @extschema@.content_library_course(lesson_report.course_id))
-	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
-END;
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
 	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
@@ -737,7 +659,13 @@ DECLARE
 	missing text := @extschema@.content_library_missing_auth();
 BEGIN
 	IF missing IS NULL THEN
-		PERFORM @extschema@.content_library_attach();
+		BEGIN
+			PERFORM @extschema@.content_library_attach();
+		EXCEPTION WHEN insufficient_privilege THEN
+			RAISE EXCEPTION 'content_library cannot attach to auth: %', SQLERRM
+				USING ERRCODE = 'insufficient_privilege',
+					  HINT = 'Whoever creates the extension needs USAGE on the schema auth and REFERENCES on auth.users.';
+		END;
 		RETURN;
 	END IF;
 

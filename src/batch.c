@@ -114,7 +114,9 @@ static const LibraryQuery advance_rows = {
 	"       completed = p.completed OR GREATEST(p.watched_pct, n.watched_pct) OPERATOR(pg_catalog.>=) n.threshold,"
 	"       completed_at = CASE"
 	"         WHEN p.completed THEN p.completed_at"
-	"         WHEN GREATEST(p.watched_pct, n.watched_pct) OPERATOR(pg_catalog.>=) n.threshold THEN n.watched_at END,"
+	"         WHEN GREATEST(p.watched_pct, n.watched_pct) OPERATOR(pg_catalog.>=) n.threshold"
+	"         THEN COALESCE(p.completed_at, n.watched_at)"
+	"         ELSE p.completed_at END,"
 	"       last_watched = GREATEST(p.last_watched, n.watched_at),"
 	"       position_seconds = CASE"
 	"         WHEN n.watched_at OPERATOR(pg_catalog.>=) p.last_watched THEN COALESCE(n.position_seconds, p.position_seconds)"
@@ -136,7 +138,7 @@ static const LibraryQuery read_rows = {
 
 /* For each course that may be completed now, one of its lessons; in the order of courses. */
 static const LibraryQuery courses_to_claim = {
-	"SELECT DISTINCT ON (m.course_id) l.id"
+	"SELECT DISTINCT ON (m.course_id) l.id::pg_catalog.uuid"
 	"  FROM " REPORTS_SQL
 	"  JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
 	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
@@ -247,6 +249,10 @@ read_report(Batch *batch, int i, JsonbContainer *object)
 	require_key(has_pct, "watched_pct");
 	check_watched_pct(DatumGetInt32(batch->watched_pcts[i]));
 	check_position(DatumGetInt32(batch->positions[i]));
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(batch->times[i])))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("watched_at is not a finite time")));
 	if (DatumGetTimestampTz(batch->times[i]) > batch->now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -365,9 +371,12 @@ batch_values(Batch *batch, Datum user_id, Datum *values)
 	values[5] = Int32GetDatum(library_completion_threshold);
 }
 
-/* Refuses the whole batch for a report that may not begin a lesson (rule R8). */
-static void
-check_admission(const Call *call, const Batch *batch, Datum *values)
+/*
+ * The number of a report that begins a lesson without a right to (rule R8), or
+ * -1; one whose lesson does not exist is refused at once.
+ */
+static int
+refused_report(const Call *call, const Batch *batch, Datum *values)
 {
 	bool		isnull;
 	HeapTuple	row;
@@ -375,34 +384,38 @@ check_admission(const Call *call, const Batch *batch, Datum *values)
 	int			number;
 
 	if (query_execute(&refused, call->schema, values, NULL, false) == 0)
-		return;
+		return -1;
 
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
 	number = (int) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull)) - 1;
-	if (DatumGetBool(SPI_getbinval(row, desc, 2, &isnull)))
-		not_enrolled(call->user_id, batch->lesson_ids[number]);
-	missing_lesson(batch->lesson_ids[number]);
+	if (!DatumGetBool(SPI_getbinval(row, desc, 2, &isnull)))
+		missing_lesson(batch->lesson_ids[number]);
+	return number;
 }
 
-static void
+/* Makes the rows that are not there; returns how many. */
+static uint64
 insert_missing(const Call *call, Datum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
+	uint64		inserted = 0;
 
 	PG_TRY();
 	{
-		query_execute(&insert_rows, call->schema, values, NULL, false);
+		inserted = query_execute(&insert_rows, call->schema, values, NULL, false);
 	}
 	PG_CATCH();
 	{
 		rethrow_missing_key(context, call->user_id, (Datum) 0);
 	}
 	PG_END_TRY();
+
+	return inserted;
 }
 
 static void
-claim_courses(const Call *call, const Batch *batch, Datum *values)
+claim_courses(const Call *call, const Batch *batch, Datum *values, bool written)
 {
 	uint64		courses = query_execute(&courses_to_claim, call->schema, values, NULL, false);
 	SPITupleTable *lessons = SPI_tuptable;
@@ -412,25 +425,33 @@ claim_courses(const Call *call, const Batch *batch, Datum *values)
 		bool		isnull;
 		Datum		lesson_id = SPI_getbinval(lessons->vals[i], lessons->tupdesc, 1, &isnull);
 
-		claim_completion(call->schema, call->user_id, lesson_id, batch->now, true);
+		claim_completion(call->schema, call->user_id, lesson_id, batch->now, written);
 	}
 }
 
-/* Records the reports; their rows are in SPI_tuptable, in the order of the reports. */
-static void
-record_batch(const Call *call, const Batch *batch, Datum *values)
+/*
+ * Records the reports; returns their rows, in the order of the reports, and
+ * whether anything was written.  As for a single report, the rows come before
+ * the verdict.
+ */
+static SPITupleTable *
+record_batch(const Call *call, const Batch *batch, Datum *values, bool *written)
 {
+	*written = false;
 	for (int attempts = 10; attempts > 0; attempts--)
 	{
+		int			number;
+
 		CHECK_FOR_INTERRUPTS();
-		check_admission(call, batch, values);
-		insert_missing(call, values);
-		query_execute(&advance_rows, call->schema, values, NULL, false);
-		claim_courses(call, batch, values);
+		number = refused_report(call, batch, values);
+		*written |= insert_missing(call, values) > 0;
+		if (number >= 0)
+			not_enrolled(call->user_id, batch->lesson_ids[number]);
+		*written |= query_execute(&advance_rows, call->schema, values, NULL, false) > 0;
 
 		/* Less when a row was deleted meanwhile. */
 		if (query_execute(&read_rows, call->schema, values, NULL, false) == batch->size)
-			return;
+			return SPI_tuptable;
 	}
 
 	ereport(ERROR,
@@ -462,15 +483,19 @@ record_progress_batch(PG_FUNCTION_ARGS)
 	Batch	   *batch = read_batch(DatumGetJsonbP(required_arg(fcinfo, 0, "reports")));
 	Datum		values[6];
 	Call		call;
+	SPITupleTable *rows;
+	bool		written;
 
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 
 	call_begin(&call, fcinfo, 1);
+	call_lock_user(&call);
 	batch_values(batch, call.user_id, values);
-	record_batch(&call, batch, values);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		return_row(result, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	rows = record_batch(&call, batch, values, &written);
+	claim_courses(&call, batch, values, written);
+	for (int i = 0; i < batch->size; i++)
+		return_row(result, rows->vals[i], rows->tupdesc);
 	call_end(&call);
 
 	return (Datum) 0;

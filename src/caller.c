@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
@@ -14,10 +15,10 @@
 #include "plans.h"
 
 static const LibraryQuery auth_uid = {
-	"SELECT auth.uid()", 0, {InvalidOid}
+	"SELECT auth.uid()::pg_catalog.uuid", 0, {InvalidOid}
 };
 
-/* The signed-in user; isnull when nobody is. */
+/* The signed-in user; isnull when nobody is.  Nothing here relies on what auth.uid() returns. */
 static Datum
 signed_in_user(const char *schema, bool *isnull)
 {
@@ -29,7 +30,11 @@ signed_in_user(const char *schema, bool *isnull)
 				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
 				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
 
-	query_execute(&auth_uid, schema, NULL, NULL, true);
+	if (query_execute(&auth_uid, schema, NULL, NULL, true) == 0)
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
 	uid = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
 }
@@ -111,6 +116,22 @@ call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	call->guc_level = NewGUCNestLevel();
 	SPI_connect();
 	call->user_id = resolve_user(call->schema, &fcinfo->args[user_arg], &call->for_other);
+}
+
+static const LibraryQuery lock_user = {
+	"SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
+	"  'content_library ' OPERATOR(pg_catalog.||) $1::pg_catalog.text, 0))",
+	1, {UUIDOID}
+};
+
+/*
+ * One batch or reset of a learner at a time: a reset takes away rows whose
+ * locks would have kept two batches in one order.
+ */
+void
+call_lock_user(Call *call)
+{
+	query_execute(&lock_user, call->schema, &call->user_id, NULL, false);
 }
 
 /* Only after success: an error makes the server do the same. */

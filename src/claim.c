@@ -49,13 +49,29 @@ static const LibraryQuery completed_enrollment = {
 };
 
 static const LibraryQuery lock_enrollment = {
-	"SELECT e.id" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
+	"SELECT e.id::pg_catalog.uuid" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
 	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery complete_enrollment = {
 	COMPLETE_SQL("e.id OPERATOR(pg_catalog.=) $1"),
 	2, {UUIDOID, TIMESTAMPTZOID}
+};
+
+static const LibraryQuery lock_enrollment_in = {
+	"SELECT FROM %1$s.enrollments AS e"
+	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
+	"   AND e.course_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
+	2, {UUIDOID, UUIDOID}
+};
+
+static const LibraryQuery reopen_enrollment = {
+	"UPDATE %1$s.enrollments AS e"
+	"   SET completed_at = NULL"
+	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
+	"   AND e.course_id OPERATOR(pg_catalog.=) $2"
+	"   AND e.completed_at IS NOT NULL AND NOT (" ALL_COMPLETED_SQL ")",
+	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery lock_enrollments = {
@@ -129,4 +145,21 @@ claim_completions(const char *schema, Datum course_id, TimestampTz at)
 	query_execute(&lock_enrollments, schema, values, NULL, false);
 	query_execute_latest(&complete_enrollments, schema, values);
 	send_events();
+}
+
+/*
+ * Forgets that a course was completed, after its progress was deleted.  Locks
+ * first: a report may be completing it just now, and one that came after the
+ * deletion and completed it anew is left alone.
+ */
+void
+reopen_completion(const char *schema, Datum user_id, Datum course_id)
+{
+	Datum		values[] = {user_id, course_id};
+	Disguise	disguise;
+
+	act_as_owner(&disguise, schema);
+	query_execute(&lock_enrollment_in, schema, values, NULL, false);
+	query_execute_latest(&reopen_enrollment, schema, values);
+	act_as_caller(&disguise);
 }

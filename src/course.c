@@ -32,7 +32,7 @@ static const LibraryQuery completion = {
 };
 
 static const LibraryQuery next_unfinished = {
-	"SELECT (SELECT l.id"
+	"SELECT (SELECT l.id::pg_catalog.uuid"
 	"          FROM " COURSE_LESSONS_SQL
 	"           AND l.is_required AND p.completed IS NOT TRUE"
 	COURSE_ORDER_SQL " LIMIT 1)"

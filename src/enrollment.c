@@ -7,8 +7,8 @@
 #include "utils/builtins.h"
 
 #include "caller.h"
+#include "claim.h"
 #include "library.h"
-#include "owner.h"
 #include "plans.h"
 
 static const LibraryQuery find_enrollment = {
@@ -56,23 +56,27 @@ static const LibraryQuery count_progress = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* Locked in the order that batches and recomputations lock in. */
 static const LibraryQuery delete_progress = {
-	"DELETE FROM %1$s.content_progress AS p"
-	" USING %1$s.modules AS m"
-	"  JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.user_id OPERATOR(pg_catalog.=) $2"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) l.id",
+	"WITH watched AS ("
+	"  SELECT p.id"
+	"    FROM %1$s.modules AS m"
+	"    JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"    JOIN %1$s.content_progress AS p"
+	"      ON p.user_id OPERATOR(pg_catalog.=) $2"
+	"     AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	"   ORDER BY p.lesson_id"
+	"     FOR UPDATE OF p)"
+	" DELETE FROM %1$s.content_progress AS p"
+	"  USING watched AS w"
+	"  WHERE p.id OPERATOR(pg_catalog.=) w.id",
 	2, {UUIDOID, UUIDOID}
 };
 
-static const LibraryQuery reopen_enrollment = {
-	"UPDATE %1$s.enrollments AS e"
-	"   SET completed_at = NULL"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $2"
-	"   AND e.course_id OPERATOR(pg_catalog.=) $1"
-	"   AND e.completed_at IS NOT NULL",
-	2, {UUIDOID, UUIDOID}
+static const LibraryQuery course_exists = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
 };
 
 static Datum
@@ -171,15 +175,17 @@ enroll(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row);
 }
 
-/* Forgets that the course was completed, so that it can be completed again. */
 static void
-reopen(const Call *call, Datum *values)
+require_enrollment(const Call *call, Datum *values)
 {
-	Disguise	disguise;
-
-	act_as_owner(&disguise, call->schema);
-	query_execute(&reopen_enrollment, call->schema, values, NULL, false);
-	act_as_caller(&disguise);
+	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
+		return;
+	if (query_execute(&course_exists, call->schema, values, NULL, false) == 0)
+		missing_course(values[0]);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("user \"%s\" is not enrolled in course \"%s\"",
+					uuid_text(call->user_id), uuid_text(values[0]))));
 }
 
 PG_FUNCTION_INFO_V1(reset_progress);
@@ -198,16 +204,13 @@ reset_progress(PG_FUNCTION_ARGS)
 	call_begin(&call, fcinfo, 1);
 	values[0] = course_id;
 	values[1] = call.user_id;
-	if (query_execute(&find_enrollment, call.schema, values, NULL, false) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("user \"%s\" is not enrolled in course \"%s\"",
-						uuid_text(call.user_id), uuid_text(course_id))));
-
+	require_enrollment(&call, values);
+	if (!dry_run)
+		call_lock_user(&call);
 	rows = query_execute(dry_run ? &count_progress : &delete_progress,
 						 call.schema, values, NULL, false);
 	if (!dry_run)
-		reopen(&call, values);
+		reopen_completion(call.schema, call.user_id, course_id);
 	call_end(&call);
 
 	PG_RETURN_INT32((int32) rows);

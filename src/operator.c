@@ -13,26 +13,21 @@
 #include "threshold.h"
 
 static const LibraryQuery lesson_module = {
-	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
+	"SELECT l.module_id::pg_catalog.uuid FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery module_course = {
-	"SELECT m.course_id FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
+	"SELECT m.course_id::pg_catalog.uuid FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}
 };
 
 /* In the order of their ids, so that two moves never wait for each other. */
-static const LibraryQuery lock_modules = {
-	"SELECT FROM %1$s.modules AS m"
-	" WHERE m.id OPERATOR(pg_catalog.=) $1 OR m.id OPERATOR(pg_catalog.=) $2"
-	" ORDER BY m.id FOR NO KEY UPDATE",
+static const LibraryQuery lock_courses = {
+	"SELECT FROM %1$s.courses AS c"
+	" WHERE c.id OPERATOR(pg_catalog.=) $1 OR c.id OPERATOR(pg_catalog.=) $2"
+	" ORDER BY c.id FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
-};
-
-static const LibraryQuery lock_course = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-	1, {UUIDOID}
 };
 
 /*
@@ -105,7 +100,7 @@ static const LibraryQuery complete_lessons = {
 	"   ORDER BY p.user_id, p.lesson_id"
 	"     FOR NO KEY UPDATE OF p)"
 	" UPDATE %1$s.content_progress AS p"
-	"    SET completed = true, completed_at = $3"
+	"    SET completed = true, completed_at = COALESCE(p.completed_at, $3)"
 	"   FROM due AS d"
 	"  WHERE p.id OPERATOR(pg_catalog.=) d.id AND NOT p.completed",
 	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
@@ -184,23 +179,38 @@ row_of(const LibraryQuery *query, const char *schema, Datum id)
 	return SPI_datumTransfer(first_value(), false, -1);
 }
 
-/* Locks the module that a lesson is in and the one that it goes to; returns the first. */
 static Datum
-lock_lesson_modules(const char *schema, Datum lesson_id, Datum module_id)
+course_of_lesson(const char *schema, Datum lesson_id)
 {
-	for (;;)
-	{
-		Datum		values[2];
+	Datum		module_id = parent_of(&lesson_module, schema, lesson_id, missing_lesson);
 
-		values[0] = parent_of(&lesson_module, schema, lesson_id, missing_lesson);
-		values[1] = module_id;
-		query_execute(&lock_modules, schema, values, NULL, false);
+	return parent_of(&module_course, schema, module_id, missing_module);
+}
 
-		/* It may have been moved while we waited. */
-		if (same_uuid(parent_of(&lesson_module, schema, lesson_id, missing_lesson), values[0]))
-			return values[0];
-		CHECK_FOR_INTERRUPTS();
-	}
+/* Whatever moves within a course waits for its row. */
+static void
+lock_both_courses(const char *schema, Datum one, Datum other)
+{
+	Datum		values[] = {one, other};
+
+	query_execute(&lock_courses, schema, values, NULL, false);
+}
+
+/* Locks the courses that a lesson leaves and enters; returns the module it leaves. */
+static Datum
+lock_lesson_courses(const char *schema, Datum lesson_id, Datum module_id)
+{
+	Datum		left = course_of_lesson(schema, lesson_id);
+	Datum		entered = parent_of(&module_course, schema, module_id, missing_module);
+
+	lock_both_courses(schema, left, entered);
+	if (!same_uuid(course_of_lesson(schema, lesson_id), left))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("lesson \"%s\" was moved to another course meanwhile",
+						uuid_text(lesson_id)),
+				 errhint("Try again.")));
+	return parent_of(&lesson_module, schema, lesson_id, missing_lesson);
 }
 
 PG_FUNCTION_INFO_V1(move_lesson);
@@ -217,8 +227,7 @@ move_lesson(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("move_lesson()");
 
 	SPI_connect();
-	parent_of(&module_course, schema, module_id, missing_module);
-	left = lock_lesson_modules(schema, lesson_id, module_id);
+	left = lock_lesson_courses(schema, lesson_id, module_id);
 	check_before(fcinfo, 2, &lesson_module, schema, module_id, missing_lesson);
 	place(fcinfo, 2, &place_lesson, schema, module_id);
 	if (!same_uuid(left, module_id))
@@ -243,7 +252,7 @@ move_module(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	course_id = parent_of(&module_course, schema, module_id, missing_module);
-	query_execute(&lock_course, schema, &course_id, NULL, false);
+	lock_both_courses(schema, course_id, course_id);
 	check_before(fcinfo, 1, &module_course, schema, course_id, missing_module);
 	place(fcinfo, 1, &place_module, schema, course_id);
 	row = row_of(&module_row, schema, module_id);

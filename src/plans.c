@@ -14,7 +14,7 @@
  * Far more than a pool uses; reached only by somebody who tries to.  None is
  * given up for another: it may be in use further up the stack.
  */
-#define MAX_KEPT_PLANS 256
+#define MAX_KEPT_PLANS 2048
 
 /*
  * What a plan depends on.  The schema, by name as in the query's text: the
@@ -125,4 +125,17 @@ uint64
 query_execute_latest(const LibraryQuery *query, const char *schema, Datum *values)
 {
 	return execute(query, schema, values, NULL, GetLatestSnapshot(), false);
+}
+
+/* The same, planned for these values alone, and reading only. */
+uint64
+query_execute_once(const LibraryQuery *query, const char *schema, Datum *values)
+{
+	char	   *sql = psprintf(query->sql, quote_identifier(schema));
+	int			code = SPI_execute_with_args(sql, query->nargs, (Oid *) query->argtypes,
+											 values, NULL, true, 0);
+
+	if (code < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
+	return SPI_processed;
 }

@@ -18,5 +18,7 @@ extern uint64 query_execute(const LibraryQuery *query, const char *schema,
 							Datum *values, const char *nulls, bool read_only);
 extern uint64 query_execute_latest(const LibraryQuery *query, const char *schema,
 								   Datum *values);
+extern uint64 query_execute_once(const LibraryQuery *query, const char *schema,
+								 Datum *values);
 
 #endif							/* CONTENT_LIBRARY_PLANS_H */

@@ -98,6 +98,8 @@ BEGIN;
 DROP EXTENSION content_library;
 CREATE ROLE regress_installer;
 GRANT CREATE ON DATABASE :"DBNAME" TO regress_installer;
+GRANT USAGE ON SCHEMA auth TO regress_installer;
+GRANT REFERENCES, SELECT ON auth.users TO regress_installer;
 SET LOCAL ROLE regress_installer;
 CREATE SCHEMA library;
 CREATE EXTENSION content_library SCHEMA library;
@@ -111,9 +113,7 @@ FROM member_functions AS f
 JOIN pg_roles AS r ON r.oid = f.proowner
 ORDER BY f.proname;
 
--- The owner gets what it takes to mend the attachment.
-GRANT USAGE ON SCHEMA auth TO regress_installer;
-GRANT REFERENCES, SELECT ON auth.users TO regress_installer;
+-- The owner can mend the attachment.
 SET LOCAL ROLE regress_installer;
 DROP POLICY "Users read own progress" ON library.content_progress;
 SELECT library.content_library_attach();

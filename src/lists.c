@@ -1,0 +1,174 @@
+/* lists.c: what comes as rows: a learner's courses, what to continue, the reports on a course. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/tuplestore.h"
+
+#include "caller.h"
+#include "library.h"
+#include "plans.h"
+
+static const LibraryQuery courses_of_learner = {
+	" SELECT c.id, c.title,"
+	"   pg_catalog.count(l.id) FILTER (WHERE l.is_required)::pg_catalog.int4,"
+	"   pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed)::pg_catalog.int4,"
+	"   %1$s.content_library_percentage("
+	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed),"
+	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required)),"
+	"   pg_catalog.max(p.last_watched),"
+	"   (pg_catalog.array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)"
+	"     FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],"
+	"   e.enrolled_at, e.completed_at"
+	" FROM %1$s.enrollments AS e"
+	" JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) e.course_id"
+	" LEFT JOIN %1$s.modules AS m ON m.course_id OPERATOR(pg_catalog.=) c.id"
+	" LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	" LEFT JOIN %1$s.content_progress AS p"
+	"   ON p.user_id OPERATOR(pg_catalog.=) e.user_id AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
+	" GROUP BY e.id, c.id"
+	" ORDER BY e.enrolled_at, c.id",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery begun_lessons = {
+	" SELECT c.id, c.title, l.id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched"
+	" FROM %1$s.content_progress AS p"
+	" JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) p.lesson_id"
+	" JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	" JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
+	"   AND NOT p.completed"
+	" ORDER BY p.last_watched DESC, l.id"
+	" LIMIT $2",
+	2, {UUIDOID, INT4OID}
+};
+
+static const LibraryQuery visible_course = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}
+};
+
+/* Counted in idx_content_progress_lesson_id alone. */
+static const LibraryQuery learners_of_course = {
+	" WITH required AS ("
+	"   SELECT l.id"
+	"   FROM %1$s.modules AS m"
+	"   JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	"     AND l.is_required"
+	" ),"
+	" completed AS ("
+	"   SELECT p.user_id, pg_catalog.count(*) AS lessons"
+	"   FROM required AS r"
+	"   JOIN %1$s.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) r.id"
+	"   WHERE p.completed"
+	"   GROUP BY p.user_id"
+	" )"
+	" SELECT e.user_id,"
+	"   n.required::pg_catalog.int4,"
+	"   COALESCE(d.lessons, 0)::pg_catalog.int4,"
+	"   %1$s.content_library_percentage(COALESCE(d.lessons, 0), n.required),"
+	"   e.enrolled_at, e.completed_at"
+	" FROM %1$s.enrollments AS e"
+	" CROSS JOIN (SELECT pg_catalog.count(*) AS required FROM required) AS n"
+	" LEFT JOIN completed AS d ON d.user_id OPERATOR(pg_catalog.=) e.user_id"
+	" WHERE e.course_id OPERATOR(pg_catalog.=) $1"
+	" ORDER BY e.enrolled_at, e.user_id",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery lessons_of_course = {
+	" SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct"
+	" FROM %1$s.modules AS m"
+	" JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	" CROSS JOIN LATERAL ("
+	"   SELECT pg_catalog.count(*)::pg_catalog.int4 AS started,"
+	"     pg_catalog.count(*) FILTER (WHERE p.completed)::pg_catalog.int4 AS completed,"
+	"     pg_catalog.round(pg_catalog.avg(p.watched_pct), 1) AS average_pct"
+	"   FROM %1$s.content_progress AS p"
+	"   WHERE p.lesson_id OPERATOR(pg_catalog.=) l.id) AS s"
+	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id",
+	1, {UUIDOID}
+};
+
+/* Returns the rows of a query, planned for its values: courses differ in size. */
+static void
+return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *schema,
+			Datum *values)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	query_execute_once(query, schema, values);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+}
+
+PG_FUNCTION_INFO_V1(course_progress);
+
+Datum
+course_progress(PG_FUNCTION_ARGS)
+{
+	Call		call;
+
+	call_begin(&call, fcinfo, 0);
+	return_rows(fcinfo, &courses_of_learner, call.schema, &call.user_id);
+	call_end(&call);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(continue_watching);
+
+Datum
+continue_watching(PG_FUNCTION_ARGS)
+{
+	Datum		max_rows = required_arg(fcinfo, 0, "max_rows");
+	Datum		values[2];
+	Call		call;
+
+	if (DatumGetInt32(max_rows) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows %d is not positive", DatumGetInt32(max_rows))));
+
+	call_begin(&call, fcinfo, 1);
+	values[0] = call.user_id;
+	values[1] = max_rows;
+	return_rows(fcinfo, &begun_lessons, call.schema, values);
+	call_end(&call);
+	return (Datum) 0;
+}
+
+/* Returns the rows of a query about a course, argument 0, that the caller sees. */
+static Datum
+report(FunctionCallInfo fcinfo, const LibraryQuery *query)
+{
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	char	   *schema = library_schema(fcinfo);
+
+	SPI_connect();
+	if (query_execute(&visible_course, schema, &course_id, NULL, true) == 0)
+		missing_course(course_id);
+	return_rows(fcinfo, query, schema, &course_id);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(course_report);
+
+Datum
+course_report(PG_FUNCTION_ARGS)
+{
+	return report(fcinfo, &learners_of_course);
+}
+
+PG_FUNCTION_INFO_V1(lesson_report);
+
+Datum
+lesson_report(PG_FUNCTION_ARGS)
+{
+	return report(fcinfo, &lessons_of_course);
+}
