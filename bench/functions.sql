@@ -1,5 +1,5 @@
 -- functions.sql: fills the tables, measures record_progress_batch beside single
--- calls, and shows what the reports read. Run by bench/functions, which sets
+-- calls. Run by bench/functions, which sets
 -- :learners and :rounds.
 
 SET client_min_messages = warning;
@@ -208,37 +208,3 @@ FROM bench.median AS o
 JOIN bench.median AS h ON h.what = o.what AND h.peer = 'hand'
 LEFT JOIN bench.median AS j ON j.what = o.what AND j.peer = 'json'
 WHERE o.peer = 'ours' ORDER BY o.what;
-
--- A plan's lines that say how content_progress is read, and what it all took.
-CREATE FUNCTION bench.reading(query text) RETURNS SETOF text
-LANGUAGE plpgsql AS $$
-DECLARE
-	line	text;
-	buffers	text;
-	depth	integer;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, TIMING off) ' || query LOOP
-		IF line ~ '(Scan.* on content_progress|Scan on idx_content_progress)' THEN
-			depth := length(line) - length(ltrim(line));
-			RETURN NEXT regexp_replace(ltrim(line), '\(cost=[^)]*\) ', '');
-		ELSIF line ~ '(->|Planning)' THEN
-			depth := NULL;
-		ELSIF depth IS NOT NULL OR line ~ '^(Execution|JIT)' THEN
-			RETURN NEXT '    ' || ltrim(line);
-		ELSIF line ~ 'Buffers:' AND buffers IS NULL THEN
-			buffers := ltrim(line);
-		END IF;
-	END LOOP;
-	RETURN NEXT '    All of it: ' || buffers;
-END
-$$;
-GRANT USAGE ON SCHEMA bench TO service_role;
-
-\echo '== how the reports read content_progress, as service_role'
-SET ROLE service_role;
-\pset tuples_only on
-\pset format unaligned
-SELECT format($$SELECT E'\n%s, the %s course'$$, report, course),
-	format('SELECT bench.reading(%L)', format('SELECT * FROM %s(%L)', report, id))
-FROM unnest('{course_report,lesson_report}'::text[]) AS report,
-	(VALUES ('crowd', md5('course crowd')::uuid), ('small', md5('course small')::uuid)) AS c (course, id) \gexec
