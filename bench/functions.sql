@@ -1,6 +1,5 @@
 -- functions.sql: fills the tables, measures record_progress_batch beside single
--- calls. Run by bench/functions, which sets
--- :learners and :rounds.
+-- calls. Run by bench/functions, which sets :learners and :rounds.
 
 SET client_min_messages = warning;
 

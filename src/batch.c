@@ -38,7 +38,32 @@ typedef struct Batch
 	"   WITH ORDINALITY AS r (lesson_id, watched_pct, watched_at, position_seconds, number)"
 
 #define BATCH_ARGTYPES \
-	6, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4OID}
+	7, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4OID, INTERVALOID}
+
+/*
+ * The row of a report, by its key.  OFFSET 0 keeps the planner from any other
+ * way to it: not by all the learners of the lesson, nor all the rows of the
+ * learner, of which there may be 100,000.
+ */
+#define PROGRESS_SQL \
+	"SELECT p.* FROM %1$s.content_progress AS p" \
+	" WHERE p.user_id OPERATOR(pg_catalog.=) $1" \
+	"   AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id OFFSET 0"
+
+/* What is left to reach, only asked of rows that are not completed. */
+#define BAR_SQL "CASE WHEN p.completed THEN 101 ELSE " THRESHOLD_SQL("$6") " END"
+
+/* Whether a report r is news to the row p: see is_news() in progress.c. */
+#define NEWS_SQL \
+	"(r.watched_pct OPERATOR(pg_catalog.>) p.watched_pct" \
+	" OR r.watched_at OPERATOR(pg_catalog.-) $7 OPERATOR(pg_catalog.>) p.last_watched" \
+	" OR (r.watched_at OPERATOR(pg_catalog.>=) p.last_watched" \
+	"     AND (p.position_seconds IS NULL AND r.position_seconds IS NOT NULL" \
+	"          OR pg_catalog.make_interval(secs => pg_catalog.abs(" \
+	"               r.position_seconds::pg_catalog.int8" \
+	"               OPERATOR(pg_catalog.-) p.position_seconds))" \
+	"             OPERATOR(pg_catalog.>) $7))" \
+	" OR p.watched_pct OPERATOR(pg_catalog.>=) " BAR_SQL ")"
 
 /* The first report, in their order, of a lesson that may not be begun. */
 static const LibraryQuery refused = {
@@ -49,10 +74,7 @@ static const LibraryQuery refused = {
 	"             JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
 	"              AND c.is_published)"
 	"    ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
-	" WHERE NOT EXISTS ("
-	"         SELECT FROM %1$s.content_progress AS p"
-	"          WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"            AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id)"
+	" WHERE NOT EXISTS (" PROGRESS_SQL ")"
 	"   AND (c.id IS NULL OR NOT (l.is_preview OR EXISTS ("
 	"         SELECT FROM %1$s.enrollments AS e"
 	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
@@ -76,10 +98,7 @@ static const LibraryQuery insert_rows = {
 	"                " THRESHOLD_SQL("$6") " AS threshold"
 	"           FROM " REPORTS_SQL
 	"           JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
-	"          WHERE NOT EXISTS ("
-	"                  SELECT FROM %1$s.content_progress AS p"
-	"                   WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"                     AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id)"
+	"          WHERE NOT EXISTS (" PROGRESS_SQL ")"
 	"          ORDER BY r.lesson_id) AS n"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING",
 	BATCH_ARGTYPES
@@ -88,25 +107,13 @@ static const LibraryQuery insert_rows = {
 /* Only what is news to the row: see is_news() and advance_row in progress.c. */
 static const LibraryQuery advance_rows = {
 	"WITH news AS ("
-	"  SELECT p.id, r.watched_pct, r.watched_at, r.position_seconds, t.threshold"
+	"  SELECT p.id, r.watched_pct, r.watched_at, r.position_seconds, " BAR_SQL " AS threshold"
 	"    FROM " REPORTS_SQL
 	"    JOIN %1$s.content_progress AS p"
 	"      ON p.user_id OPERATOR(pg_catalog.=) $1"
 	"     AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id"
 	"    LEFT JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
-	"   CROSS JOIN LATERAL ("
-	"     SELECT CASE WHEN p.completed THEN 101 ELSE " THRESHOLD_SQL("$6") " END AS threshold,"
-	"            pg_catalog.current_setting('content_library.heartbeat_interval')"
-	"              ::pg_catalog.interval AS lag) AS t"
-	"   WHERE r.watched_pct OPERATOR(pg_catalog.>) p.watched_pct"
-	"      OR p.watched_pct OPERATOR(pg_catalog.>=) t.threshold"
-	"      OR r.watched_at OPERATOR(pg_catalog.-) t.lag OPERATOR(pg_catalog.>) p.last_watched"
-	"      OR (r.watched_at OPERATOR(pg_catalog.>=) p.last_watched"
-	"          AND (p.position_seconds IS NULL AND r.position_seconds IS NOT NULL"
-	"               OR pg_catalog.make_interval(secs => pg_catalog.abs("
-	"                    r.position_seconds::pg_catalog.int8"
-	"                    OPERATOR(pg_catalog.-) p.position_seconds))"
-	"                  OPERATOR(pg_catalog.>) t.lag))"
+	"   WHERE " NEWS_SQL
 	"   ORDER BY p.lesson_id"
 	"     FOR NO KEY UPDATE OF p)"
 	" UPDATE %1$s.content_progress AS p"
@@ -126,12 +133,19 @@ static const LibraryQuery advance_rows = {
 	BATCH_ARGTYPES
 };
 
-static const LibraryQuery read_rows = {
-	"SELECT p"
+/* For each row that is there: whether its report is news, and whether the lesson is optional. */
+static const LibraryQuery look_at_rows = {
+	"SELECT " NEWS_SQL ", NOT l.is_required"
 	"  FROM " REPORTS_SQL
-	"  JOIN %1$s.content_progress AS p"
-	"    ON p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id"
+	" CROSS JOIN LATERAL (" PROGRESS_SQL ") AS p"
+	"  LEFT JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id",
+	BATCH_ARGTYPES
+};
+
+static const LibraryQuery read_rows = {
+	"SELECT p, p.completed"
+	"  FROM " REPORTS_SQL
+	" CROSS JOIN LATERAL (" PROGRESS_SQL ") AS p"
 	" ORDER BY r.number",
 	BATCH_ARGTYPES
 };
@@ -142,9 +156,7 @@ static const LibraryQuery courses_to_claim = {
 	"  FROM " REPORTS_SQL
 	"  JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
 	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"  JOIN %1$s.content_progress AS p"
-	"    ON p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id"
+	" CROSS JOIN LATERAL (" PROGRESS_SQL ") AS p"
 	" WHERE p.completed OR NOT l.is_required"
 	" ORDER BY m.course_id, l.id",
 	BATCH_ARGTYPES
@@ -369,6 +381,10 @@ batch_values(Batch *batch, Datum user_id, Datum *values)
 	values[4] = array_of(batch->positions, batch->no_position, batch->size,
 						 INT4OID, sizeof(int32), true, TYPALIGN_INT);
 	values[5] = Int32GetDatum(library_completion_threshold);
+	values[6] = DirectFunctionCall7(make_interval,
+									Int32GetDatum(0), Int32GetDatum(0), Int32GetDatum(0),
+									Int32GetDatum(0), Int32GetDatum(0), Int32GetDatum(0),
+									Float8GetDatum((double) library_heartbeat_interval));
 }
 
 /*
@@ -429,29 +445,67 @@ claim_courses(const Call *call, const Batch *batch, Datum *values, bool written)
 	}
 }
 
+/* Whether column number of any row of the last query is true. */
+static bool
+any_row(int number)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+										  number, &isnull);
+
+		if (!isnull && DatumGetBool(value))
+			return true;
+	}
+	return false;
+}
+
 /*
- * Records the reports; returns their rows, in the order of the reports, and
- * whether anything was written.  As for a single report, the rows come before
- * the verdict.
+ * Writes what is new; returns whether a lesson is optional.  Looking comes
+ * first because it tells what there is to do.  As for a single report, the
+ * rows come before the verdict.
+ */
+static bool
+write_news(const Call *call, const Batch *batch, Datum *values, bool *written)
+{
+	bool		all_there = query_execute(&look_at_rows, call->schema, values, NULL, false) == batch->size;
+	bool		news = any_row(1);
+	bool		optional = any_row(2);
+
+	if (!all_there)
+	{
+		int			number = refused_report(call, batch, values);
+
+		*written |= insert_missing(call, values) > 0;
+		if (number >= 0)
+			not_enrolled(call->user_id, batch->lesson_ids[number]);
+	}
+	if (news || !all_there)
+		*written |= query_execute(&advance_rows, call->schema, values, NULL, false) > 0;
+	return optional || !all_there;
+}
+
+/*
+ * Records the reports; returns their rows, in the order of the reports, whether
+ * anything was written, and whether a course may be completed now.
  */
 static SPITupleTable *
-record_batch(const Call *call, const Batch *batch, Datum *values, bool *written)
+record_batch(const Call *call, const Batch *batch, Datum *values, bool *written, bool *may_claim)
 {
 	*written = false;
 	for (int attempts = 10; attempts > 0; attempts--)
 	{
-		int			number;
+		bool		optional;
 
 		CHECK_FOR_INTERRUPTS();
-		number = refused_report(call, batch, values);
-		*written |= insert_missing(call, values) > 0;
-		if (number >= 0)
-			not_enrolled(call->user_id, batch->lesson_ids[number]);
-		*written |= query_execute(&advance_rows, call->schema, values, NULL, false) > 0;
+		optional = write_news(call, batch, values, written);
 
 		/* Less when a row was deleted meanwhile. */
-		if (query_execute(&read_rows, call->schema, values, NULL, false) == batch->size)
-			return SPI_tuptable;
+		if (query_execute(&read_rows, call->schema, values, NULL, false) < batch->size)
+			continue;
+		*may_claim = optional || any_row(2);
+		return SPI_tuptable;
 	}
 
 	ereport(ERROR,
@@ -481,10 +535,11 @@ record_progress_batch(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Batch	   *batch = read_batch(DatumGetJsonbP(required_arg(fcinfo, 0, "reports")));
-	Datum		values[6];
+	Datum		values[7];
 	Call		call;
 	SPITupleTable *rows;
 	bool		written;
+	bool		may_claim;
 
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
@@ -492,8 +547,9 @@ record_progress_batch(PG_FUNCTION_ARGS)
 	call_begin(&call, fcinfo, 1);
 	call_lock_user(&call);
 	batch_values(batch, call.user_id, values);
-	rows = record_batch(&call, batch, values, &written);
-	claim_courses(&call, batch, values, written);
+	rows = record_batch(&call, batch, values, &written, &may_claim);
+	if (may_claim)
+		claim_courses(&call, batch, values, written);
 	for (int i = 0; i < batch->size; i++)
 		return_row(result, rows->vals[i], rows->tupdesc);
 	call_end(&call);

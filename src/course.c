@@ -8,13 +8,21 @@
 #include "library.h"
 #include "plans.h"
 
+/*
+ * The learner's progress p on lesson l, by its key: OFFSET 0 keeps the planner
+ * from reading all that a learner has ever watched.
+ */
+#define PROGRESS_SQL \
+	"  LEFT JOIN LATERAL (" \
+	"    SELECT p.* FROM %1$s.content_progress AS p" \
+	"     WHERE p.user_id OPERATOR(pg_catalog.=) $2" \
+	"       AND p.lesson_id OPERATOR(pg_catalog.=) l.id OFFSET 0) AS p ON true"
+
 /* The lessons l of course $1 with the learner's progress p, as there are now. */
 #define COURSE_LESSONS_SQL \
 	" %1$s.modules AS m" \
 	"  JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id" \
-	"  LEFT JOIN %1$s.content_progress AS p" \
-	"    ON p.user_id OPERATOR(pg_catalog.=) $2" \
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) l.id" \
+	PROGRESS_SQL \
 	" WHERE m.course_id OPERATOR(pg_catalog.=) c.id"
 
 #define COURSE_ORDER_SQL \
@@ -81,9 +89,7 @@ static const LibraryQuery outline = {
 	"               'completed_at', p.completed_at)"
 	"               ORDER BY l.sort_order, l.created_at, l.id) AS lessons"
 	"        FROM %1$s.lessons AS l"
-	"        LEFT JOIN %1$s.content_progress AS p"
-	"          ON p.user_id OPERATOR(pg_catalog.=) $2"
-	"         AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	PROGRESS_SQL
 	"       WHERE l.module_id OPERATOR(pg_catalog.=) m.id) AS t"
 	"    WHERE m.course_id OPERATOR(pg_catalog.=) c.id) AS s"
 	" WHERE c.id OPERATOR(pg_catalog.=) $1",

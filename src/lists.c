@@ -32,15 +32,21 @@ static const LibraryQuery courses_of_learner = {
 	1, {UUIDOID}
 };
 
+/* Sorted first: only what is returned is looked up, whatever a learner has begun. */
 static const LibraryQuery begun_lessons = {
-	" SELECT c.id, c.title, l.id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched"
-	" FROM %1$s.content_progress AS p"
-	" JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) p.lesson_id"
-	" JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	" JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
-	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND NOT p.completed"
-	" ORDER BY p.last_watched DESC, l.id"
+	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched"
+	" FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched"
+	"         FROM %1$s.content_progress AS p"
+	"        WHERE p.user_id OPERATOR(pg_catalog.=) $1"
+	"          AND NOT p.completed"
+	"        ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p"
+	" CROSS JOIN LATERAL ("
+	"   SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds"
+	"   FROM %1$s.lessons AS l"
+	"   JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	"   JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	"   WHERE l.id OPERATOR(pg_catalog.=) p.lesson_id OFFSET 0) AS l"
+	" ORDER BY p.last_watched DESC, p.lesson_id"
 	" LIMIT $2",
 	2, {UUIDOID, INT4OID}
 };
