@@ -104,12 +104,11 @@ static void
 lock_and_complete(const char *schema, Datum user_id, Datum lesson_id, TimestampTz at)
 {
 	Datum		values[] = {user_id, lesson_id};
-	bool		isnull;
 
 	if (query_execute(&lock_enrollment, schema, values, NULL, false) == 0)
 		return;
 
-	values[0] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	values[0] = query_value();
 	values[1] = TimestampTzGetDatum(at);
 	query_execute_latest(&complete_enrollment, schema, values);
 	send_events();

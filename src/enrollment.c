@@ -79,14 +79,6 @@ static const LibraryQuery course_exists = {
 	1, {UUIDOID}
 };
 
-static Datum
-first_row(void)
-{
-	bool		isnull;
-
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-}
-
 /* Refuses a course that is not published, or not open to the caller's tier. */
 static void
 require_open_course(const Call *call, Datum course_id)
@@ -140,15 +132,15 @@ enrollment(const Call *call, Datum course_id)
 	Datum		values[] = {course_id, call->user_id};
 
 	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
-		return first_row();
+		return query_value();
 
 	require_open_course(call, course_id);
 	if (try_enroll(call, values))
-		return first_row();
+		return query_value();
 
 	/* Another session has just made it. */
 	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
-		return first_row();
+		return query_value();
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -106,14 +106,6 @@ static const LibraryQuery complete_lessons = {
 	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
 };
 
-static Datum
-first_value(void)
-{
-	bool		isnull;
-
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-}
-
 static void
 missing_module(Datum module_id)
 {
@@ -129,7 +121,7 @@ parent_of(const LibraryQuery *query, const char *schema, Datum id,
 {
 	if (query_execute(query, schema, &id, NULL, false) == 0)
 		missing(id);
-	return first_value();
+	return query_value();
 }
 
 static bool
@@ -176,7 +168,7 @@ static Datum
 row_of(const LibraryQuery *query, const char *schema, Datum id)
 {
 	query_execute(query, schema, &id, NULL, false);
-	return SPI_datumTransfer(first_value(), false, -1);
+	return SPI_datumTransfer(query_value(), false, -1);
 }
 
 static Datum

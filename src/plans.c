@@ -139,3 +139,12 @@ query_execute_once(const LibraryQuery *query, const char *schema, Datum *values)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
 	return SPI_processed;
 }
+
+/* The first column of the first row that the last query returned; never NULL. */
+Datum
+query_value(void)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+}

@@ -20,5 +20,6 @@ extern uint64 query_execute_latest(const LibraryQuery *query, const char *schema
 								   Datum *values);
 extern uint64 query_execute_once(const LibraryQuery *query, const char *schema,
 								 Datum *values);
+extern Datum query_value(void);
 
 #endif							/* CONTENT_LIBRARY_PLANS_H */

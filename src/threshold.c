@@ -26,7 +26,6 @@ completion_threshold(PG_FUNCTION_ARGS)
 	char	   *schema = library_schema(fcinfo);
 	Datum		values[] = {lesson_id, Int32GetDatum(library_completion_threshold)};
 	Datum		threshold;
-	bool		isnull;
 
 	SPI_connect();
 	if (query_execute(&lesson_threshold, schema, values, NULL, true) == 0)
@@ -34,7 +33,7 @@ completion_threshold(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id)),
 				 errdetail("For a learner, a lesson of an unpublished course does not exist.")));
-	threshold = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	threshold = query_value();
 	SPI_finish();
 
 	PG_RETURN_DATUM(threshold);
