@@ -125,13 +125,15 @@ static const LibraryQuery lock_user = {
 };
 
 /*
- * One batch or reset of a learner at a time: a reset takes away rows whose
- * locks would have kept two batches in one order.
+ * One batch, reset or completion of a learner at a time: a reset takes away
+ * rows whose locks would have kept two batches in one order.
  */
 void
-call_lock_user(Call *call)
+call_lock_user(const Call *call)
 {
-	query_execute(&lock_user, call->schema, &call->user_id, NULL, false);
+	Datum		user_id = call->user_id;
+
+	query_execute(&lock_user, call->schema, &user_id, NULL, false);
 }
 
 /* Only after success: an error makes the server do the same. */

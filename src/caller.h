@@ -13,7 +13,7 @@ typedef struct Call
 } Call;
 
 extern void call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg);
-extern void call_lock_user(Call *call);
+extern void call_lock_user(const Call *call);
 extern void call_end(Call *call);
 
 #endif							/* CONTENT_LIBRARY_CALLER_H */

@@ -3,8 +3,10 @@
 
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "claim.h"
 #include "owner.h"
@@ -46,6 +48,26 @@
 static const LibraryQuery completed_enrollment = {
 	"SELECT e.id" OPEN_ENROLLMENT_SQL " AND " ALL_COMPLETED_SQL,
 	2, {UUIDOID, UUIDOID}
+};
+
+/*
+ * A deletion of a course locks it before the enrollments and the progress that
+ * go with it: so it and a claim never wait for each other.
+ */
+static const LibraryQuery lock_course = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
+	1, {UUIDOID}
+};
+
+static const LibraryQuery lock_courses_of = {
+	"SELECT FROM %1$s.courses AS c"
+	" WHERE c.id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"   SELECT m.course_id"
+	"     FROM %1$s.lessons AS l"
+	"     JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	"    WHERE l.id OPERATOR(pg_catalog.=) ANY ($1)))"
+	" ORDER BY c.id FOR KEY SHARE",
+	1, {UUIDARRAYOID}
 };
 
 static const LibraryQuery lock_enrollment = {
@@ -95,43 +117,71 @@ send_events(void)
 					 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 }
 
-/*
- * The rows of the learner's devices are written in any order and at once: each
- * locks the enrollment before it looks, so that the last one sees them all,
- * whatever snapshot its transaction has.
- */
-static void
-lock_and_complete(const char *schema, Datum user_id, Datum lesson_id, TimestampTz at)
+/* Whether the course of a lesson is completed already, and only not claimed. */
+bool
+completion_is_due(const Call *call, Datum lesson_id)
 {
-	Datum		values[] = {user_id, lesson_id};
+	Datum		values[] = {call->user_id, lesson_id};
+	Disguise	disguise;
+	bool		due;
 
-	if (query_execute(&lock_enrollment, schema, values, NULL, false) == 0)
-		return;
+	act_as_owner(&disguise, call->schema);
+	due = query_execute(&completed_enrollment, call->schema, values, NULL, false) > 0;
+	act_as_caller(&disguise);
+	return due;
+}
 
-	values[0] = query_value();
-	values[1] = TimestampTzGetDatum(at);
-	query_execute_latest(&complete_enrollment, schema, values);
-	send_events();
+/* A learner, then courses: the first of the locks. */
+static void
+lock_first(const Call *call, const LibraryQuery *courses, Datum value)
+{
+	Disguise	disguise;
+
+	call_lock_user(call);
+	act_as_owner(&disguise, call->schema);
+	query_execute_latest(courses, call->schema, &value);
+	act_as_caller(&disguise);
+}
+
+/*
+ * To be called before the progress of these lessons is written, where that may
+ * complete a course: learner, course, progress, enrollment is the one order in
+ * which all that report, reset or delete take their locks.
+ */
+void
+claim_begin(const Call *call, Datum *lesson_ids, int lessons)
+{
+	lock_first(call, &lock_courses_of,
+			   PointerGetDatum(construct_array(lesson_ids, lessons, UUIDOID,
+											   UUID_LEN, false, TYPALIGN_CHAR)));
+}
+
+/* To be called before the progress of a course is deleted. */
+void
+reopen_begin(const Call *call, Datum course_id)
+{
+	lock_first(call, &lock_course, course_id);
 }
 
 /*
  * Sets enrollments.completed_at and sends one event if the course of a lesson
- * is completed now.
- *
- * A report that has just completed a lesson takes the lock at once; any other
- * looks first, and mostly finds nothing to do.
+ * is completed now.  Looks only once the enrollment is locked, so that whoever
+ * comes last sees the rows of all, whatever snapshot its transaction has.
  */
 void
-claim_completion(const char *schema, Datum user_id, Datum lesson_id,
-				 TimestampTz at, bool lesson_just_completed)
+claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 {
-	Datum		values[] = {user_id, lesson_id};
+	Datum		values[] = {call->user_id, lesson_id};
 	Disguise	disguise;
 
-	act_as_owner(&disguise, schema);
-	if (lesson_just_completed ||
-		query_execute(&completed_enrollment, schema, values, NULL, false) > 0)
-		lock_and_complete(schema, user_id, lesson_id, at);
+	act_as_owner(&disguise, call->schema);
+	if (query_execute(&lock_enrollment, call->schema, values, NULL, false) > 0)
+	{
+		values[0] = query_value();
+		values[1] = TimestampTzGetDatum(at);
+		query_execute_latest(&complete_enrollment, call->schema, values);
+		send_events();
+	}
 	act_as_caller(&disguise);
 }
 
@@ -152,13 +202,13 @@ claim_completions(const char *schema, Datum course_id, TimestampTz at)
  * deletion and completed it anew is left alone.
  */
 void
-reopen_completion(const char *schema, Datum user_id, Datum course_id)
+reopen_completion(const Call *call, Datum course_id)
 {
-	Datum		values[] = {user_id, course_id};
+	Datum		values[] = {call->user_id, course_id};
 	Disguise	disguise;
 
-	act_as_owner(&disguise, schema);
-	query_execute(&lock_enrollment_in, schema, values, NULL, false);
-	query_execute_latest(&reopen_enrollment, schema, values);
+	act_as_owner(&disguise, call->schema);
+	query_execute(&lock_enrollment_in, call->schema, values, NULL, false);
+	query_execute_latest(&reopen_enrollment, call->schema, values);
 	act_as_caller(&disguise);
 }

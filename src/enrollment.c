@@ -198,11 +198,11 @@ reset_progress(PG_FUNCTION_ARGS)
 	values[1] = call.user_id;
 	require_enrollment(&call, values);
 	if (!dry_run)
-		call_lock_user(&call);
+		reopen_begin(&call, course_id);
 	rows = query_execute(dry_run ? &count_progress : &delete_progress,
 						 call.schema, values, NULL, false);
 	if (!dry_run)
-		reopen_completion(call.schema, call.user_id, course_id);
+		reopen_completion(&call, course_id);
 	call_end(&call);
 
 	PG_RETURN_INT32((int32) rows);

@@ -11,61 +11,22 @@
 #include "claim.h"
 #include "library.h"
 #include "plans.h"
-#include "threshold.h"
-
-/* One report of a player. */
-typedef struct Report
-{
-	Datum		user_id;
-	Datum		lesson_id;
-	int32		watched_pct;
-	int32		position;
-	bool		has_position;
-	TimestampTz watched_at;
-} Report;
-
-/* A stored row, and what decides whether a report changes it. */
-typedef struct Progress
-{
-	Datum		row;			/* the whole row, as content_progress */
-	int32		watched_pct;
-	TimestampTz last_watched;
-	int32		position;
-	bool		has_position;
-	int32		threshold;		/* what is left to reach; 101: nothing */
-	bool		completed;
-	bool		just_completed; /* by this report */
-	bool		required;		/* whether the lesson is */
-} Progress;
+#include "report.h"
 
 static const LibraryQuery read_row = {
-	"SELECT p, p.watched_pct, p.last_watched, p.position_seconds,"
-	"       CASE WHEN p.completed THEN 101 ELSE " THRESHOLD_SQL("$3") " END,"
-	"       p.completed, COALESCE(l.is_required, true)"
+	"SELECT" PROGRESS_COLUMNS_SQL("$2", "$3")
 	"  FROM %1$s.content_progress AS p"
-	"  LEFT JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) $2"
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
 	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2",
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
-/* Each column looks at the row as it stands once it is locked. */
 static const LibraryQuery advance_row = {
 	"UPDATE %1$s.content_progress AS p"
-	"   SET watched_pct = GREATEST(p.watched_pct, $3),"
-	"       completed = p.completed OR GREATEST(p.watched_pct, $3) OPERATOR(pg_catalog.>=) $6,"
-	"       completed_at = CASE"
-	"         WHEN p.completed THEN p.completed_at"
-	"         WHEN GREATEST(p.watched_pct, $3) OPERATOR(pg_catalog.>=) $6"
-	"         THEN COALESCE(p.completed_at, $4)"
-	"         ELSE p.completed_at END,"
-	"       last_watched = GREATEST(p.last_watched, $4),"
-	"       position_seconds = CASE"
-	"         WHEN $4 OPERATOR(pg_catalog.>=) p.last_watched THEN COALESCE($5, p.position_seconds)"
-	"         ELSE p.position_seconds END"
+	ADVANCE_SQL("$3", "$4", "$5", "$6")
 	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
 	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2"
-	" RETURNING p, p.completed",
+	" RETURNING p",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
@@ -92,73 +53,31 @@ static const LibraryQuery insert_row = {
 	"         $3 OPERATOR(pg_catalog.>=) $6,"
 	"         CASE WHEN $3 OPERATOR(pg_catalog.>=) $6 THEN $4 END)"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
-	" RETURNING p, p.completed",
+	" RETURNING p",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
-static Datum
-column(int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
-}
-
-static Datum
-not_null_column(int number)
-{
-	bool		isnull;
-
-	return column(number, &isnull);
-}
-
 static bool
-read_progress(const Report *report, const char *schema, Progress *progress)
+read_progress(const Call *call, const Report *report, Progress *progress)
 {
 	Datum		values[] = {
-		report->user_id, report->lesson_id,
+		call->user_id, report->lesson_id,
 		Int32GetDatum(library_completion_threshold)
 	};
-	bool		no_position;
 
-	if (query_execute(&read_row, schema, values, NULL, false) == 0)
+	if (query_execute(&read_row, call->schema, values, NULL, false) == 0)
 		return false;
-
-	progress->row = not_null_column(1);
-	progress->watched_pct = DatumGetInt32(not_null_column(2));
-	progress->last_watched = DatumGetTimestampTz(not_null_column(3));
-	progress->position = DatumGetInt32(column(4, &no_position));
-	progress->has_position = !no_position;
-	progress->threshold = DatumGetInt32(not_null_column(5));
-	progress->completed = DatumGetBool(not_null_column(6));
-	progress->just_completed = false;
-	progress->required = DatumGetBool(not_null_column(7));
+	progress_from_row(progress, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	return true;
-}
-
-/* Whether a report changes enough of a row to be worth writing (rule R9). */
-static bool
-is_news(const Report *report, const Progress *progress)
-{
-	int64		interval = library_heartbeat_interval;
-
-	if (report->watched_pct > progress->watched_pct)
-		return true;
-	if (progress->watched_pct >= progress->threshold)
-		return true;			/* the threshold has come down since */
-	if (progress->last_watched < report->watched_at - interval * USECS_PER_SEC)
-		return true;
-	if (!report->has_position || report->watched_at < progress->last_watched)
-		return false;
-	return !progress->has_position ||
-		Abs((int64) report->position - progress->position) > interval;
 }
 
 /* Runs insert_row or advance_row; false when there was no row to write. */
 static bool
-write_progress(const LibraryQuery *query, const Report *report,
-			   const char *schema, Progress *progress)
+write_progress(const Call *call, const LibraryQuery *query, const Report *report,
+			   Progress *progress)
 {
 	Datum		values[] = {
-		report->user_id, report->lesson_id,
+		call->user_id, report->lesson_id,
 		Int32GetDatum(report->watched_pct),
 		TimestampTzGetDatum(report->watched_at),
 		Int32GetDatum(report->position),
@@ -166,98 +85,114 @@ write_progress(const LibraryQuery *query, const Report *report,
 	};
 	char		nulls[] = {' ', ' ', ' ', ' ', report->has_position ? ' ' : 'n', ' '};
 
-	if (query_execute(query, schema, values, nulls, false) == 0)
+	if (query_execute(query, call->schema, values, nulls, false) == 0)
 		return false;
-	progress->row = not_null_column(1);
-	progress->just_completed = DatumGetBool(not_null_column(2)) && !progress->completed;
-	progress->completed = DatumGetBool(not_null_column(2));
+	progress->row = query_value();
 	return true;
 }
 
 static bool
-try_insert(const Report *report, const char *schema, Progress *progress)
+try_insert(const Call *call, const Report *report, Progress *progress)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool		inserted = false;
 
 	PG_TRY();
 	{
-		inserted = write_progress(&insert_row, report, schema, progress);
+		inserted = write_progress(call, &insert_row, report, progress);
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, report->user_id, report->lesson_id);
+		rethrow_missing_key(context, call->user_id, report->lesson_id);
 	}
 	PG_END_TRY();
 
 	return inserted;
 }
 
-/*
- * Makes the row of a first report, for a learner who may watch (rule R8);
- * false when another session made it meanwhile.  The row comes before the
- * verdict, and an error takes it back: only the foreign key knows whether the
- * user exists, and a row that is there already needs no verdict.
- */
+/* What a row would have to reach; returns whether the learner may watch (rule R8). */
 static bool
-begin_progress(const Report *report, const char *schema, Progress *progress)
+may_begin(const Call *call, const Report *report, Progress *progress)
 {
 	Datum		values[] = {
-		report->user_id, report->lesson_id,
+		call->user_id, report->lesson_id,
 		Int32GetDatum(library_completion_threshold)
 	};
-	bool		admitted;
+	bool		isnull;
 
-	if (query_execute(&admit, schema, values, NULL, false) == 0)
+	if (query_execute(&admit, call->schema, values, NULL, false) == 0)
 		missing_lesson(report->lesson_id);
-	progress->threshold = DatumGetInt32(not_null_column(1));
-	progress->completed = false;
-	progress->required = DatumGetBool(not_null_column(3));
-	admitted = DatumGetBool(not_null_column(2));
+	memset(progress, 0, sizeof(*progress));
+	progress->threshold = DatumGetInt32(query_value());
+	progress->required = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+													SPI_tuptable->tupdesc, 3, &isnull));
+	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, 2, &isnull));
+}
 
-	if (!try_insert(report, schema, progress))
+/*
+ * Whether a report may complete the course.  Asked before anything is written,
+ * and if so what a completion needs is locked at once, in the one order (see
+ * claim.c).
+ */
+static bool
+claims(const Call *call, const Report *report, const Progress *progress)
+{
+	Datum		lesson_id = report->lesson_id;
+
+	if (holds_course_back(report, progress))
 		return false;
-	if (!admitted)
-		not_enrolled(report->user_id, report->lesson_id);
+	if (!completes_lesson(report, progress) && !completion_is_due(call, lesson_id))
+		return false;
+	claim_begin(call, &lesson_id, 1);
 	return true;
 }
 
 /*
- * Reading comes first because most reports change nothing.  False when the row
- * came or went between reading and writing.
+ * Records a report; false when the row came or went between reading and
+ * writing.
+ *
+ * Reading comes first because most reports change nothing.  The row of a first
+ * report comes before the verdict, and an error takes it back: only the foreign
+ * key knows whether the user exists, and a row that is there already needs no
+ * verdict.
  */
 static bool
-try_record(const Report *report, const char *schema, Progress *progress)
+try_record(const Call *call, const Report *report, Progress *progress)
 {
-	if (!read_progress(report, schema, progress))
-		return begin_progress(report, schema, progress);
-	if (!is_news(report, progress))
-		return true;
-	return write_progress(&advance_row, report, schema, progress);
+	bool		there = read_progress(call, report, progress);
+	bool		admitted = there || may_begin(call, report, progress);
+	bool		claim = claims(call, report, progress);
+
+	if (!there && !try_insert(call, report, progress))
+		return false;
+	if (!admitted)
+		not_enrolled(call->user_id, report->lesson_id);
+	if (there && is_news(report, progress) &&
+		!write_progress(call, &advance_row, report, progress))
+		return false;
+	if (claim)
+		claim_completion(call, report->lesson_id, report->watched_at);
+	return true;
 }
 
 /* Records a report; returns the row as it now stands. */
 static Datum
-record(const Report *report, const char *schema)
+record(const Call *call, const Report *report)
 {
-	Progress	progress = {0};
+	Progress	progress;
 	int			attempts = 10;
 
-	while (!try_record(report, schema, &progress))
+	while (!try_record(call, report, &progress))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (--attempts == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("the progress of user \"%s\" on lesson \"%s\" can be neither read nor written",
-							uuid_text(report->user_id), uuid_text(report->lesson_id)),
+							uuid_text(call->user_id), uuid_text(report->lesson_id)),
 					 errhint("Look for a policy or trigger of your own on content_progress that hides the row.")));
 	}
-
-	/* A course is not completed while this lesson keeps it from that. */
-	if (progress.completed || !progress.required)
-		claim_completion(schema, report->user_id, report->lesson_id,
-						 report->watched_at, progress.just_completed);
 	return progress.row;
 }
 
@@ -290,8 +225,7 @@ record_progress(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("record_progress()");
 
 	call_begin(&call, fcinfo, 3);
-	report.user_id = call.user_id;
-	row = SPI_datumTransfer(record(&report, call.schema), false, -1);
+	row = SPI_datumTransfer(record(&call, &report), false, -1);
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);

@@ -59,7 +59,7 @@ FROM unnest(ARRAY[
 	'{"position_seconds": "5"}', '{"position_seconds": -1}', '{"position_seconds": 1.5}', '{"position_seconds": 2147483648}',
 	'{"position_seconds": false}', '{"position_seconds": {}}',
 	'{"watched_at": "no time"}', '{"watched_at": 1767225600}', '{"watched_at": ""}', '{"watched_at": "2026-02-30T00:00:00Z"}',
-	'{"watched_at": "infinity"}', '{"watched_at": []}',
+	'{"watched_at": "infinity"}', '{"watched_at": "now"}', '{"watched_at": []}',
 	'{"user_id": "00000000-0000-0000-0000-000000000000"}', '{"completed": true}', '{"Watched_pct": 50}', '{"": 1}'
 ]) WITH ORDINALITY AS c(change, place)
 ORDER BY place;

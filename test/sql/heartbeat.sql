@@ -95,15 +95,15 @@ SELECT completed FROM content_progress;
 -- A completed lesson is as cheap.
 SELECT test.writes(100), test.writes(100), test.writes(90);
 
--- A clock ahead of ours is not turned back, and its position stands.
+-- A time in the future, which only a direct write brings, is put right, once.
 UPDATE content_progress SET last_watched = clock_timestamp() + interval '1 h', position_seconds = 5;
-SELECT test.writes(100, 5000);
-SELECT position_seconds, last_watched > clock_timestamp() + interval '50 min' AS ahead FROM content_progress;
+SELECT test.writes(100, 5000), test.writes(100, 5000);
+SELECT position_seconds, last_watched > clock_timestamp() AS ahead FROM content_progress;
 ROLLBACK;
 
 -- The interval is 15 seconds unless it is set ...
 BEGIN;
-UPDATE content_progress SET last_watched = clock_timestamp() + interval '1 s', position_seconds = 600;
+UPDATE content_progress SET last_watched = clock_timestamp(), position_seconds = 600;
 SELECT test.writes(40, 600);
 UPDATE content_progress SET last_watched = clock_timestamp() - interval '16 s';
 SELECT test.writes(40, 600);

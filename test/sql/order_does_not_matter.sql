@@ -70,4 +70,33 @@ SELECT course_completion(test.id('order'))
 		FROM lessons AS l
 		LEFT JOIN content_progress AS p ON p.lesson_id = l.id
 		WHERE l.module_id = test.id('order/m')) AS agrees;
+
+SET LOCAL content_library.heartbeat_interval = 0;
+-- Reports with times of their own, one of them without a position: the
+-- position of the latest, of two at one moment the further one.
+CREATE FUNCTION test.report_timed(series integer[]) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	reports CONSTANT jsonb := '[{"watched_at": "2026-01-01T10:00:00Z", "position_seconds": 100},
+		{"watched_at": "2026-01-01T11:00:00Z", "position_seconds": 300},
+		{"watched_at": "2026-01-01T11:00:00Z", "position_seconds": 200},
+		{"watched_at": "2026-01-01T09:00:00Z"}]';
+	lesson uuid := gen_random_uuid();
+	report integer;
+	answer text;
+BEGIN
+	INSERT INTO lessons (id, module_id, title) VALUES (lesson, test.id('order/m'), 'Order');
+	FOREACH report IN ARRAY series LOOP
+		SELECT concat_ws(' ', watched_pct, position_seconds, last_watched AT TIME ZONE 'UTC')
+		INTO answer FROM record_progress_batch(jsonb_build_array(reports -> report
+			|| jsonb_build_object('lesson_id', lesson, 'watched_pct', 10 * report)));
+	END LOOP;
+	RETURN answer;
+END
+$$;
+SELECT count(*), test.report_timed(p) FROM test.permutations('{0, 1, 2, 3}') AS p GROUP BY 2;
+
+-- A position that comes late is better than none.
+SELECT test.report_timed('{3, 0}'), test.report_timed('{0, 3}');
 ROLLBACK;

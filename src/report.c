@@ -1,0 +1,64 @@
+/* report.c: what a report of a player means to the row it is about. */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/timestamp.h"
+
+#include "library.h"
+#include "report.h"
+
+/* Reads PROGRESS_COLUMNS_SQL, which begins at column first. */
+void
+progress_from_row(Progress *progress, HeapTuple row, TupleDesc desc, int first)
+{
+	bool		isnull;
+	int32		left;
+
+	progress->row = SPI_getbinval(row, desc, first, &isnull);
+	progress->watched_pct = DatumGetInt32(SPI_getbinval(row, desc, first + 1, &isnull));
+	progress->last_watched = DatumGetTimestampTz(SPI_getbinval(row, desc, first + 2, &isnull));
+	progress->position = DatumGetInt32(SPI_getbinval(row, desc, first + 3, &isnull));
+	progress->has_position = !isnull;
+	progress->completed = DatumGetBool(SPI_getbinval(row, desc, first + 4, &isnull));
+	left = DatumGetInt32(SPI_getbinval(row, desc, first + 5, &isnull));
+	progress->threshold = isnull ? 101 : abs(left);
+	progress->required = isnull || left > 0;
+}
+
+/* Whether a report changes enough of a row to be worth writing (rule R9). */
+bool
+is_news(const Report *report, const Progress *progress)
+{
+	int64		interval = library_heartbeat_interval;
+
+	if (report->watched_pct > progress->watched_pct)
+		return true;
+	if (progress->watched_pct >= progress->threshold)
+		return true;			/* the threshold has come down since */
+	if (progress->last_watched < report->watched_at - interval * USECS_PER_SEC)
+		return true;
+	if (progress->last_watched > report->watched_at &&
+		progress->last_watched > GetCurrentTimestamp())
+		return true;			/* a time in the future is put right */
+
+	if (!report->has_position)
+		return false;
+	if (!progress->has_position)
+		return true;
+	return progress->last_watched <= report->watched_at &&
+		Abs((int64) report->position - progress->position) > interval;
+}
+
+/* Whether a report completes a lesson that is not completed. */
+bool
+completes_lesson(const Report *report, const Progress *progress)
+{
+	return Max(report->watched_pct, progress->watched_pct) >= progress->threshold;
+}
+
+/* Whether the lesson keeps its course from being completed, also after the report. */
+bool
+holds_course_back(const Report *report, const Progress *progress)
+{
+	return progress->required && !progress->completed && !completes_lesson(report, progress);
+}

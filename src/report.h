@@ -1,0 +1,76 @@
+/* report.h: a report of a player, the row it is about, and how the one changes the other. */
+#ifndef CONTENT_LIBRARY_REPORT_H
+#define CONTENT_LIBRARY_REPORT_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "datatype/timestamp.h"
+
+#include "threshold.h"
+
+typedef struct Report
+{
+	Datum		lesson_id;
+	int32		watched_pct;
+	int32		position;
+	bool		has_position;
+	TimestampTz watched_at;
+} Report;
+
+/* A stored row, and what decides whether a report changes it. */
+typedef struct Progress
+{
+	Datum		row;			/* the whole row, as content_progress */
+	int32		watched_pct;
+	TimestampTz last_watched;
+	int32		position;
+	bool		has_position;
+	int32		threshold;		/* what is left to reach; 101: nothing */
+	bool		completed;
+	bool		required;		/* whether the lesson is; true if completed */
+} Progress;
+
+/*
+ * What progress_from_row() reads of the row p.  The last column is the bar that
+ * is left to reach, negative for an optional lesson: one look-up for both, made
+ * only where it is needed, costs less than a join.
+ */
+#define PROGRESS_COLUMNS_SQL(lesson_id, setting) \
+	" p, p.watched_pct, p.last_watched, p.position_seconds, p.completed," \
+	" CASE WHEN NOT p.completed THEN COALESCE(" \
+	"   (SELECT " THRESHOLD_SQL(setting) \
+	"           OPERATOR(pg_catalog.*) CASE WHEN l.is_required THEN 1 ELSE -1 END" \
+	"      FROM %1$s.lessons AS l" \
+	"     WHERE l.id OPERATOR(pg_catalog.=) " lesson_id "), 100) END"
+
+/*
+ * How a report advances the row p, which may have changed since it was read.
+ * A time in the future, from the fast clock of an app that writes the table
+ * itself, must not stand in the way of reports to come.  Of reports of one
+ * moment the furthest position counts, in whatever order they come.
+ */
+#define ADVANCE_SQL(pct, at, position, bar) \
+	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \
+	"     completed = p.completed OR GREATEST(p.watched_pct, " pct ") OPERATOR(pg_catalog.>=) " bar "," \
+	"     completed_at = CASE" \
+	"       WHEN p.completed THEN p.completed_at" \
+	"       WHEN GREATEST(p.watched_pct, " pct ") OPERATOR(pg_catalog.>=) " bar \
+	"       THEN COALESCE(p.completed_at, " at ")" \
+	"       ELSE p.completed_at END," \
+	"     last_watched = CASE" \
+	"       WHEN p.last_watched OPERATOR(pg_catalog.<=) " at " THEN " at \
+	"       WHEN p.last_watched OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() THEN " at \
+	"       ELSE p.last_watched END," \
+	"     position_seconds = CASE" \
+	"       WHEN p.last_watched OPERATOR(pg_catalog.<) " at " THEN COALESCE(" position ", p.position_seconds)" \
+	"       WHEN p.last_watched OPERATOR(pg_catalog.=) " at " THEN GREATEST(p.position_seconds, " position ")" \
+	"       WHEN p.last_watched OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()" \
+	"       THEN COALESCE(" position ", p.position_seconds)" \
+	"       ELSE COALESCE(p.position_seconds, " position ") END"
+
+extern void progress_from_row(Progress *progress, HeapTuple row, TupleDesc desc, int first);
+extern bool is_news(const Report *report, const Progress *progress);
+extern bool completes_lesson(const Report *report, const Progress *progress);
+extern bool holds_course_back(const Report *report, const Progress *progress);
+
+#endif							/* CONTENT_LIBRARY_REPORT_H */
