@@ -562,7 +562,10 @@ advance_known(const Call *call, Batch *batch, const Choice *news)
 	Datum		ids[MAX_REPORTS];
 
 	for (int i = 0; i < news->size; i++)
+	{
+		forget_future(call, &news->elements[i]->report, &news->elements[i]->progress);
 		ids[i] = news->elements[i]->id;
+	}
 	return write_rows(call, &advance_rows, batch, news, uuid_array(ids, news->size));
 }
 

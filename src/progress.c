@@ -110,6 +110,13 @@ try_insert(const Call *call, const Report *report, Progress *progress)
 	return inserted;
 }
 
+static bool
+advance(const Call *call, const Report *report, Progress *progress)
+{
+	forget_future(call, report, progress);
+	return write_progress(call, &advance_row, report, progress);
+}
+
 /* What a row would have to reach; returns whether the learner may watch (rule R8). */
 static bool
 may_begin(const Call *call, const Report *report, Progress *progress)
@@ -168,8 +175,7 @@ try_record(const Call *call, const Report *report, Progress *progress)
 		return false;
 	if (!admitted)
 		not_enrolled(call->user_id, report->lesson_id);
-	if (there && is_news(report, progress) &&
-		!write_progress(call, &advance_row, report, progress))
+	if (there && is_news(report, progress) && !advance(call, report, progress))
 		return false;
 	if (claim)
 		claim_completion(call, report->lesson_id, report->watched_at);

@@ -6,6 +6,7 @@
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 
+#include "caller.h"
 #include "threshold.h"
 
 typedef struct Report
@@ -45,9 +46,8 @@ typedef struct Progress
 
 /*
  * How a report advances the row p, which may have changed since it was read.
- * A time in the future, from the fast clock of an app that writes the table
- * itself, must not stand in the way of reports to come.  Of reports of one
- * moment the furthest position counts, in whatever order they come.
+ * Of reports of one moment the furthest position counts, in whatever order
+ * they come.
  */
 #define ADVANCE_SQL(pct, at, position, bar) \
 	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \
@@ -57,18 +57,14 @@ typedef struct Progress
 	"       WHEN GREATEST(p.watched_pct, " pct ") OPERATOR(pg_catalog.>=) " bar \
 	"       THEN COALESCE(p.completed_at, " at ")" \
 	"       ELSE p.completed_at END," \
-	"     last_watched = CASE" \
-	"       WHEN p.last_watched OPERATOR(pg_catalog.<=) " at " THEN " at \
-	"       WHEN p.last_watched OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() THEN " at \
-	"       ELSE p.last_watched END," \
+	"     last_watched = GREATEST(p.last_watched, " at ")," \
 	"     position_seconds = CASE" \
-	"       WHEN p.last_watched OPERATOR(pg_catalog.<) " at " THEN COALESCE(" position ", p.position_seconds)" \
-	"       WHEN p.last_watched OPERATOR(pg_catalog.=) " at " THEN GREATEST(p.position_seconds, " position ")" \
-	"       WHEN p.last_watched OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()" \
-	"       THEN COALESCE(" position ", p.position_seconds)" \
-	"       ELSE COALESCE(p.position_seconds, " position ") END"
+	"       WHEN " at " OPERATOR(pg_catalog.>) p.last_watched THEN COALESCE(" position ", p.position_seconds)" \
+	"       WHEN " at " OPERATOR(pg_catalog.<) p.last_watched THEN COALESCE(p.position_seconds, " position ")" \
+	"       ELSE GREATEST(p.position_seconds, " position ") END"
 
 extern void progress_from_row(Progress *progress, HeapTuple row, TupleDesc desc, int first);
+extern void forget_future(const Call *call, const Report *report, const Progress *progress);
 extern bool is_news(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);
 extern bool holds_course_back(const Report *report, const Progress *progress);
