@@ -8,6 +8,7 @@
 
 #include "caller.h"
 #include "claim.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 
@@ -72,11 +73,6 @@ static const LibraryQuery delete_progress = {
 	"  USING watched AS w"
 	"  WHERE p.id OPERATOR(pg_catalog.=) w.id",
 	2, {UUIDOID, UUIDOID}
-};
-
-static const LibraryQuery course_exists = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
-	1, {UUIDOID}
 };
 
 /* Refuses a course that is not published, or not open to the caller's tier. */
@@ -172,8 +168,7 @@ require_enrollment(const Call *call, Datum *values)
 {
 	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
 		return;
-	if (query_execute(&course_exists, call->schema, values, NULL, false) == 0)
-		missing_course(values[0]);
+	require_course(call->schema, values[0]);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("user \"%s\" is not enrolled in course \"%s\"",

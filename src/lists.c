@@ -3,9 +3,11 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/guc.h"
 #include "utils/tuplestore.h"
 
 #include "caller.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 
@@ -17,7 +19,7 @@ static const LibraryQuery courses_of_learner = {
 	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed),"
 	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required)),"
 	"   pg_catalog.max(p.last_watched),"
-	"   (pg_catalog.array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)"
+	"   (pg_catalog.array_agg(l.id" COURSE_ORDER_SQL ")"
 	"     FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],"
 	"   e.enrolled_at, e.completed_at"
 	" FROM %1$s.enrollments AS e"
@@ -49,11 +51,6 @@ static const LibraryQuery begun_lessons = {
 	" ORDER BY p.last_watched DESC, p.lesson_id"
 	" LIMIT $2",
 	2, {UUIDOID, INT4OID}
-};
-
-static const LibraryQuery visible_course = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
-	1, {UUIDOID}
 };
 
 /* Counted in idx_content_progress_lesson_id alone. */
@@ -96,19 +93,26 @@ static const LibraryQuery lessons_of_course = {
 	"   FROM %1$s.content_progress AS p"
 	"   WHERE p.lesson_id OPERATOR(pg_catalog.=) l.id) AS s"
 	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
-	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id",
+	COURSE_ORDER_SQL,
 	1, {UUIDOID}
 };
 
-/* Returns the rows of a query, planned for its values: courses differ in size. */
+/*
+ * Returns the rows of a query, planned for its values: courses differ in size.
+ * Compiled it would take longer: one look-up seems dear, and hides many cheap ones.
+ */
 static void
 return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *schema,
 			Datum *values)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			guc_level = NewGUCNestLevel();
 
 	InitMaterializedSRF(fcinfo, 0);
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	query_execute_once(query, schema, values);
+	AtEOXact_GUC(true, guc_level);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 }
@@ -156,8 +160,7 @@ report(FunctionCallInfo fcinfo, const LibraryQuery *query)
 	char	   *schema = library_schema(fcinfo);
 
 	SPI_connect();
-	if (query_execute(&visible_course, schema, &course_id, NULL, true) == 0)
-		missing_course(course_id);
+	require_course(schema, course_id);
 	return_rows(fcinfo, query, schema, &course_id);
 	SPI_finish();
 	return (Datum) 0;

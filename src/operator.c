@@ -8,6 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "claim.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 #include "threshold.h"
@@ -80,11 +81,6 @@ static const LibraryQuery lesson_row = {
 
 static const LibraryQuery module_row = {
 	"SELECT m FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
-	1, {UUIDOID}
-};
-
-static const LibraryQuery course_exists = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}
 };
 
@@ -271,8 +267,7 @@ recompute_completion(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("recompute_completion()");
 
 	SPI_connect();
-	if (query_execute(&course_exists, schema, &course_id, NULL, false) == 0)
-		missing_course(course_id);
+	require_course(schema, course_id);
 	completed = query_execute(&complete_lessons, schema, values, NULL, false);
 	claim_completions(schema, course_id, now);
 	SPI_finish();

@@ -1,0 +1,274 @@
+/* outline.c: course_outline(), a course page as one JSON document. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "caller.h"
+#include "course.h"
+#include "library.h"
+#include "plans.h"
+
+/*
+ * The names of the columns are the keys of the document, whose form is
+ * docs/course_outline.schema.json.  No row: the caller sees no such course.
+ */
+static const LibraryQuery course_row = {
+	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
+	"       c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled"
+	"  FROM %1$s.courses AS c"
+	"  LEFT JOIN %1$s.enrollments AS e"
+	"    ON e.user_id OPERATOR(pg_catalog.=) $2"
+	"   AND e.course_id OPERATOR(pg_catalog.=) c.id"
+	" WHERE c.id OPERATOR(pg_catalog.=) $1",
+	2, {UUIDOID, UUIDOID}
+};
+
+/* A module, one of its lessons (NULLs: it has none), whether that is completed. */
+#define MODULE_COLUMNS 4
+#define LESSON_COLUMNS 13
+
+static const LibraryQuery lesson_rows = {
+	"SELECT m.id, m.title, m.description, m.metadata,"
+	"       l.id, l.title, l.description, l.duration_seconds, l.metadata, l.is_required,"
+	"       l.is_preview, l.mux_status,"
+	"       CASE WHEN l.is_preview OR $3 THEN l.mux_playback_id END AS mux_playback_id,"
+	"       CASE WHEN p.id IS NULL THEN 'not_started'"
+	"            WHEN p.completed THEN 'completed'"
+	"            ELSE 'in_progress' END AS status,"
+	"       COALESCE(p.watched_pct, 0) AS watched_pct, p.position_seconds, p.completed_at,"
+	"       l.is_required, l.is_required AND p.completed"
+	"  FROM %1$s.modules AS m"
+	"  LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	LEARNERS_PROGRESS_SQL
+	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	COURSE_ORDER_SQL,
+	3, {UUIDOID, UUIDOID, BOOLOID}
+};
+
+static const LibraryQuery percentage = {
+	"SELECT %1$s.content_library_percentage($1, $2)",
+	2, {INT8OID, INT8OID}
+};
+
+static void
+push_key(JsonbParseState **state, const char *key)
+{
+	JsonbValue	value = {
+		.type = jbvString,
+		.val.string = {.len = strlen(key), .val = (char *) key}
+	};
+
+	(void) pushJsonbValue(state, WJB_KEY, &value);
+}
+
+static void
+string_value(JsonbValue *value, char *text, int len)
+{
+	value->type = jbvString;
+	value->val.string.val = text;
+	value->val.string.len = len;
+}
+
+static void
+numeric_value(JsonbValue *value, int64 number)
+{
+	value->type = jbvNumeric;
+	value->val.numeric = int64_to_numeric(number);
+}
+
+/* The value of a column as JSON; of the types that the queries above have. */
+static void
+json_value(JsonbValue *value, Datum datum, Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+			value->type = jbvBool;
+			value->val.boolean = DatumGetBool(datum);
+			break;
+		case INT4OID:
+			numeric_value(value, DatumGetInt32(datum));
+			break;
+		case UUIDOID:
+			string_value(value, uuid_text(datum), 36);
+			break;
+		case TEXTOID:
+			{
+				text	   *string = DatumGetTextPP(datum);
+
+				string_value(value, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+				break;
+			}
+		case TIMESTAMPTZOID:
+			{
+				char	   *string = JsonEncodeDateTime(palloc(MAXDATELEN + 1), datum, type, NULL);
+
+				string_value(value, string, strlen(string));
+				break;
+			}
+		case JSONBOID:
+			value->type = jbvBinary;
+			value->val.binary.data = &DatumGetJsonbP(datum)->root;
+			value->val.binary.len = 0;	/* unpacked as it is pushed */
+			break;
+		default:
+			elog(ERROR, "unexpected type %u", type);
+	}
+}
+
+static void
+push_value(JsonbParseState **state, Datum datum, bool isnull, Oid type)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (!isnull)
+		json_value(&value, datum, type);
+	(void) pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+/* Columns as keys and values of the object that is open. */
+static void
+push_columns(JsonbParseState **state, HeapTuple row, TupleDesc desc, int first, int count)
+{
+	for (int number = first; number < first + count; number++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
+		bool		isnull;
+		Datum		datum = SPI_getbinval(row, desc, number, &isnull);
+
+		push_key(state, NameStr(attribute->attname));
+		push_value(state, datum, isnull, attribute->atttypid);
+	}
+}
+
+static void
+push_count(JsonbParseState **state, const char *key, int64 count)
+{
+	push_key(state, key);
+	push_value(state, Int32GetDatum((int32) count), false, INT4OID);
+}
+
+static void
+begin_module(JsonbParseState **state, HeapTuple row, TupleDesc desc)
+{
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	push_columns(state, row, desc, 1, MODULE_COLUMNS);
+	push_key(state, "lessons");
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+}
+
+static void
+end_module(JsonbParseState **state)
+{
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static void
+push_lesson(JsonbParseState **state, HeapTuple row, TupleDesc desc)
+{
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	push_columns(state, row, desc, MODULE_COLUMNS + 1, LESSON_COLUMNS);
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static bool
+is_true(HeapTuple row, TupleDesc desc, int number)
+{
+	bool		isnull;
+	Datum		datum = SPI_getbinval(row, desc, number, &isnull);
+
+	return !isnull && DatumGetBool(datum);
+}
+
+/* The modules and their lessons, which the last query has read; counts the lessons. */
+static void
+push_modules(JsonbParseState **state, int64 *required, int64 *completed)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	pg_uuid_t  *module = NULL;
+
+	push_key(state, "modules");
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+		pg_uuid_t  *id = DatumGetUUIDP(SPI_getbinval(row, desc, 1, &isnull));
+
+		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
+		{
+			if (module != NULL)
+				end_module(state);
+			begin_module(state, row, desc);
+			module = id;
+		}
+		(void) SPI_getbinval(row, desc, MODULE_COLUMNS + 1, &isnull);
+		if (!isnull)
+			push_lesson(state, row, desc);
+		*required += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 1);
+		*completed += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 2);
+	}
+	if (module != NULL)
+		end_module(state);
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+/* The percentage, by its one definition. */
+static void
+push_percentage(JsonbParseState **state, const char *schema, int64 required, int64 completed)
+{
+	Datum		counts[] = {Int64GetDatum(completed), Int64GetDatum(required)};
+	bool		isnull;
+	Datum		datum;
+
+	query_execute(&percentage, schema, counts, NULL, true);
+	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	push_key(state, "completion");
+	push_value(state, datum, isnull, INT4OID);
+}
+
+static Jsonb *
+outline(const Call *call, Datum course_id)
+{
+	Datum		values[] = {course_id, call->user_id, BoolGetDatum(false)};
+	JsonbParseState *state = NULL;
+	int64		required = 0;
+	int64		completed = 0;
+	int			columns;
+
+	if (query_execute(&course_row, call->schema, values, NULL, true) == 0)
+		missing_course(course_id);
+	columns = SPI_tuptable->tupdesc->natts;
+	values[2] = BoolGetDatum(is_true(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, columns));
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_columns(&state, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, columns);
+
+	query_execute(&lesson_rows, call->schema, values, NULL, true);
+	push_modules(&state, &required, &completed);
+	push_count(&state, "required_lessons", required);
+	push_count(&state, "completed_lessons", completed);
+	push_percentage(&state, call->schema, required, completed);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+PG_FUNCTION_INFO_V1(course_outline);
+
+Datum
+course_outline(PG_FUNCTION_ARGS)
+{
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Call		call;
+	Datum		document;
+
+	call_begin(&call, fcinfo, 1);
+	document = SPI_datumTransfer(JsonbPGetDatum(outline(&call, course_id)), false, -1);
+	call_end(&call);
+
+	PG_RETURN_DATUM(document);
+}
