@@ -149,7 +149,7 @@ is_news(const Report *report, const Progress *progress)
 	if (!report->has_position || report->watched_at < progress->last_watched)
 		return false;
 	return !progress->has_position ||
-		Abs((int64) report->position - progress->position) > interval;
+		llabs((int64) report->position - progress->position) > interval;
 }
 
 /* Runs insert_row or advance_row; false when there was no row to write. */
