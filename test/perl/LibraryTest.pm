@@ -9,7 +9,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_node supabase_sql new_database fill learner as_user snapshot);
+our @EXPORT = qw(start_node older_nodes start_empty_node supabase_sql new_database fill learner as_user snapshot);
 
 sub start_node
 {
@@ -18,6 +18,41 @@ sub start_node
 	$node->init;
 	$node->start;
 	return $node;
+}
+
+# What pg_upgrade wants to be the same on both sides.
+sub start_empty_node
+{
+	my ($node) = @_;
+
+	$node->init(extra => [ '--data-checksums', '--no-locale', '--encoding=UTF8' ]);
+	$node->start;
+	return $node;
+}
+
+# A running server of each older major that Debian's packages have put here with
+# its headers, with this extension built for it; called from_MAJOR.
+sub older_nodes
+{
+	my $ours = qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
+	my $top = "$FindBin::RealBin/../..";
+
+	return map
+	{
+		my $major = $_;
+		my $folder = PostgreSQL::Test::Utils::tempdir;
+		my $path = "/usr/lib/postgresql/$major";
+		my $make = "make -s -C $folder PG_CONFIG=$path/bin/pg_config";
+
+		system("cp -r $top/Makefile $top/*.control $top/*.sql $top/src $folder && rm -f $folder/src/*.o $folder/*.so
+			$make all && $make install DESTDIR=$folder/root") == 0 or die "cannot build for $major";
+		append_to_file("$folder/extension.conf", "dynamic_library_path = '$folder/root$path/lib:\$libdir'\n"
+			. ($major < 18 ? "extension_destdir = '$folder/root'\n"
+				: "extension_control_path = '$folder/root/usr/share/postgresql/$major:\$system'\n"));
+		local $ENV{TEMP_CONFIG} = "$folder/extension.conf";
+		start_empty_node(PostgreSQL::Test::Cluster->new("from_$major", install_path => $path));
+	} grep { $_ < $ours && -f "/usr/lib/postgresql/$_/lib/pgxs/src/makefiles/pgxs.mk" }
+	  map { m{/(\d+)/bin/pg_config$} } glob('/usr/lib/postgresql/*/bin/pg_config');
 }
 
 sub supabase_sql
@@ -132,12 +167,12 @@ WITH tables AS (
 	SELECT p.* FROM pg_proc AS p
 	JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
-), grants(object, acl) AS (
-	SELECT relname::text, relacl FROM tables
+), grants(object, owner, acl) AS (
+	SELECT relname::text, relowner, relacl FROM tables
 	UNION ALL
-	SELECT t.relname || '.' || a.attname, a.attacl FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
+	SELECT t.relname || '.' || a.attname, relowner, a.attacl FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
 	UNION ALL
-	SELECT proname || '()', coalesce(proacl, acldefault('f', proowner)) FROM functions
+	SELECT proname || '()', proowner, coalesce(proacl, acldefault('f', proowner)) FROM functions
 ), lines(kind, name, what) AS (
 	$rows
 	UNION ALL
@@ -150,6 +185,7 @@ WITH tables AS (
 	UNION ALL
 	SELECT '3 constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid) || k.convalidated
 	FROM tables AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
+	WHERE k.contype <> 'n'    -- since 18; the columns say it
 	UNION ALL
 	SELECT '4 index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || i.indisvalid
 	FROM tables AS t JOIN pg_index AS i ON i.indrelid = t.oid
@@ -165,6 +201,7 @@ WITH tables AS (
 		CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
 		CASE WHEN x.is_grantable THEN ' with grant option' END)
 	FROM grants AS g, aclexplode(g.acl) AS x
+	WHERE x.privilege_type <> 'MAINTAIN' OR x.grantee <> g.owner    -- which owners have since 17
 	UNION ALL
 	SELECT '8 dumped', c.oid::regclass::text, 'yes'
 	FROM pg_extension AS e, unnest(e.extconfig) AS c(oid) WHERE e.extname = 'content_library'
