@@ -9,7 +9,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_node older_nodes start_empty_node supabase_sql new_database fill learner as_user snapshot);
+our @EXPORT = qw(start_node start_major our_major older_majors supabase_sql new_database fill learner as_user snapshot);
 
 sub start_node
 {
@@ -20,39 +20,47 @@ sub start_node
 	return $node;
 }
 
-# What pg_upgrade wants to be the same on both sides.
-sub start_empty_node
+# A copy of Debian's server of a major, with this extension built for it and put
+# where pg_upgrade and an older server look; they know of no other folder.
+my %installations;
+sub installation
 {
-	my ($node) = @_;
+	my ($major) = @_;
 
+	return $installations{$major} //= do
+	{
+		my $folder = PostgreSQL::Test::Utils::tempdir;
+		my $top = "$FindBin::RealBin/../..";
+		my $make = "make -s -C $folder/tree PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config";
+
+		system("cd $top && mkdir $folder/tree && cp -r Makefile *.control *.sql src $folder/tree &&
+			cp -r --parents /usr/lib/postgresql/$major /usr/share/postgresql/$major $folder &&
+			$make clean && $make all && $make install DESTDIR=$folder") == 0 or die "cannot build for $major";
+		"$folder/usr/lib/postgresql/$major";
+	};
+}
+
+# A server of its own installation, and such that pg_upgrade will take it.
+sub start_major
+{
+	my ($name, $major) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => installation($major));
+
+	delete local $ENV{TEMP_CONFIG};
 	$node->init(extra => [ '--data-checksums', '--no-locale', '--encoding=UTF8' ]);
 	$node->start;
 	return $node;
 }
 
-# A running server of each older major that Debian's packages have put here with
-# its headers, with this extension built for it; called from_MAJOR.
-sub older_nodes
+sub our_major
 {
-	my $ours = qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
-	my $top = "$FindBin::RealBin/../..";
+	return qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
+}
 
-	return map
-	{
-		my $major = $_;
-		my $folder = PostgreSQL::Test::Utils::tempdir;
-		my $path = "/usr/lib/postgresql/$major";
-		my $make = "make -s -C $folder PG_CONFIG=$path/bin/pg_config";
-
-		system("cp -r $top/Makefile $top/*.control $top/*.sql $top/src $folder && rm -f $folder/src/*.o $folder/*.so
-			$make all && $make install DESTDIR=$folder/root") == 0 or die "cannot build for $major";
-		append_to_file("$folder/extension.conf", "dynamic_library_path = '$folder/root$path/lib:\$libdir'\n"
-			. ($major < 18 ? "extension_destdir = '$folder/root'\n"
-				: "extension_control_path = '$folder/root/usr/share/postgresql/$major:\$system'\n"));
-		local $ENV{TEMP_CONFIG} = "$folder/extension.conf";
-		start_empty_node(PostgreSQL::Test::Cluster->new("from_$major", install_path => $path));
-	} grep { $_ < $ours && -f "/usr/lib/postgresql/$_/lib/pgxs/src/makefiles/pgxs.mk" }
-	  map { m{/(\d+)/bin/pg_config$} } glob('/usr/lib/postgresql/*/bin/pg_config');
+# The older majors that Debian's packages have put here with their headers.
+sub older_majors
+{
+	return grep { $_ < our_major() } map { m{/(\d+)/lib/pgxs$} } glob('/usr/lib/postgresql/*/lib/pgxs');
 }
 
 sub supabase_sql

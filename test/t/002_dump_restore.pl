@@ -74,7 +74,7 @@ sub everything
 SET search_path = beside;
 SELECT count(*), md5(string_agg(b::text, ' ' ORDER BY progress_id)) FROM bookmarks AS b;
 SELECT count(*), md5(string_agg(c::text, ' ' ORDER BY number)), nextval('certificates_number_seq') > 100 FROM certificates AS c;
-SELECT count(*), pg_get_viewdef('titles') FROM titles;
+SELECT count(*), md5(string_agg(t::text, ' ' ORDER BY id)) FROM titles AS t;
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'beside'::regnamespace AND contype <> 'n' ORDER BY conname;
 END
@@ -120,7 +120,7 @@ END
 }
 
 # "academy" sorts before auth, so that its rows come before those of auth.users.
-foreach my $from ($node, older_nodes())
+foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 {
 	foreach my $schema ($from == $node ? ('public', 'academy') : 'public')
 	{
@@ -175,7 +175,8 @@ foreach my $from ($node, older_nodes())
 				$node->safe_psql($_[0], "DROP SCHEMA IF EXISTS $schema");    # public is there from the start
 			});
 
-		# Nothing but rows, into a database that has all else; in any order, as replica.
+		# Nothing but rows, into a database that has all else: as replica, for
+		# pg_dump may put them before those of auth.users.
 		my $empty = sub
 		{
 			new_database($node, $_[0], $schema);
@@ -185,8 +186,6 @@ foreach my $from ($node, older_nodes())
 		my $file = dump_database($from, $database, "$name data only", '--data-only');
 		restore_by("$name data only", 'as replica', $schema, $before, $empty,
 			[ @replica, '--data-only', '-d', $node->connstr('restored'), "$file.dir" ]);
-		restore_by("$name data only", 'pg_restore -1', $schema, $before, $empty,
-			[ 'pg_restore', '-1', '--data-only', '-d', $node->connstr('restored'), "$file.dump" ]);
 
 		# Of our tables by name pg_dump takes the rows alone.
 		$file = dump_database($from, $database, "$name tables", '-t', 'beside.*',

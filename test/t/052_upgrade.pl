@@ -22,10 +22,11 @@ WHERE c.title = 'Course 1' AND l.title = 'Course 1, module 1, lesson 4'
 END
 }
 
-foreach my $old (start_empty_node(PostgreSQL::Test::Cluster->new('same')), older_nodes())
+foreach my $major (our_major(), older_majors())
 {
-	my $from = $old->name;
-	my $new = PostgreSQL::Test::Cluster->new("after_$from");
+	my $from = "from $major";
+	my $old = start_major("from_$major", $major);
+	my $new = start_major("after_$major", our_major());
 	my %before;
 
 	# A database for each schema, and one that waits for auth.
@@ -46,8 +47,7 @@ foreach my $old (start_empty_node(PostgreSQL::Test::Cluster->new('same')), older
 	$before{waiting} = snapshot($old, 'waiting', 'public');
 	like($before{waiting}, qr/^9 event trigger\|content_library_attach/m, "$from: one database waits for auth");
 	$old->stop;
-
-	start_empty_node($new)->stop;
+	$new->stop;
 	chdir(PostgreSQL::Test::Utils::tempdir);
 	command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir,
 			'-b', $old->config_data('--bindir'), '-B', $new->config_data('--bindir'),
