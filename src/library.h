@@ -5,6 +5,11 @@
 #include "fmgr.h"
 #include "utils/uuid.h"
 
+/* Before 18 the server has it under another name. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* settings: library.c */
 extern int	library_completion_threshold;
 extern int	library_heartbeat_interval;
@@ -19,10 +24,10 @@ extern void check_position(int32 position_seconds);
 extern char *uuid_text(Datum uuid);
 
 /* errors that several functions have: library.c */
-extern void missing_course(Datum course_id) pg_attribute_noreturn();
-extern void missing_lesson(Datum lesson_id) pg_attribute_noreturn();
-extern void not_enrolled(Datum user_id, Datum lesson_id) pg_attribute_noreturn();
-extern void rethrow_missing_key(MemoryContext context, Datum user_id,
-								Datum lesson_id) pg_attribute_noreturn();
+pg_noreturn extern void missing_course(Datum course_id);
+pg_noreturn extern void missing_lesson(Datum lesson_id);
+pg_noreturn extern void not_enrolled(Datum user_id, Datum lesson_id);
+pg_noreturn extern void rethrow_missing_key(MemoryContext context, Datum user_id,
+											Datum lesson_id);
 
 #endif							/* CONTENT_LIBRARY_H */

@@ -55,15 +55,36 @@ static const LibraryQuery percentage = {
 	2, {INT8OID, INT8OID}
 };
 
+/* The document as far as it is made; the server has such a thing itself since 19. */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState Document;
+#else
+typedef struct Document
+{
+	JsonbParseState *parseState;
+	JsonbValue *result;
+} Document;
+#endif
+
 static void
-push_key(JsonbParseState **state, const char *key)
+push(Document *document, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(document, token, value);
+#else
+	document->result = pushJsonbValue(&document->parseState, token, value);
+#endif
+}
+
+static void
+push_key(Document *document, const char *key)
 {
 	JsonbValue	value = {
 		.type = jbvString,
 		.val.string = {.len = strlen(key), .val = (char *) key}
 	};
 
-	(void) pushJsonbValue(state, WJB_KEY, &value);
+	push(document, WJB_KEY, &value);
 }
 
 static void
@@ -122,18 +143,18 @@ json_value(JsonbValue *value, Datum datum, Oid type)
 }
 
 static void
-push_value(JsonbParseState **state, Datum datum, bool isnull, Oid type)
+push_value(Document *document, Datum datum, bool isnull, Oid type)
 {
 	JsonbValue	value = {.type = jbvNull};
 
 	if (!isnull)
 		json_value(&value, datum, type);
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
+	push(document, WJB_VALUE, &value);
 }
 
 /* Columns as keys and values of the object that is open. */
 static void
-push_columns(JsonbParseState **state, HeapTuple row, TupleDesc desc, int first, int count)
+push_columns(Document *document, HeapTuple row, TupleDesc desc, int first, int count)
 {
 	for (int number = first; number < first + count; number++)
 	{
@@ -141,40 +162,40 @@ push_columns(JsonbParseState **state, HeapTuple row, TupleDesc desc, int first, 
 		bool		isnull;
 		Datum		datum = SPI_getbinval(row, desc, number, &isnull);
 
-		push_key(state, NameStr(attribute->attname));
-		push_value(state, datum, isnull, attribute->atttypid);
+		push_key(document, NameStr(attribute->attname));
+		push_value(document, datum, isnull, attribute->atttypid);
 	}
 }
 
 static void
-push_count(JsonbParseState **state, const char *key, int64 count)
+push_count(Document *document, const char *key, int64 count)
 {
-	push_key(state, key);
-	push_value(state, Int32GetDatum((int32) count), false, INT4OID);
+	push_key(document, key);
+	push_value(document, Int32GetDatum((int32) count), false, INT4OID);
 }
 
 static void
-begin_module(JsonbParseState **state, HeapTuple row, TupleDesc desc)
+begin_module(Document *document, HeapTuple row, TupleDesc desc)
 {
-	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	push_columns(state, row, desc, 1, MODULE_COLUMNS);
-	push_key(state, "lessons");
-	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	push(document, WJB_BEGIN_OBJECT, NULL);
+	push_columns(document, row, desc, 1, MODULE_COLUMNS);
+	push_key(document, "lessons");
+	push(document, WJB_BEGIN_ARRAY, NULL);
 }
 
 static void
-end_module(JsonbParseState **state)
+end_module(Document *document)
 {
-	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
-	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	push(document, WJB_END_ARRAY, NULL);
+	push(document, WJB_END_OBJECT, NULL);
 }
 
 static void
-push_lesson(JsonbParseState **state, HeapTuple row, TupleDesc desc)
+push_lesson(Document *document, HeapTuple row, TupleDesc desc)
 {
-	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	push_columns(state, row, desc, MODULE_COLUMNS + 1, LESSON_COLUMNS);
-	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	push(document, WJB_BEGIN_OBJECT, NULL);
+	push_columns(document, row, desc, MODULE_COLUMNS + 1, LESSON_COLUMNS);
+	push(document, WJB_END_OBJECT, NULL);
 }
 
 static bool
@@ -188,13 +209,13 @@ is_true(HeapTuple row, TupleDesc desc, int number)
 
 /* The modules and their lessons, which the last query has read; counts the lessons. */
 static void
-push_modules(JsonbParseState **state, int64 *required, int64 *completed)
+push_modules(Document *document, int64 *required, int64 *completed)
 {
 	TupleDesc	desc = SPI_tuptable->tupdesc;
 	pg_uuid_t  *module = NULL;
 
-	push_key(state, "modules");
-	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	push_key(document, "modules");
+	push(document, WJB_BEGIN_ARRAY, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -204,24 +225,24 @@ push_modules(JsonbParseState **state, int64 *required, int64 *completed)
 		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
 		{
 			if (module != NULL)
-				end_module(state);
-			begin_module(state, row, desc);
+				end_module(document);
+			begin_module(document, row, desc);
 			module = id;
 		}
 		(void) SPI_getbinval(row, desc, MODULE_COLUMNS + 1, &isnull);
 		if (!isnull)
-			push_lesson(state, row, desc);
+			push_lesson(document, row, desc);
 		*required += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 1);
 		*completed += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 2);
 	}
 	if (module != NULL)
-		end_module(state);
-	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+		end_module(document);
+	push(document, WJB_END_ARRAY, NULL);
 }
 
 /* The percentage, by its one definition. */
 static void
-push_percentage(JsonbParseState **state, const char *schema, int64 required, int64 completed)
+push_percentage(Document *document, const char *schema, int64 required, int64 completed)
 {
 	Datum		counts[] = {Int64GetDatum(completed), Int64GetDatum(required)};
 	bool		isnull;
@@ -229,15 +250,15 @@ push_percentage(JsonbParseState **state, const char *schema, int64 required, int
 
 	query_execute(&percentage, schema, counts, NULL, true);
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	push_key(state, "completion");
-	push_value(state, datum, isnull, INT4OID);
+	push_key(document, "completion");
+	push_value(document, datum, isnull, INT4OID);
 }
 
 static Jsonb *
 outline(const Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(false)};
-	JsonbParseState *state = NULL;
+	Document	document = {0};
 	int64		required = 0;
 	int64		completed = 0;
 	int			columns;
@@ -246,15 +267,16 @@ outline(const Call *call, Datum course_id)
 		missing_course(course_id);
 	columns = SPI_tuptable->tupdesc->natts;
 	values[2] = BoolGetDatum(is_true(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, columns));
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_columns(&state, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, columns);
+	push(&document, WJB_BEGIN_OBJECT, NULL);
+	push_columns(&document, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, columns);
 
 	query_execute(&lesson_rows, call->schema, values, NULL, true);
-	push_modules(&state, &required, &completed);
-	push_count(&state, "required_lessons", required);
-	push_count(&state, "completed_lessons", completed);
-	push_percentage(&state, call->schema, required, completed);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	push_modules(&document, &required, &completed);
+	push_count(&document, "required_lessons", required);
+	push_count(&document, "completed_lessons", completed);
+	push_percentage(&document, call->schema, required, completed);
+	push(&document, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(document.result);
 }
 
 PG_FUNCTION_INFO_V1(course_outline);

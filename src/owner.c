@@ -1,6 +1,7 @@
 /* owner.c: the one narrow place where this library acts as the owner of its tables. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"

@@ -63,7 +63,7 @@ is_news(const Report *report, const Progress *progress)
 	if (!progress->has_position)
 		return true;
 	return progress->last_watched <= report->watched_at &&
-		Abs((int64) report->position - progress->position) > interval;
+		llabs((int64) report->position - progress->position) > interval;
 }
 
 /* Whether a report completes a lesson that is not completed. */

@@ -9,7 +9,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_node supabase_sql new_database fill learner as_user snapshot);
+our @EXPORT = qw(start_node start_major our_major older_majors supabase_sql new_database fill learner as_user snapshot);
 
 sub start_node
 {
@@ -18,6 +18,49 @@ sub start_node
 	$node->init;
 	$node->start;
 	return $node;
+}
+
+# A copy of Debian's server of a major, with this extension built for it and put
+# where pg_upgrade and an older server look; they know of no other folder.
+my %installations;
+sub installation
+{
+	my ($major) = @_;
+
+	return $installations{$major} //= do
+	{
+		my $folder = PostgreSQL::Test::Utils::tempdir;
+		my $top = "$FindBin::RealBin/../..";
+		my $make = "make -s -C $folder/tree PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config";
+
+		system("cd $top && mkdir $folder/tree && cp -r Makefile *.control *.sql src $folder/tree &&
+			cp -r --parents /usr/lib/postgresql/$major /usr/share/postgresql/$major $folder &&
+			$make clean && $make all && $make install DESTDIR=$folder") == 0 or die "cannot build for $major";
+		"$folder/usr/lib/postgresql/$major";
+	};
+}
+
+# A server of its own installation, and such that pg_upgrade will take it.
+sub start_major
+{
+	my ($name, $major) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => installation($major));
+
+	delete local $ENV{TEMP_CONFIG};
+	$node->init(extra => [ '--data-checksums', '--no-locale', '--encoding=UTF8' ]);
+	$node->start;
+	return $node;
+}
+
+sub our_major
+{
+	return qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
+}
+
+# The older majors that Debian's packages have put here with their headers.
+sub older_majors
+{
+	return grep { $_ < our_major() } map { m{/(\d+)/lib/pgxs$} } glob('/usr/lib/postgresql/*/lib/pgxs');
 }
 
 sub supabase_sql
@@ -132,12 +175,12 @@ WITH tables AS (
 	SELECT p.* FROM pg_proc AS p
 	JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
-), grants(object, acl) AS (
-	SELECT relname::text, relacl FROM tables
+), grants(object, owner, acl) AS (
+	SELECT relname::text, relowner, relacl FROM tables
 	UNION ALL
-	SELECT t.relname || '.' || a.attname, a.attacl FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
+	SELECT t.relname || '.' || a.attname, relowner, a.attacl FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
 	UNION ALL
-	SELECT proname || '()', coalesce(proacl, acldefault('f', proowner)) FROM functions
+	SELECT proname || '()', proowner, coalesce(proacl, acldefault('f', proowner)) FROM functions
 ), lines(kind, name, what) AS (
 	$rows
 	UNION ALL
@@ -150,6 +193,7 @@ WITH tables AS (
 	UNION ALL
 	SELECT '3 constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid) || k.convalidated
 	FROM tables AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
+	WHERE k.contype <> 'n'    -- since 18; the columns say it
 	UNION ALL
 	SELECT '4 index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || i.indisvalid
 	FROM tables AS t JOIN pg_index AS i ON i.indrelid = t.oid
@@ -165,6 +209,7 @@ WITH tables AS (
 		CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
 		CASE WHEN x.is_grantable THEN ' with grant option' END)
 	FROM grants AS g, aclexplode(g.acl) AS x
+	WHERE x.privilege_type <> 'MAINTAIN' OR x.grantee <> g.owner    -- which owners have since 17
 	UNION ALL
 	SELECT '8 dumped', c.oid::regclass::text, 'yes'
 	FROM pg_extension AS e, unnest(e.extconfig) AS c(oid) WHERE e.extname = 'content_library'

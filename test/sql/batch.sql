@@ -34,10 +34,12 @@ END
 $$;
 SELECT count(*) > 400 AS many, count(DISTINCT lesson_id) AS lessons, count(*) - count(watched_at) AS untimed FROM said;
 
+SET client_min_messages = warning;	-- since 19 the server remarks that it ends with the temporary table
 CREATE FUNCTION test.report(s said) RETURNS jsonb
 LANGUAGE sql
 AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('lesson_id', s.lesson_id, 'watched_pct', s.watched_pct,
 	'position_seconds', s.position_seconds, 'watched_at', s.watched_at)) $$;
+RESET client_min_messages;
 DO $$
 DECLARE
 	r jsonb;

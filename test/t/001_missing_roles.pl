@@ -19,8 +19,9 @@ sub create_extension_fails
 	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nCREATE EXTENSION content_library");
 
 	isnt($code, 0, "no extension without $missing");
-	like($err, qr/ERROR:  42704: content_library needs roles that do not exist: \Q$missing\E$/m,
-		"the error names $missing and no other");
+	my ($named) = $err =~ /ERROR:  42704: content_library needs roles that do not exist: (.*)$/m;
+	# In which order is up to the server's version.
+	is(join(', ', sort split /, /, $named // ''), $missing, "the error names $missing and no other");
 	is($node->safe_psql('postgres', $left_behind), '', 'nothing is left behind');
 	return $err;
 }

@@ -237,8 +237,6 @@ my $settings = <<'SQL';
 SET DateStyle = 'German, DMY';
 SET TimeZone = 'Asia/Kathmandu';
 SET IntervalStyle = 'sql_standard';
-SET escape_string_warning = off;
-SET standard_conforming_strings = off;
 SET backslash_quote = on;
 SET quote_all_identifiers = on;
 SET transform_null_equals = on;
@@ -251,7 +249,11 @@ SET plan_cache_mode = force_custom_plan;
 SET check_function_bodies = off;
 SET default_transaction_isolation = 'serializable';
 SET synchronous_commit = off;
-SELECT set_config(name, 'on', false) FROM pg_catalog.pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
+SELECT set_config(name, value, false)
+FROM (VALUES ('force_parallel_mode', 'on'), ('debug_parallel_query', 'on'),
+	('escape_string_warning', 'off'), ('standard_conforming_strings', 'off')) AS s(name, value)
+JOIN pg_catalog.pg_settings USING (name)
+WHERE name <> 'standard_conforming_strings' OR current_setting('server_version_num')::int < 190000	\g /dev/null
 SET request.jwt.claim.sub = '';
 SQL
 my $zone = $node->safe_psql('app', 'SHOW TimeZone');

@@ -1,0 +1,131 @@
+# 051_standby: a streaming standby answers every function that never writes as the
+# primary does, and refuses the others with the server's own error; promoted, it
+# has all that was there and goes on writing, in a session that was open before, too.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use IPC::Run;
+use LibraryTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $ann = learner(1);
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->start;
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+new_database($primary, 'app', 'public');
+fill($primary, 'app', 'public');
+my ($course, $module, $lesson) = map { $primary->safe_psql('app', $_) }
+	"SELECT id FROM courses WHERE slug = 'course-1'",
+	"SELECT id FROM modules WHERE title = 'Course 1, module 3'",
+	"SELECT id FROM lessons WHERE title = 'Course 1, module 3, lesson 1'";
+
+sub catch_up
+{
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
+}
+
+my $as_learner = as_user($ann);
+my $as_service = "SET ROLE service_role;\n";
+
+# A call of each function, as whom it is for.
+my %calls = (
+	completion_threshold => $as_learner . "SELECT completion_threshold('$lesson')",
+	content_library_missing_auth => 'SELECT content_library_missing_auth()',
+	content_library_percentage => $as_learner . 'SELECT content_library_percentage(199, 200)',
+	continue_watching => $as_learner . 'SELECT * FROM continue_watching(1000)',
+	course_completion => $as_learner . "SELECT course_completion('$course')",
+	course_outline => $as_learner . "SELECT course_outline('$course')",
+	course_progress => $as_learner . 'SELECT * FROM course_progress()',
+	course_report => $as_service . "SELECT * FROM course_report('$course')",
+	lesson_report => $as_service . "SELECT * FROM lesson_report('$course')",
+	next_lesson => $as_learner . "SELECT next_lesson('$course')",
+
+	content_library_attach => 'SELECT content_library_attach()',
+	enroll => $as_learner . "SELECT enroll('$course')",
+	move_lesson => $as_service . "SELECT move_lesson('$lesson', '$module')",
+	move_module => $as_service . "SELECT move_module('$module')",
+	recompute_completion => $as_service . "SELECT recompute_completion('$course')",
+	record_progress => $as_learner . "SELECT watched_pct, completed FROM record_progress('$lesson', 95)",
+	record_progress_batch => $as_learner
+	  . "SELECT watched_pct FROM record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', '$lesson', 'watched_pct', 96)))",
+	reset_progress => $as_learner . "SELECT reset_progress('$course')");
+
+# All functions that can be called, with a letter for their volatility.
+my %volatility = map { split /\|/ } split /\n/, $primary->safe_psql('app',
+	"SELECT p.proname, p.provolatile FROM pg_proc AS p
+	 JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	 JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
+	 WHERE p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND p.proname <> 'content_library_attach_as_owner'");
+is_deeply([ sort keys %calls ], [ sort keys %volatility ], 'there is a call here of every function');
+
+catch_up();
+foreach my $function (sort keys %volatility)
+{
+	my ($code, $out, $err) = $standby->psql('app', "\\set VERBOSITY verbose\n$calls{$function};");
+
+	if ($volatility{$function} eq 'v')
+	{
+		like($err, qr/ERROR:  25006: cannot execute .* (in a read-only transaction|during recovery)/,
+			"$function is refused");
+		is($out, '', "$function answers nothing");
+	}
+	else
+	{
+		is($err, '', "$function answers");
+		is($out, $primary->safe_psql('app', $calls{$function}), "$function answers as the primary does");
+		isnt($out, '', "$function has something to say") if $function ne 'content_library_missing_auth';
+	}
+}
+
+# Nobody sees more there than here.
+my ($code, $out, $err) = $standby->psql('app', $as_learner . "SELECT * FROM course_progress('${\learner(3)}')");
+like($err, qr/ERROR:  user_id .* is not the user signed in/, 'the standby keeps to the rights, too');
+is($standby->safe_psql('app', $as_learner . "SELECT count(*) FROM content_progress WHERE user_id <> '$ann'"), 0,
+	'and to the policies');
+
+# A session that has plans of before the promotion.
+my ($in, $answer, $error) = ('', '', '');
+my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $standby->connstr('app') ], '<', \$in, '>', \$answer, '2>', \$error);
+
+sub ask
+{
+	my ($query) = @_;
+
+	($answer, $error) = ('', '');
+	$in .= "$query;\n\\echo done\n\\warn done\n";
+	$session->pump until $answer =~ /^done$/m && $error =~ /^done$/m;
+	return $answer =~ s/^done\n\z//mr;
+}
+
+ask($as_learner);
+is(ask("SELECT course_completion('$course')"), $primary->safe_psql('app', $calls{course_completion}) . "\n",
+	'a session on the standby asks');
+ask("SELECT watched_pct FROM record_progress('$lesson', 95)");
+like($error, qr/ERROR:  cannot execute .* in a read-only transaction/, 'and is refused a report');
+
+# The last of the primary: reports that the standby has; then it is gone.
+is($primary->safe_psql('app', $as_learner . "SELECT watched_pct FROM record_progress('$lesson', 42)"), 42, 'a last report');
+my $before = snapshot($primary, 'app', 'public');
+catch_up();
+$primary->stop('immediate');
+$standby->promote;
+
+is(snapshot($standby, 'app', 'public'), $before, 'promoted: all as it was');
+is(ask("SELECT watched_pct FROM record_progress('$lesson', 41)"), "42\n", 'the open session reports, and nothing goes back');
+is(ask("SELECT watched_pct, completed FROM record_progress('$lesson', 95)"), "95|t\n", 'it writes');
+$session->finish;
+foreach my $function (grep { $volatility{$_} eq 'v' } sort keys %volatility)
+{
+	my ($code, $out, $err) = $standby->psql('app', $calls{$function});
+
+	is($code, 0, "$function writes after the promotion") or diag $err;
+}
+
+done_testing();
