@@ -860,7 +860,13 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT 'rule', t.name, r.rulename, pg_catalog.pg_get_ruledef(r.oid)
 	FROM tables AS t
-	JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) t.oid;
+	JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) t.oid
+	UNION ALL
+	SELECT 'publication', t.name, p.pubname,
+		   pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %s;', p.pubname, t.oid::pg_catalog.regclass)
+	FROM tables AS t
+	JOIN pg_catalog.pg_publication_rel AS r ON r.prrelid OPERATOR(pg_catalog.=) t.oid
+	JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) r.prpubid;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_found() IS
 	'What the tables are now, in the form of content_library_expected().';
@@ -898,7 +904,7 @@ BEGIN ATOMIC
 		CASE d.kind
 			WHEN 'table' THEN pg_catalog.format('%s of %I', d.name, d."table")
 			WHEN 'column' THEN pg_catalog.format('column %I.%s', d."table", d.quoted)
-			ELSE pg_catalog.format('%s %s on %I', d.kind, d.quoted, d."table") END,
+			ELSE pg_catalog.format('%s %s %s %I', d.kind, d.quoted, CASE d.kind WHEN 'publication' THEN 'of' ELSE 'on' END, d."table") END,
 		CASE
 			WHEN d.kind OPERATOR(pg_catalog.=) 'table' THEN CASE d.found
 				WHEN 'DISABLE ROW LEVEL SECURITY' THEN 'row-level security is switched off: whoever has a grant reads and writes every row'
@@ -929,6 +935,7 @@ BEGIN ATOMIC
 					THEN 'Keep its definition to make it anew after each restore, or: ' END,
 				CASE WHEN d.found IS NOT NULL THEN CASE d.kind
 					WHEN 'index' THEN pg_catalog.format('DROP INDEX %s.%s;', d.schema, d.quoted)
+					WHEN 'publication' THEN pg_catalog.format('ALTER PUBLICATION %s DROP TABLE %s;', d.quoted, d.qualified)
 					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %s;', d.qualified, d.quoted)
 					ELSE pg_catalog.format('DROP %s %s ON %s;', pg_catalog.upper(d.kind), d.quoted, d.qualified) END END,
 				CASE d.change WHEN 'altered' THEN ' ' END,

@@ -187,6 +187,8 @@ sub catalogs
 	BAIL_OUT("no catalogs: $err") unless $out;
 	$out =~ s/^\\(un)?restrict .*\n//mg;
 	$out =~ s/^SELECT pg_catalog\.binary_upgrade_set_next_.*\n//mg;
+	# What rows older than a column are read with.
+	$out =~ s/^-- set missing value\.\n(SELECT pg_catalog\.binary_upgrade_set_missing_value.*\n)+\n*//mg;
 	$out =~ s/'\d+'::pg_catalog.(oid|xid)/'N'::$1/g;
 	$out =~ s/(WHERE oid) = '\d+'/$1 = N/g;
 	$out =~ s/'\{\d+(,\d+)*\}'/'{N}'/g;
@@ -194,14 +196,16 @@ sub catalogs
 	return $out;
 }
 
-# The lines of one text that the other has not, each way.
+# The lines of one text that the other has not, each way; none where both are equal.
 sub lines_that_differ
 {
+	return () if $_[0] eq $_[1];
+
 	my %lines = map { $_ => 1 } split /\n/, $_[0];
 	my %others = map { $_ => 1 } split /\n/, $_[1];
 
 	return ((map { "- $_" } grep { !$others{$_} } sort keys %lines),
-		map { "+ $_" } grep { !$lines{$_} } sort keys %others);
+		(map { "+ $_" } grep { !$lines{$_} } sort keys %others), 'or their order');
 }
 
 # Where the server finds the scripts of this extension.

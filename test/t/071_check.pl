@@ -43,6 +43,8 @@ CREATE TRIGGER mine BEFORE INSERT ON courses FOR EACH ROW EXECUTE FUNCTION mine(
 CREATE RULE mine AS ON DELETE TO enrollments DO ALSO NOTHING;
 ALTER TABLE lessons DISABLE TRIGGER set_updated_at;
 CREATE POLICY mine ON courses TO anon USING (true);
+SET client_min_messages = error;
+CREATE PUBLICATION mine FOR TABLE lessons;
 ALTER POLICY "Authenticated users can read modules" ON modules USING (false);
 DROP POLICY "Authenticated users can read lessons" ON lessons;
 ALTER TABLE modules DISABLE ROW LEVEL SECURITY;
@@ -67,6 +69,7 @@ warning|column courses.stage
 warning|constraint mine on courses
 warning|index idx_courses_topic on courses
 warning|index mine on courses
+warning|publication mine of lessons
 warning|row-level security of the owner of lessons
 warning|rule mine on enrollments
 warning|trigger mine on courses

@@ -38,8 +38,8 @@ sub plan_database
 	new_database($node, $database);
 	$node->safe_psql($database, "CREATE SCHEMA IF NOT EXISTS $schema;
 		GRANT USAGE ON SCHEMA $schema TO anon, authenticated, service_role;
-		SET search_path = $schema, pg_catalog;" . slurp_file($plan));
-	return unless $schema ne 'empty';
+		SET search_path = $schema;" . slurp_file($plan) . "
+		GRANT ALL ON ALL TABLES IN SCHEMA $schema TO anon, authenticated, service_role;");
 
 	# The rows of another database with the extension, without what it adds.
 	foreach my $table ('auth.users', 'academy.courses', 'academy.modules', 'academy.lessons', 'academy.enrollments', 'academy.content_progress')
@@ -71,6 +71,9 @@ foreach my $schema ('public', 'library')
 			INSERT INTO public.notes SELECT row_number() OVER (), id FROM $schema.lessons;
 			CREATE VIEW public.published AS SELECT * FROM $schema.courses WHERE is_published");
 
+		is($node->safe_psql($database, "BEGIN; CREATE EXTENSION content_library SCHEMA $schema VERSION 'plan';"
+				. as_user(learner(1)) . "SELECT (SELECT count(*) FROM $schema.courses), (SELECT count(*) FROM $schema.content_progress); ROLLBACK"),
+			'0|0', "$name: half-way the tables are locked");
 		my ($code, $out, $err) = $node->psql($database, sprintf($adopt, $schema), on_error_stop => 1);
 		is("$code$err", '0', "$name: taken in, without a word");
 		is(plan_rows($database, $schema), $before, "$name: every row as it was");
@@ -87,6 +90,14 @@ foreach my $schema ('public', 'library')
 		is($node->safe_psql($database, "BEGIN; DELETE FROM $schema.lessons WHERE title LIKE 'Course 1, module 1%';
 				SELECT count(*) FROM public.notes; SELECT count(*) FROM public.published; ROLLBACK"), "85\n5",
 			"$name: a table and a view of the user's own hang on as before");
+		is($node->safe_psql($database, "BEGIN;
+				INSERT INTO $schema.content_progress (user_id, lesson_id, watched_pct, completed)
+				SELECT '${\learner(1)}', l.id, 100, true FROM $schema.lessons AS l WHERE l.title LIKE 'Course 1, %'
+				ON CONFLICT (user_id, lesson_id) DO UPDATE SET watched_pct = 100, completed = true;
+				SELECT $schema.recompute_completion(id) FROM $schema.courses WHERE slug = 'course-1';
+				SELECT completed_at >= now() FROM $schema.enrollments AS e JOIN $schema.courses AS c ON c.id = course_id
+				WHERE slug = 'course-1' AND user_id = '${\learner(1)}'; ROLLBACK"), "0\nt",
+			"$name: a course that was finished before can be claimed");
 
 		# Dumped and restored.
 		my $snapshot = snapshot($node, $database, $schema);
