@@ -2,7 +2,8 @@
 
 EXTENSION = content_library
 MODULE_big = content_library
-DATA = content_library--1.0.sql
+DATA = content_library--1.0.sql content_library--plan.sql
+DATA_built = content_library--plan--1.0.sql
 OBJS = src/library.o src/plans.o src/caller.o src/threshold.o \
 	src/owner.o src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
 	src/enrollment.o src/operator.o src/batch.o src/attach.o
@@ -23,6 +24,12 @@ include $(PGXS)
 
 # The isolation tests use the database that the regression tests have set up.
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
+
+# What a database with the plan's tables lacks: all but the tables and their indexes.
+content_library--plan--1.0.sql: content_library--1.0.sql
+	sed -E -e '/^-- 2\. Tables/,/^-- 4\. updated_at/{/^(COMMENT ON|-- 4)/!d}' \
+		-e '1s/.*/\/* $@: made from $<; all of it but the tables and indexes. *\//' \
+		-e 's/"CREATE EXTENSION content_library" to load/"ALTER EXTENSION content_library UPDATE" to load/' $< >$@
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

@@ -12,8 +12,9 @@
 --   7. attachment to auth
 --   8. functions for learners
 --   9. functions for instructors and operators
---  10. what pg_dump keeps
---  11. attach now, or when auth appears
+--  10. check
+--  11. what pg_dump keeps
+--  12. attach now, or when auth appears
 
 
 -- 1. What must be there first ------------------------------------------------
@@ -643,7 +644,540 @@ GRANT EXECUTE ON FUNCTION
 	TO service_role;
 
 
--- 10. What pg_dump keeps ------------------------------------------------------
+-- 10. Check ------------------------------------------------------------------
+
+-- pg_dump knows the tables of an extension by their rows and grants alone: the
+-- rest of a restored table is what this script makes. So whatever else is
+-- changed on them is found here, by comparing what is there with this list.
+-- {schema} stands for the schema, which may be renamed. The texts are the
+-- server's own, as pg_get_expr() and its like have them.
+CREATE FUNCTION @extschema@.content_library_expected()
+RETURNS TABLE (kind text, "table" text, name text, definition text, needs_auth boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT v.kind, v."table", v.name,
+		   pg_catalog.replace(v.definition, '{schema}', pg_catalog.quote_ident(n.nspname)),
+		   pg_catalog.strpos(v.definition, 'auth.') OPERATOR(pg_catalog.>) 0
+	FROM (VALUES
+		('table', 'courses', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'courses', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'courses', 'storage', 'SET LOGGED'),
+		('column', 'courses', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
+		('column', 'courses', 'title', 'text NOT NULL'),
+		('column', 'courses', 'description', 'text NOT NULL DEFAULT ''''::text'),
+		('column', 'courses', 'slug', 'text NOT NULL'),
+		('column', 'courses', 'thumbnail_url', 'text'),
+		('column', 'courses', 'stage', 'text'),
+		('column', 'courses', 'topic', 'text'),
+		('column', 'courses', 'tier_required', 'text NOT NULL DEFAULT ''free''::text'),
+		('column', 'courses', 'is_published', 'boolean NOT NULL DEFAULT false'),
+		('column', 'courses', 'sort_order', 'integer NOT NULL DEFAULT 0'),
+		('column', 'courses', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'courses', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'courses', 'completion_threshold', 'integer'),
+		('column', 'courses', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
+		('constraint', 'courses', 'courses_pkey', 'PRIMARY KEY (id)'),
+		('constraint', 'courses', 'courses_slug_key', 'UNIQUE (slug)'),
+		('constraint', 'courses', 'courses_completion_threshold_check', 'CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)))'),
+		('constraint', 'courses', 'courses_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
+		('constraint', 'courses', 'courses_tier_required_check', 'CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])))'),
+		('index', 'courses', 'idx_courses_published', 'CREATE INDEX idx_courses_published ON {schema}.courses USING btree (is_published)'),
+		('index', 'courses', 'idx_courses_stage', 'CREATE INDEX idx_courses_stage ON {schema}.courses USING btree (stage)'),
+		('index', 'courses', 'idx_courses_topic', 'CREATE INDEX idx_courses_topic ON {schema}.courses USING btree (topic)'),
+		('policy', 'courses', 'Authenticated users can read published courses', 'FOR SELECT TO authenticated USING ((is_published = true))'),
+		('policy', 'courses', 'Service role manages courses', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
+		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
+		('table', 'modules', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'modules', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'modules', 'storage', 'SET LOGGED'),
+		('column', 'modules', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
+		('column', 'modules', 'course_id', 'uuid NOT NULL'),
+		('column', 'modules', 'title', 'text NOT NULL'),
+		('column', 'modules', 'description', 'text NOT NULL DEFAULT ''''::text'),
+		('column', 'modules', 'sort_order', 'integer NOT NULL DEFAULT 0'),
+		('column', 'modules', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'modules', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'modules', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
+		('constraint', 'modules', 'modules_pkey', 'PRIMARY KEY (id)'),
+		('constraint', 'modules', 'modules_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
+		('constraint', 'modules', 'modules_course_id_fkey', 'FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE'),
+		('index', 'modules', 'idx_modules_course_id', 'CREATE INDEX idx_modules_course_id ON {schema}.modules USING btree (course_id)'),
+		('policy', 'modules', 'Authenticated users can read modules', 'FOR SELECT TO authenticated USING (true)'),
+		('policy', 'modules', 'Service role manages modules', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
+		('trigger', 'modules', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.modules FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
+		('table', 'lessons', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'lessons', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'lessons', 'storage', 'SET LOGGED'),
+		('column', 'lessons', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
+		('column', 'lessons', 'module_id', 'uuid NOT NULL'),
+		('column', 'lessons', 'title', 'text NOT NULL'),
+		('column', 'lessons', 'description', 'text NOT NULL DEFAULT ''''::text'),
+		('column', 'lessons', 'sort_order', 'integer NOT NULL DEFAULT 0'),
+		('column', 'lessons', 'duration_seconds', 'integer'),
+		('column', 'lessons', 'mux_upload_id', 'text'),
+		('column', 'lessons', 'mux_asset_id', 'text'),
+		('column', 'lessons', 'mux_playback_id', 'text'),
+		('column', 'lessons', 'mux_status', 'text NOT NULL DEFAULT ''pending''::text'),
+		('column', 'lessons', 'is_preview', 'boolean NOT NULL DEFAULT false'),
+		('column', 'lessons', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'lessons', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'lessons', 'completion_threshold', 'integer'),
+		('column', 'lessons', 'is_required', 'boolean NOT NULL DEFAULT true'),
+		('column', 'lessons', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
+		('constraint', 'lessons', 'lessons_pkey', 'PRIMARY KEY (id)'),
+		('constraint', 'lessons', 'lessons_completion_threshold_check', 'CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)))'),
+		('constraint', 'lessons', 'lessons_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
+		('constraint', 'lessons', 'lessons_mux_status_check', 'CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])))'),
+		('constraint', 'lessons', 'lessons_module_id_fkey', 'FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE'),
+		('index', 'lessons', 'idx_lessons_module_id', 'CREATE INDEX idx_lessons_module_id ON {schema}.lessons USING btree (module_id)'),
+		('index', 'lessons', 'idx_lessons_mux_asset_id', 'CREATE INDEX idx_lessons_mux_asset_id ON {schema}.lessons USING btree (mux_asset_id)'),
+		('policy', 'lessons', 'Authenticated users can read lessons', 'FOR SELECT TO authenticated USING (true)'),
+		('policy', 'lessons', 'Service role manages lessons', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
+		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
+		('table', 'enrollments', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'enrollments', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'enrollments', 'storage', 'SET LOGGED'),
+		('column', 'enrollments', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
+		('column', 'enrollments', 'user_id', 'uuid NOT NULL'),
+		('column', 'enrollments', 'course_id', 'uuid NOT NULL'),
+		('column', 'enrollments', 'enrolled_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'enrollments', 'completed_at', 'timestamp with time zone'),
+		('constraint', 'enrollments', 'enrollments_pkey', 'PRIMARY KEY (id)'),
+		('constraint', 'enrollments', 'enrollments_user_id_course_id_key', 'UNIQUE (user_id, course_id)'),
+		('constraint', 'enrollments', 'enrollments_course_id_fkey', 'FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE'),
+		('constraint', 'enrollments', 'enrollments_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
+		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id)'),
+		('index', 'enrollments', 'idx_enrollments_user_id', 'CREATE INDEX idx_enrollments_user_id ON {schema}.enrollments USING btree (user_id)'),
+		('policy', 'enrollments', 'Service role manages enrollments', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
+		('policy', 'enrollments', 'Users create own enrollments', 'FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))'),
+		('policy', 'enrollments', 'Users read own enrollments', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),
+		('table', 'content_progress', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'content_progress', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'content_progress', 'storage', 'SET LOGGED'),
+		('column', 'content_progress', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
+		('column', 'content_progress', 'user_id', 'uuid NOT NULL'),
+		('column', 'content_progress', 'lesson_id', 'uuid NOT NULL'),
+		('column', 'content_progress', 'watched_pct', 'integer NOT NULL DEFAULT 0'),
+		('column', 'content_progress', 'completed', 'boolean NOT NULL DEFAULT false'),
+		('column', 'content_progress', 'last_watched', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('column', 'content_progress', 'position_seconds', 'integer'),
+		('column', 'content_progress', 'completed_at', 'timestamp with time zone'),
+		('constraint', 'content_progress', 'content_progress_pkey', 'PRIMARY KEY (id)'),
+		('constraint', 'content_progress', 'content_progress_user_id_lesson_id_key', 'UNIQUE (user_id, lesson_id)'),
+		('constraint', 'content_progress', 'content_progress_position_seconds_check', 'CHECK ((position_seconds >= 0))'),
+		('constraint', 'content_progress', 'content_progress_watched_pct_check', 'CHECK (((watched_pct >= 0) AND (watched_pct <= 100)))'),
+		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE'),
+		('constraint', 'content_progress', 'content_progress_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
+		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id) INCLUDE (user_id, completed)'),
+		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id)'),
+		('policy', 'content_progress', 'Service role manages content_progress', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
+		('policy', 'content_progress', 'Users read own progress', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),
+		('policy', 'content_progress', 'Users upsert own progress', 'FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))')
+	) AS v(kind, "table", name, definition)
+	CROSS JOIN pg_catalog.pg_extension AS e
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+END;
+COMMENT ON FUNCTION @extschema@.content_library_expected() IS
+	'What the tables are as CREATE EXTENSION makes them: each column, constraint, index, policy, trigger and switch, with its definition.';
+
+-- The same of the tables as they are. Its search_path makes the server write
+-- every name the same way.
+CREATE FUNCTION @extschema@.content_library_found()
+RETURNS TABLE (kind text, "table" text, name text, definition text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH tables AS (
+		SELECT c.oid, c.relname::pg_catalog.text AS name,
+			   c.relrowsecurity, c.relforcerowsecurity, c.relpersistence
+		FROM pg_catalog.pg_extension AS e
+		JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) ANY (e.extconfig)
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+	)
+	SELECT 'table', t.name, switch.name, switch.definition
+	FROM tables AS t
+	CROSS JOIN LATERAL (VALUES
+		('row-level security',
+		 CASE WHEN t.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END OPERATOR(pg_catalog.||) ' ROW LEVEL SECURITY'),
+		('row-level security of the owner',
+		 CASE WHEN t.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END OPERATOR(pg_catalog.||) ' ROW LEVEL SECURITY'),
+		('storage',
+		 CASE WHEN t.relpersistence OPERATOR(pg_catalog.=) 'p' THEN 'SET LOGGED' ELSE 'SET UNLOGGED' END)
+	) AS switch(name, definition)
+	UNION ALL
+	SELECT 'column', t.name, a.attname,
+		   pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
+			   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+			   'DEFAULT ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+	FROM tables AS t
+	JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
+		AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+	LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
+		AND d.adnum OPERATOR(pg_catalog.=) a.attnum
+	UNION ALL
+	-- A foreign key is kept by triggers, which a superuser can switch off.
+	SELECT 'constraint', t.name, k.conname,
+		   pg_catalog.concat(pg_catalog.pg_get_constraintdef(k.oid),
+			   CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+								 WHERE g.tgconstraint OPERATOR(pg_catalog.=) k.oid
+									AND g.tgenabled OPERATOR(pg_catalog.<>) 'O')
+					THEN ' (switched off)' END)
+	FROM tables AS t
+	JOIN pg_catalog.pg_constraint AS k ON k.conrelid OPERATOR(pg_catalog.=) t.oid
+	WHERE k.contype OPERATOR(pg_catalog.=) ANY ('{c,f,p,u,x}'::pg_catalog."char"[])
+	UNION ALL
+	SELECT 'index', t.name, c.relname,
+		   pg_catalog.concat(pg_catalog.pg_get_indexdef(i.indexrelid),
+			   CASE WHEN NOT i.indisvalid THEN ' (invalid)' END)
+	FROM tables AS t
+	JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) t.oid
+	JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+					  WHERE k.conindid OPERATOR(pg_catalog.=) i.indexrelid
+						AND k.conrelid OPERATOR(pg_catalog.=) t.oid)
+	UNION ALL
+	SELECT 'policy', t.name, p.polname,
+		   pg_catalog.concat_ws(' ',
+			   CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
+			   CASE p.polcmd::pg_catalog.text WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT'
+				   WHEN 'w' THEN 'FOR UPDATE' WHEN 'd' THEN 'FOR DELETE' ELSE 'FOR ALL' END,
+			   'TO',
+			   (SELECT pg_catalog.string_agg(COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
+				FROM pg_catalog.unnest(p.polroles) AS of(role)
+				LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) of.role),
+			   'USING (' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.polqual, p.polrelid) OPERATOR(pg_catalog.||) ')',
+			   'WITH CHECK (' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) OPERATOR(pg_catalog.||) ')')
+	FROM tables AS t
+	JOIN pg_catalog.pg_policy AS p ON p.polrelid OPERATOR(pg_catalog.=) t.oid
+	UNION ALL
+	SELECT 'trigger', t.name, g.tgname,
+		   pg_catalog.concat(pg_catalog.pg_get_triggerdef(g.oid),
+			   CASE g.tgenabled::pg_catalog.text WHEN 'O' THEN '' WHEN 'D' THEN ' (switched off)'
+				   ELSE ' (fires in replication)' END)
+	FROM tables AS t
+	JOIN pg_catalog.pg_trigger AS g ON g.tgrelid OPERATOR(pg_catalog.=) t.oid AND NOT g.tgisinternal
+	UNION ALL
+	SELECT 'rule', t.name, r.rulename, pg_catalog.pg_get_ruledef(r.oid)
+	FROM tables AS t
+	JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) t.oid
+	UNION ALL
+	SELECT 'publication', t.name, p.pubname,
+		   pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %s;', p.pubname, t.oid::pg_catalog.regclass)
+	FROM tables AS t
+	JOIN pg_catalog.pg_publication_rel AS r ON r.prrelid OPERATOR(pg_catalog.=) t.oid
+	JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) r.prpubid;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_found() IS
+	'What the tables are now, in the form of content_library_expected().';
+
+-- An error opens or locks rows, or loses them; a warning is lost in a dump, or
+-- differs from what the library was tested with; a notice concerns the content.
+CREATE FUNCTION @extschema@.content_library_check_definitions()
+RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH extension AS (
+		SELECT e.extversion, pg_catalog.quote_ident(n.nspname) AS schema,
+			   @extschema@.content_library_missing_auth() AS missing_auth
+		FROM pg_catalog.pg_extension AS e
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+	), difference AS (
+		SELECT kind, "table", name, pg_catalog.quote_ident(name) AS quoted,
+			   pg_catalog.format('%s.%I', x.schema, "table") AS qualified,
+			   w.definition AS wanted, f.definition AS found, w.needs_auth, x.schema,
+			   CASE WHEN w.definition IS NULL THEN 'added' WHEN f.definition IS NULL THEN 'dropped' ELSE 'altered' END AS change
+		FROM @extschema@.content_library_expected() AS w
+		FULL JOIN @extschema@.content_library_found() AS f USING (kind, "table", name)
+		CROSS JOIN extension AS x
+		WHERE w.definition IS DISTINCT FROM f.definition
+			AND NOT (x.missing_auth IS NOT NULL AND w.needs_auth AND f.definition IS NULL)
+	)
+	SELECT CASE
+			WHEN d.kind OPERATOR(pg_catalog.=) 'policy' THEN 'error'
+			WHEN d.kind OPERATOR(pg_catalog.=) 'table'
+				AND d.name OPERATOR(pg_catalog.<>) 'row-level security of the owner' THEN 'error'
+			WHEN d.kind OPERATOR(pg_catalog.=) 'column' AND d.change OPERATOR(pg_catalog.<>) 'altered' THEN 'error'
+			WHEN d.kind OPERATOR(pg_catalog.=) 'constraint' AND d.change OPERATOR(pg_catalog.<>) 'added' THEN 'error'
+			ELSE 'warning' END,
+		CASE d.kind
+			WHEN 'table' THEN pg_catalog.format('%s of %I', d.name, d."table")
+			WHEN 'column' THEN pg_catalog.format('column %I.%s', d."table", d.quoted)
+			ELSE pg_catalog.format('%s %s %s %I', d.kind, d.quoted, CASE d.kind WHEN 'publication' THEN 'of' ELSE 'on' END, d."table") END,
+		CASE
+			WHEN d.kind OPERATOR(pg_catalog.=) 'table' THEN CASE d.found
+				WHEN 'DISABLE ROW LEVEL SECURITY' THEN 'row-level security is switched off: whoever has a grant reads and writes every row'
+				WHEN 'FORCE ROW LEVEL SECURITY' THEN 'row-level security holds for the owner, too, who can no longer see or dump the rows'
+				ELSE 'the table is unlogged: a crash empties it' END
+			WHEN d.kind OPERATOR(pg_catalog.=) 'column' AND d.change OPERATOR(pg_catalog.=) 'added'
+				THEN 'content_library does not know it: a restored table lacks it, and then none of the table''s rows can be loaded from the dump'
+			WHEN d.change OPERATOR(pg_catalog.=) 'added' AND d.kind OPERATOR(pg_catalog.=) 'policy'
+				THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' OPERATOR(pg_catalog.||) d.found
+			WHEN d.change OPERATOR(pg_catalog.=) 'added'
+				THEN 'content_library does not know it: pg_dump leaves it out: ' OPERATOR(pg_catalog.||) d.found
+			WHEN d.change OPERATOR(pg_catalog.=) 'dropped' THEN 'it is missing; a restore would bring it back'
+			ELSE 'it was altered; a restore would undo that: ' OPERATOR(pg_catalog.||) d.found END,
+		CASE
+			WHEN d.needs_auth THEN pg_catalog.format('SELECT %s.content_library_attach();', d.schema)
+			WHEN d.kind OPERATOR(pg_catalog.=) 'table' THEN pg_catalog.format('ALTER TABLE %s %s;', d.qualified, d.wanted)
+			WHEN d.kind OPERATOR(pg_catalog.=) 'column' THEN CASE
+				WHEN d.wanted IS NOT NULL THEN pg_catalog.format('Bring it back, with ALTER TABLE %s: %s %s', d.qualified, d.quoted, d.wanted)
+				ELSE pg_catalog.format('Move its values %sto a table of your own with a foreign key to this one. Then: ALTER TABLE %s DROP COLUMN %s;',
+					-- Where there is one.
+					(SELECT pg_catalog.format('into %I.metadata or ', w."table")
+					 FROM @extschema@.content_library_expected() AS w
+					 WHERE w.kind OPERATOR(pg_catalog.=) 'column' AND w."table" OPERATOR(pg_catalog.=) d."table"
+						AND w.name OPERATOR(pg_catalog.=) 'metadata'),
+					d.qualified, d.quoted) END
+			ELSE pg_catalog.concat(
+				CASE WHEN d.wanted IS NULL AND d.kind OPERATOR(pg_catalog.<>) 'policy'
+					THEN 'Keep its definition to make it anew after each restore, or: ' END,
+				CASE WHEN d.found IS NOT NULL THEN CASE d.kind
+					WHEN 'index' THEN pg_catalog.format('DROP INDEX %s.%s;', d.schema, d.quoted)
+					WHEN 'publication' THEN pg_catalog.format('ALTER PUBLICATION %s DROP TABLE %s;', d.quoted, d.qualified)
+					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %s;', d.qualified, d.quoted)
+					ELSE pg_catalog.format('DROP %s %s ON %s;', pg_catalog.upper(d.kind), d.quoted, d.qualified) END END,
+				CASE d.change WHEN 'altered' THEN ' ' END,
+				CASE d.kind
+					WHEN 'policy' THEN pg_catalog.format('CREATE POLICY %s ON %s ', d.quoted, d.qualified)
+					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %s ', d.qualified, d.quoted)
+					ELSE '' END OPERATOR(pg_catalog.||) d.wanted OPERATOR(pg_catalog.||) ';') END
+	FROM difference AS d
+	UNION ALL
+	SELECT 'error', 'schema auth',
+		   pg_catalog.format('not found: %s; the tables are locked for learners', x.missing_auth),
+		   pg_catalog.format('Create what is missing. Then: SELECT %s.content_library_attach();', x.schema)
+	FROM extension AS x
+	WHERE x.missing_auth IS NOT NULL
+	UNION ALL
+	SELECT 'warning', 'extension content_library',
+		   pg_catalog.format('version %s is installed, and a restore would make %s', x.extversion, a.default_version),
+		   'ALTER EXTENSION content_library UPDATE;'
+	FROM extension AS x
+	JOIN pg_catalog.pg_available_extensions AS a ON a.name OPERATOR(pg_catalog.=) 'content_library'
+	WHERE a.default_version OPERATOR(pg_catalog.<>) x.extversion;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_check_definitions() IS
+	'The part of content_library_check() that compares tables, policies, attachment and version with what CREATE EXTENSION makes.';
+
+-- What was granted first is what the server noted when the script ran.
+CREATE FUNCTION @extschema@.content_library_check_rights()
+RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH member AS (
+		SELECT d.classid, d.objid, pg_catalog.quote_ident(n.nspname) AS schema
+		FROM pg_catalog.pg_extension AS e
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+		JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) e.oid
+			AND d.refclassid OPERATOR(pg_catalog.=) e.tableoid
+			AND d.deptype OPERATOR(pg_catalog.=) 'e'
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+	), object AS (
+		SELECT c.tableoid AS class, c.oid, 0 AS column_number, NULL::pg_catalog.text AS column_name,
+			   pg_catalog.quote_ident(c.relname) AS name, m.schema, 'TABLE' AS type, c.relacl AS acl
+		FROM member AS m
+		JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
+		UNION ALL
+		SELECT c.tableoid, c.oid, a.attnum, pg_catalog.quote_ident(a.attname),
+			   pg_catalog.quote_ident(c.relname), m.schema, 'TABLE', a.attacl
+		FROM member AS m
+		JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
+		JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped
+		UNION ALL
+		SELECT p.tableoid, p.oid, 0, NULL,
+			   pg_catalog.format('%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
+			   m.schema, 'FUNCTION', COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
+		FROM member AS m
+		JOIN pg_catalog.pg_proc AS p ON p.tableoid OPERATOR(pg_catalog.=) m.classid AND p.oid OPERATOR(pg_catalog.=) m.objid
+	), first AS (
+		SELECT i.classoid AS class, i.objoid AS oid, i.objsubid AS column_number, g.*
+		FROM pg_catalog.pg_init_privs AS i
+		CROSS JOIN LATERAL pg_catalog.aclexplode(i.initprivs) AS g
+	), granted AS (
+		SELECT o.*, g.privilege_type AS privilege,
+			   CASE WHEN g.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC' ELSE r.rolname::pg_catalog.text END AS grantee,
+			   CASE WHEN f.has THEN 'GRANT OPTION FOR ' ELSE '' END AS option
+		FROM object AS o
+		CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) AS g
+		LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
+		CROSS JOIN LATERAL (
+			SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS has,
+				   pg_catalog.bool_or(first.is_grantable) AS grantable
+			FROM first
+			WHERE first.class OPERATOR(pg_catalog.=) o.class
+				AND first.oid OPERATOR(pg_catalog.=) o.oid
+				AND first.column_number OPERATOR(pg_catalog.=) ANY (ARRAY[0, o.column_number])
+				AND first.grantee OPERATOR(pg_catalog.=) g.grantee
+				AND first.privilege_type OPERATOR(pg_catalog.=) g.privilege_type) AS f
+		WHERE NOT f.has OR (g.is_grantable AND NOT f.grantable)
+	)
+	SELECT 'error',
+		   pg_catalog.format('%s %s', CASE WHEN g.column_name IS NULL THEN pg_catalog.lower(g.type) ELSE 'column' END,
+							 pg_catalog.concat_ws('.', g.name, g.column_name)),
+		   pg_catalog.format('%s has %s%s, which content_library does not grant%s', g.grantee,
+			   pg_catalog.lower(g.option), pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege),
+			   CASE WHEN pg_catalog.bool_or(g.privilege OPERATOR(pg_catalog.=) 'TRUNCATE')
+				   THEN '; row-level security does not stop TRUNCATE' END),
+		   pg_catalog.format('REVOKE %s%s ON %s %s.%s FROM %s;', g.option,
+			   pg_catalog.string_agg(pg_catalog.concat(g.privilege, ' (' OPERATOR(pg_catalog.||) g.column_name OPERATOR(pg_catalog.||) ')'),
+									 ', ' ORDER BY g.privilege),
+			   g.type, g.schema, g.name, g.grantee)
+	FROM granted AS g
+	WHERE g.grantee OPERATOR(pg_catalog.=) ANY ('{PUBLIC,anon,authenticated}')
+	GROUP BY g.type, g.schema, g.name, g.column_name, g.grantee, g.option
+	UNION ALL
+	SELECT 'error', pg_catalog.format('table %I', c.relname),
+		   pg_catalog.format('it belongs to %I and courses to %I: completion is claimed, and keys are checked, with the rights of one owner of all', owner.rolname, other.rolname),
+		   pg_catalog.format('ALTER TABLE %s.%I OWNER TO %I;', m.schema, c.relname, other.rolname)
+	FROM member AS m
+	JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
+		AND c.relkind OPERATOR(pg_catalog.=) 'r'
+	JOIN pg_catalog.pg_roles AS owner ON owner.oid OPERATOR(pg_catalog.=) c.relowner
+	JOIN pg_catalog.pg_class AS courses ON courses.oid OPERATOR(pg_catalog.=) '@extschema@.courses'::pg_catalog.regclass::pg_catalog.oid
+	JOIN pg_catalog.pg_roles AS other ON other.oid OPERATOR(pg_catalog.=) courses.relowner
+	WHERE c.relowner OPERATOR(pg_catalog.<>) courses.relowner;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_check_rights() IS
+	'The part of content_library_check() that finds rights of PUBLIC, anon and authenticated beyond those that CREATE EXTENSION grants, and tables of different owners.';
+
+-- Reads content_progress once, whole: see the README for what that costs.
+CREATE FUNCTION @extschema@.content_library_check_rows()
+RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH extension AS (
+		SELECT pg_catalog.quote_ident(n.nspname) AS schema
+		FROM pg_catalog.pg_extension AS e
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+	), bar AS MATERIALIZED (
+		SELECT l.id AS lesson_id, m.course_id, @extschema@.completion_threshold(l.id) AS threshold
+		FROM @extschema@.lessons AS l
+		JOIN @extschema@.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id
+	), due AS (
+		SELECT b.course_id, pg_catalog.count(*) AS n
+		FROM @extschema@.content_progress AS p
+		JOIN bar AS b ON b.lesson_id OPERATOR(pg_catalog.=) p.lesson_id
+		WHERE NOT p.completed AND p.watched_pct OPERATOR(pg_catalog.>=) b.threshold
+			-- Not needed, but it spares most rows the join.
+			AND p.watched_pct OPERATOR(pg_catalog.>=) (SELECT pg_catalog.min(threshold) FROM bar)
+		GROUP BY b.course_id
+	), crowded AS (
+		-- To move the last to the end numbers all and leaves them in their order.
+		SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,
+			   pg_catalog.count(*) OPERATOR(pg_catalog.-) pg_catalog.count(DISTINCT m.sort_order) AS n,
+			   pg_catalog.format('move_module(%L)',
+				   (pg_catalog.array_agg(m.id ORDER BY m.sort_order DESC, m.created_at DESC, m.id DESC))[1]) AS move
+		FROM @extschema@.modules AS m
+		GROUP BY m.course_id
+		UNION ALL
+		SELECT 'lessons', 'module', l.module_id,
+			   pg_catalog.count(*) OPERATOR(pg_catalog.-) pg_catalog.count(DISTINCT l.sort_order),
+			   pg_catalog.format('move_lesson(%L, %L)',
+				   (pg_catalog.array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)
+		FROM @extschema@.lessons AS l
+		GROUP BY l.module_id
+	)
+	SELECT 'notice', pg_catalog.format('%s %s', c.parent, c.id),
+		   pg_catalog.format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
+		   pg_catalog.format('SELECT %s.%s;', x.schema, c.move)
+	FROM crowded AS c
+	CROSS JOIN extension AS x
+	WHERE c.n OPERATOR(pg_catalog.>) 0
+	UNION ALL
+	SELECT 'notice', pg_catalog.format('course %s', d.course_id),
+		   pg_catalog.format('%s rows of content_progress have reached the threshold and are not completed', d.n),
+		   pg_catalog.format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
+	FROM due AS d
+	CROSS JOIN extension AS x;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_check_rows() IS
+	'The part of content_library_check() that reads rows: a sort_order taken twice, progress that has reached its threshold and is not completed.';
+
+CREATE FUNCTION @extschema@.content_library_check()
+RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT c.severity, c.object, c.problem, c.remedy
+	FROM (SELECT * FROM @extschema@.content_library_check_definitions()
+		  UNION ALL
+		  SELECT * FROM @extschema@.content_library_check_rights()
+		  UNION ALL
+		  SELECT * FROM @extschema@.content_library_check_rows()) AS c
+	ORDER BY pg_catalog.array_position('{error,warning,notice}', c.severity),
+			 c.object COLLATE "C", c.problem COLLATE "C";
+END;
+COMMENT ON FUNCTION @extschema@.content_library_check() IS
+	'What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ; notice: content to mend), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole.';
+
+-- Says at once what content_library_check() says of a column. It runs as whoever
+-- alters the table. plpgsql, and no error leaves it, so that it can never block
+-- a command; other tables cost it one look at the commands.
+CREATE FUNCTION @extschema@.content_library_warn_of_columns() RETURNS event_trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	altered record;
+	finding record;
+BEGIN
+	FOR altered IN
+		SELECT DISTINCT n.nspname AS schema, t.relname AS name
+		FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
+		JOIN pg_catalog.pg_extension AS e ON c.objid OPERATOR(pg_catalog.=) ANY (e.extconfig)
+		JOIN pg_catalog.pg_class AS t ON t.oid OPERATOR(pg_catalog.=) c.objid
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+			AND c.classid OPERATOR(pg_catalog.=) t.tableoid
+			-- An update of the extension may well add a column.
+			AND NOT c.in_extension
+	LOOP
+		FOR finding IN EXECUTE pg_catalog.format(
+			'SELECT * FROM %I.content_library_check_definitions() AS f
+			 WHERE pg_catalog.starts_with(f.object, $1)
+			 ORDER BY f.object COLLATE "C"', altered.schema)
+			USING pg_catalog.format('column %I.', altered.name)
+		LOOP
+			RAISE WARNING '%: %', finding.object, finding.problem USING HINT = finding.remedy;
+		END LOOP;
+	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	RETURN;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_warn_of_columns() IS
+	'Event trigger function: answers a column that is added to a table of the library, or altered, with a warning.';
+
+CREATE EVENT TRIGGER content_library_warn_of_columns ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE')
+	EXECUTE FUNCTION @extschema@.content_library_warn_of_columns();
+
+REVOKE ALL ON FUNCTION
+	@extschema@.content_library_warn_of_columns(),
+	@extschema@.content_library_expected(),
+	@extschema@.content_library_found(),
+	@extschema@.content_library_check_definitions(),
+	@extschema@.content_library_check_rights(),
+	@extschema@.content_library_check_rows(),
+	@extschema@.content_library_check()
+	FROM PUBLIC, anon, authenticated, service_role;
+-- The last two are what these call, with the rights of whoever calls them.
+GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_expected(),
+	@extschema@.content_library_found(),
+	@extschema@.content_library_check_definitions(),
+	@extschema@.content_library_check_rights(),
+	@extschema@.content_library_check_rows(),
+	@extschema@.content_library_check(),
+	@extschema@.content_library_missing_auth(),
+	@extschema@.completion_threshold(uuid)
+	TO service_role, @extowner@;
+
+
+-- 11. What pg_dump keeps ------------------------------------------------------
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.courses', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.modules', '');
@@ -652,7 +1186,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.content_progress', '');
 
 
--- 11. Attach now, or when auth appears ---------------------------------------
+-- 12. Attach now, or when auth appears ---------------------------------------
 
 DO $$
 DECLARE

@@ -8,8 +8,10 @@ use FindBin;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
-our @EXPORT = qw(start_node start_major our_major older_majors supabase_sql new_database fill learner as_user snapshot);
+our @EXPORT = qw(start_node start_major our_major older_majors supabase_sql new_database
+	fill learner as_user snapshot catalogs lines_that_differ extension_folder);
 
 sub start_node
 {
@@ -218,6 +220,49 @@ WITH tables AS (
 )
 SELECT kind, name, what FROM lines ORDER BY kind, name COLLATE "C", what COLLATE "C";
 END
+}
+
+# All that a database is made of, members of extensions and all, without the
+# numbers that are others in each.
+sub catalogs
+{
+	my ($node, $database) = @_;
+	my ($out, $err) = run_command([ 'pg_dump', '--binary-upgrade', '--schema-only', '-d', $node->connstr($database) ]);
+
+	BAIL_OUT("no catalogs: $err") unless $out;
+	$out =~ s/^\\(un)?restrict .*\n//mg;
+	$out =~ s/^SELECT pg_catalog\.binary_upgrade_set_next_.*\n//mg;
+	# What rows older than a column are read with.
+	$out =~ s/^-- set missing value\.\n(SELECT pg_catalog\.binary_upgrade_set_missing_value.*\n)+\n*//mg;
+	$out =~ s/'\d+'::pg_catalog.(oid|xid)/'N'::$1/g;
+	$out =~ s/(WHERE oid) = '\d+'/$1 = N/g;
+	$out =~ s/'\{\d+(,\d+)*\}'/'{N}'/g;
+	$out =~ s/(relfrozenxid|relminmxid|datfrozenxid|datminmxid) = '\d+'/$1 = N/g;
+	return $out;
+}
+
+# The lines of one text that the other has not, each way; none where both are equal.
+sub lines_that_differ
+{
+	return () if $_[0] eq $_[1];
+
+	my %lines = map { $_ => 1 } split /\n/, $_[0];
+	my %others = map { $_ => 1 } split /\n/, $_[1];
+
+	return ((map { "- $_" } grep { !$others{$_} } sort keys %lines),
+		(map { "+ $_" } grep { !$lines{$_} } sort keys %others), 'or their order');
+}
+
+# Where the server finds the scripts of this extension.
+sub extension_folder
+{
+	my ($node) = @_;
+	my $shared = $node->config_data('--sharedir');
+	my ($destdir, $path) = split /\|/, $node->safe_psql('postgres',
+		"SELECT current_setting('extension_destdir', true), current_setting('extension_control_path', true)");
+	my @folders = map { "$_/extension" } (map { s/\$system/$shared/r } split /:/, $path // ''), ($destdir // '') . $shared, $shared;
+
+	return (grep { -f "$_/content_library.control" } @folders)[0];
 }
 
 1;

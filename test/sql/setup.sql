@@ -99,3 +99,21 @@ AS $$
 	(SELECT * FROM test.definitions(schema) EXCEPT TABLE test.usual)
 	ORDER BY 1
 $$;
+
+-- What content_library_check() finds, and a procedure that does what it says.
+CREATE FUNCTION test.findings() RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM public.content_library_check() $$;
+CREATE PROCEDURE test.mend()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	commands text[];
+	command text;
+BEGIN
+	SELECT array_agg(DISTINCT substring(remedy FROM '(?:^|Then: |or: )([A-Z]+ .*;)$')) INTO commands FROM test.findings();
+	FOREACH command IN ARRAY commands LOOP
+		EXECUTE command;
+	END LOOP;
+END
+$$;

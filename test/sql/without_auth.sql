@@ -13,7 +13,7 @@ LANGUAGE sql
 AS $$
 	SELECT (SELECT count(*) FROM pg_policies WHERE schemaname = 'public'),
 		   (SELECT count(*) FROM pg_constraint WHERE confrelid = to_regclass('auth.users') AND contype = 'f'),
-		   (SELECT count(*) FROM pg_event_trigger)
+		   (SELECT count(*) FROM pg_event_trigger WHERE evtname = 'content_library_attach')
 $$;
 SELECT * FROM test.attachment();
 

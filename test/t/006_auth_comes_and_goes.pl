@@ -10,7 +10,7 @@ use Test::More;
 
 my $schema = 'academy';
 my $node = start_node('auth');
-my $event_triggers = 'SELECT count(*) FROM pg_event_trigger';
+my $event_triggers = "SELECT count(*) FROM pg_event_trigger WHERE evtname = 'content_library_attach'";
 my $attached = "SELECT (SELECT count(*) FROM pg_policies WHERE schemaname = '$schema'),
 	(SELECT count(*) FROM pg_constraint WHERE confrelid = to_regclass('auth.users'))";
 my $readable = as_user(learner(1)) . "SELECT (SELECT count(*) FROM $schema.enrollments), (SELECT count(*) FROM $schema.content_progress)";

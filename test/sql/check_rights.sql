@@ -1,0 +1,34 @@
+-- check_rights: content_library_check() finds what anon, authenticated or
+-- everybody may do beyond what the extension grants, and nothing else.
+\x on
+BEGIN;
+CREATE TEMP VIEW rights AS
+SELECT oid::regclass::text AS object, relacl::text AS acl FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT attrelid::regclass || '.' || attname, attacl::text FROM pg_attribute WHERE attrelid = 'enrollments'::regclass
+UNION ALL
+SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace;
+CREATE TEMP TABLE before AS TABLE rights;
+
+GRANT SELECT, TRUNCATE ON courses TO anon;
+GRANT INSERT (completed_at), UPDATE (completed_at, enrolled_at) ON enrollments TO authenticated;
+GRANT SELECT ON content_progress TO PUBLIC;
+GRANT SELECT ON lessons TO authenticated WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION record_progress(uuid, integer, integer, uuid) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION course_report(uuid) TO authenticated, anon;
+SELECT * FROM test.findings();
+CALL test.mend();
+SELECT * FROM test.findings();
+-- No more was taken away than that.
+TABLE before EXCEPT TABLE rights;
+ROLLBACK;
+
+-- Not found: what a column's table allows anyway, what was revoked, what a role of one's own has.
+BEGIN;
+CREATE ROLE regress_analyst;
+GRANT SELECT (title) ON courses TO authenticated;
+GRANT SELECT ON content_progress TO regress_analyst;
+REVOKE INSERT ON enrollments FROM authenticated;
+REVOKE EXECUTE ON FUNCTION enroll(uuid, uuid) FROM authenticated;
+SELECT * FROM test.findings();
+ROLLBACK;
