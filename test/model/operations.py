@@ -448,7 +448,7 @@ class Generator:
         kind = random.choices(
             ('report', 'batch', 'read', 'enroll', 'reset', 'recompute', 'move', 'edit', 'direct',
              'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
-            (35, 12, 22, 3, 3, 2, 3, 6, 7, 7, 0.7, 4, 0.5, 0.2, 0.6))[0]
+            (35, 12, 22, 3, 3, 2, 3, 6, 7, 7, 0.7, 4, 0.5, 0.2, 1))[0]
         if kind == 'report':
             return connection, 'record_progress', self.record_progress(session)
         if kind == 'batch':
@@ -488,24 +488,34 @@ class Generator:
         return 0, 'burst', self.burst()
 
     def burst(self):
-        """What several devices do at once, all with one or two learners and one course."""
+        """What several devices do at once, all with one or two learners and one course: each as many
+        requests, of which the first ones meet, then the second ones, ..."""
         random = self.random
-        kind = random.choice(('commuting', 'commuting', 'resets', 'account'))
+        kind = random.choice(('finish', 'finish', 'finish', 'commuting', 'resets', 'account'))
         users = random.sample(USERS[:4], random.randint(1, 2))
         course = self.some('courses', 0)
+        unfinished = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is None]
+        if unfinished and self.chance(0.8):
+            users[0], course = random.choice(unfinished)
         lessons = [row['id'] for row in self.model.committed['lessons'].values()
                    if self.model.committed['modules'][row['module_id']]['course_id'] == course] or ['l0']
-        devices = []
-        for _ in range(4):
-            requests = []
-            for _ in range(random.randint(2, 5)):
-                user = random.choice(users)
-                requests.append(self.request(kind, user, course, lessons))
-            devices.append(requests)
+        rounds = random.randint(1, 4)
+        devices = [[self.request(kind, random.choice(users), course, lessons) for _ in range(rounds)] for _ in range(4)]
+        if kind == 'finish':
+            # The last lessons, each by a device of its own.
+            random.shuffle(lessons)
+            for number, lesson in enumerate(lessons):
+                devices[number % 4][number // 4 % rounds] = self.finish(users[0], lesson)
         if kind == 'account':
-            devices[0].insert(random.randint(0, len(devices[0])),
-                              ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}}))
+            devices[0][random.randrange(rounds)] = ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}})
         return {'devices': devices}
+
+    def finish(self, user, lesson):
+        who = {'role': 'authenticated', 'user': user}
+        if self.chance(0.5):
+            return who, 'record_progress', {'lesson': lesson, 'pct': 100, 'position': self.random.randint(0, 9000)}
+        return who, 'record_progress_batch', {'reports': [
+            {'lesson_id': lesson, 'watched_pct': 100, 'position_seconds': 5, 'watched_at': self.past()}]}
 
     def request(self, kind, user, course, lessons):
         random = self.random
