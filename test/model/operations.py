@@ -1,0 +1,544 @@
+"""operations: what may be done to a library: as SQL, at random, and which of it must wait.
+
+An operation is (connection, name, arguments), with names like u1, c2, m3, l4
+for ids, so that a sequence can be replayed and printed. Connection 0 is the
+owner's; the others are what an application's pool holds.
+"""
+import datetime
+import json
+
+from rules import CONTENT, DEFAULT_THRESHOLD, KEYS, TABLES, TIERS, Unknown, instant, uid
+
+CONNECTIONS = (1, 2, 3, 4)
+USERS = [f'u{n}' for n in range(1, 6)]
+ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_seconds', 'user': 'user_id',
+             'course': 'course_id', 'module': 'module_id'}
+READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
+         'continue_watching', 'course_report', 'lesson_report', 'select'}
+SECOND = datetime.timedelta(seconds=1)
+MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+# As SQL.
+
+def plain(value):
+    """A value for JSON."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: uid(item) if key == 'lesson_id' and isinstance(item, str) and item != 'no uuid'
+                else plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def literal(value, column=None):
+    if value is None:
+        return 'NULL'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and column not in ('reports', 'metadata'):
+        return str(value)
+    if column in ('reports', 'metadata'):
+        return "'" + json.dumps(plain(value)) + "'"
+    if isinstance(value, datetime.datetime):
+        return f"'{value.isoformat()}'"
+    if column in ('id', 'before') or column and column.endswith('_id') and not column.startswith('mux_'):
+        value = uid(value)
+    return f"'{value}'"
+
+
+def claims(role, user, tier):
+    told = {'role': role}
+    if user:
+        told['sub'] = uid(user)
+    if tier:
+        told['app_metadata'] = {'tier': tier}
+    return json.dumps(told)
+
+
+def sql(session, name, args):
+    """The text of an operation."""
+    if name == 'sign_in':
+        role = args['role']
+        return (f"SET ROLE {role}; "
+                f"SELECT set_config('request.jwt.claims', '{claims(role, args.get('user'), args.get('tier'))}', false)")
+    if name in ('set_interval', 'set_threshold'):
+        setting = 'heartbeat_interval' if name == 'set_interval' else 'completion_threshold'
+        role = 'NONE' if session.role == 'owner' else session.role
+        return f"RESET ROLE; SET content_library.{setting} = {args['value']}; SET ROLE {role}"
+    if name in ('begin', 'commit', 'rollback'):
+        return name.upper()
+    if name == 'savepoint':
+        return 'SAVEPOINT s'
+    if name == 'rollback_to':
+        return 'ROLLBACK TO s'
+    table = args.get('table')
+    target = 'auth.users' if table == 'users' else table
+    if name == 'select':
+        return f'SELECT * FROM {target}'
+    if name == 'insert':
+        values = args['values']
+        text = (f"INSERT INTO {target} ({', '.join(values)}) "
+                f"VALUES ({', '.join(literal(value, column) for column, value in values.items())})")
+        if args.get('upsert'):
+            keys = KEYS[table]
+            text += (f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+                     + ', '.join(f'{column} = EXCLUDED.{column}' for column in values if column not in keys))
+        return text + ('' if table == 'users' else ' RETURNING *')
+    if name in ('update', 'delete'):
+        where = ' AND '.join(f'{column} = {literal(value, column)}' for column, value in args['where'].items()) or 'true'
+        if name == 'delete':
+            return f"DELETE FROM {target} WHERE {where} RETURNING {', '.join(KEYS.get(table, ('id',)))}"
+        changes = ', '.join(f'{column} = {literal(value, column)}' for column, value in args['values'].items())
+        return f'UPDATE {target} SET {changes} WHERE {where} RETURNING *'
+    given = ', '.join(f'{ARGUMENTS.get(key, key)} => {literal(value, ARGUMENTS.get(key, key))}'
+                      for key, value in args.items())
+    return f'SELECT * FROM {name}({given})'
+
+
+# What must wait: an operation that might meet a lock of another's open transaction.
+
+def footprint(session, name, args):
+    """The learners whose rows are written, and the content: 0 untouched, 1 relied on, 2 written."""
+    if name in READS or args.get('dry_run'):
+        return set(), 0
+    if name in ('record_progress', 'record_progress_batch', 'enroll', 'reset_progress'):
+        return {args.get('user') or session.user}, 1
+    if name in ('insert', 'update', 'delete'):
+        if args['table'] == 'users':
+            return {args.get('values', args.get('where'))['id']}, 1 if name == 'insert' else 2
+        if args['table'] in KEYS:
+            named = {**args.get('values', {}), **args.get('where', {})}.get('user_id')
+            if named is None and session.role == 'service_role':
+                return set(), 2
+            return {named, session.user} - {None}, 1
+        return set(), 2
+    if name in ('move_lesson', 'move_module', 'recompute_completion'):
+        return set(), 2
+    return set(), 0
+
+
+def must_skip(model, sessions, connection, name, args):
+    """Whether an operation has no certain outcome here, or no meaning."""
+    session = sessions[connection]
+    inside = session.layers is not None
+    if name == 'burst':
+        return any(other.layers is not None for other in sessions.values())
+    if name == 'begin' or name in ('sign_in', 'set_interval', 'set_threshold', 'reconnect'):
+        return inside
+    if name in ('commit', 'rollback', 'savepoint'):
+        return not inside
+    if name == 'rollback_to':
+        return not inside or len(session.layers) < 2
+    users, content = footprint(session, name, args)
+    for other in sessions.values():
+        if other is not session and other.layers is not None and (
+                users & other.users or {content, other.content} in ({1, 2}, {2})):
+            return True
+    if inside:
+        session.users |= users
+        session.content = max(session.content, content)
+    return name == 'record_progress_batch' and uncertain(model, session, args)
+
+
+def uncertain(model, session, args):
+    """Known limits of R2: a report that is late, with a position, for a row whose position is older than
+    it or missing (a report between them had none); and two reports of one instant."""
+    if not isinstance(args['reports'], list):
+        return False
+    model.session, model.layer = session, {}
+    rows = model.rows('content_progress')
+    for report in args['reports']:
+        if not isinstance(report, dict) or not isinstance(report.get('watched_at'), datetime.datetime):
+            continue
+        row = rows.get((args.get('user') or session.user, report.get('lesson_id')))
+        if row is None:
+            continue
+        time, last = report['watched_at'], instant(row['last_watched'])
+        if time == last:
+            return True
+        if time < last and report.get('position_seconds') is not None and (
+                row['placed'] is None or time > instant(row['placed'])):
+            return True
+    return False
+
+
+# At random.
+
+class Generator:
+    """Draws operations that fit what the model knows to be there, and now and then one that does not."""
+
+    def __init__(self, random, model, sessions, base):
+        self.random, self.model, self.sessions, self.base = random, model, sessions, base
+        self.made = {'c': 0, 'm': 0, 'l': 0}
+        self.ticks = 0
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    def new(self, letter):
+        self.made[letter] += 1
+        return f'{letter}{self.made[letter]}'
+
+    def some(self, table, unknown=0.02):
+        """The name of a row that is there, mostly."""
+        rows = self.model.committed[table]
+        if not rows or self.chance(unknown):
+            return table[0] + '0'
+        return self.random.choice(list(rows))
+
+    def past(self):
+        """A time of the last month that no other report has."""
+        self.ticks += 1
+        return (self.base - self.random.randrange(3 * 86400, 30 * 86400) * SECOND + self.ticks * MICROSECOND)
+
+    def prelude(self):
+        """A library to begin with."""
+        random = self.random
+        for user in USERS[:4]:
+            yield 0, 'insert', {'table': 'users', 'values': {'id': user}}
+        for connection in CONNECTIONS:
+            yield connection, 'set_interval', {'value': random.choice((0, 0, 60, 3600))}
+        yield 1, 'sign_in', {'role': 'service_role'}
+        for _ in range(random.randint(2, 3)):
+            yield 1, 'insert', self.insert_content('courses')
+        for _ in range(random.randint(3, 5)):
+            yield 1, 'insert', self.insert_content('modules')
+        for _ in range(random.randint(6, 12)):
+            yield 1, 'insert', self.insert_content('lessons')
+        for user in USERS[:4]:
+            for course in list(self.model.committed['courses']):
+                if self.chance(0.6):
+                    yield 1, 'insert', {'table': 'enrollments', 'values': {'user_id': user, 'course_id': course}}
+        for connection in CONNECTIONS:
+            yield connection, 'sign_in', self.identity()
+
+    def identity(self):
+        random = self.random
+        kind = random.random()
+        if kind < 0.62:
+            return {'role': 'authenticated', 'user': random.choice(USERS[:4]),
+                    'tier': random.choice((None, 'free', 'pro', 'studio', 'gold'))}
+        if kind < 0.94:
+            return {'role': 'service_role'}
+        return {'role': 'anon'} if kind < 0.97 else {'role': 'authenticated'}
+
+    def user(self, session, args):
+        """Names the user, where that is needed or, rarely, where it is wrong."""
+        if session.role == 'service_role':
+            if not self.chance(0.01):
+                args['user'] = self.random.choice(USERS) if self.chance(0.05) else self.random.choice(USERS[:4])
+        elif self.chance(0.05):
+            args['user'] = self.random.choice((session.user, None, self.random.choice(USERS), 'u0'))
+        return args
+
+    def row(self, session, args, lesson):
+        return self.model.committed['content_progress'].get((args.get('user') or session.user, lesson))
+
+    def percent(self, wrong=0.01):
+        random = self.random
+        if self.chance(wrong):
+            return random.choice((-1, 101, 2147483647, None))
+        if self.chance(0.35):
+            return 100
+        if self.chance(0.3):
+            bars = {DEFAULT_THRESHOLD} | {row['completion_threshold'] or 80 for table in ('courses', 'lessons')
+                                          for row in self.model.committed[table].values()}
+            return max(0, min(100, random.choice(sorted(bars)) - random.randint(0, 1)))
+        return random.randint(0, 100)
+
+    def place(self, session, row, wrong=0.01):
+        """A position, often just as far from the last one as matters."""
+        if self.chance(wrong):
+            return -1
+        if row and row['position_seconds'] is not None and self.chance(0.5):
+            step = self.random.choice((0, 1, session.interval, session.interval + 1))
+            return max(0, row['position_seconds'] + self.random.choice((-1, 1)) * step)
+        return self.random.randint(0, 9000)
+
+    def time(self, session, row):
+        """A time, often just as far from the last one as matters."""
+        if row and self.chance(0.6) and instant(row['last_watched']) < self.base:
+            step = self.random.choice((0, 1, session.interval, 3600)) * SECOND
+            step += self.random.choice((-1, 0, 1)) * MICROSECOND
+            return min(instant(row['last_watched']) + self.random.choice((-1, 1, 1)) * step, self.base - 86400 * SECOND)
+        return self.past()
+
+    def record_progress(self, session):
+        args = self.user(session, {'lesson': self.some('lessons'), 'pct': self.percent()})
+        if self.chance(0.6):
+            args['position'] = self.place(session, self.row(session, args, args['lesson']))
+        if self.chance(0.003):
+            args['lesson'] = None
+        return args
+
+    def record_progress_batch(self, session):
+        random = self.random
+        args = self.user(session, {})
+        lessons = list(self.model.committed['lessons']) or ['l0']
+        reports = []
+        for lesson in random.sample(lessons, min(len(lessons), random.randint(1, 5))):
+            row = self.row(session, args, lesson)
+            report = {'lesson_id': lesson, 'watched_pct': self.percent(0)}
+            if self.chance(0.85):
+                report['position_seconds'] = self.place(session, row, 0)
+            if self.chance(0.8):
+                report['watched_at'] = self.time(session, row)
+            reports.append(report)
+        if self.chance(0.05):
+            self.spoil(reports)
+        args['reports'] = reports
+        if self.chance(0.01):
+            args['reports'] = random.choice(([], {}, 5, None, [5], [None], [[]]))
+        return args
+
+    def spoil(self, reports):
+        random = self.random
+        report = random.choice(reports)
+        report.update(random.choice((
+            {'watched_pct': 101}, {'watched_pct': None}, {'watched_pct': '50'}, {'watched_pct': 5.5},
+            {'position_seconds': -1}, {'position_seconds': '5'}, {'lesson_id': 'no uuid'}, {'lesson_id': None},
+            {'watched_at': self.base + 86400 * 400 * SECOND}, {'watched_at': 'no time'}, {'extra': 1},
+            {'lesson_id': 'l0'}, {'lesson_id': reports[0]['lesson_id']})))
+
+    def insert_content(self, table):
+        random = self.random
+        name = self.new(table[0])
+        values = {'id': name, 'title': f'{name}, so called'}
+        if table == 'courses':
+            values.update(slug=name, is_published=self.chance(0.85), tier_required=random.choice(('free', 'free', *TIERS)))
+        if table == 'modules':
+            values['course_id'] = self.some('courses')
+        if table == 'lessons':
+            values['module_id'] = self.some('modules')
+            if self.chance(0.5):
+                values.update(mux_playback_id=f'play-{name}', mux_status='ready', duration_seconds=random.randint(1, 9000))
+            values.update(is_required=self.chance(0.75), is_preview=self.chance(0.2))
+        if table != 'modules' and self.chance(0.3):
+            values['completion_threshold'] = random.randint(1, 100)
+        if self.chance(0.7):
+            values['sort_order'] = random.randint(-1, 4)
+        if self.chance(0.5):
+            values['created_at'] = self.base - random.randint(1, 3) * 86400 * SECOND
+        if self.chance(0.01):
+            values.update(random.choice(({'title': None}, {'metadata': []}, {'sort_order': None})))
+        return {'table': table, 'values': values}
+
+    def update_content(self):
+        random = self.random
+        table = random.choice(('courses', 'lessons', 'lessons', 'lessons', 'modules'))
+        changes = [{'title': f't{random.randint(1, 9)}'}, {'sort_order': random.randint(-1, 4)}, {'metadata': {'n': random.randint(1, 3)}},
+                   {'metadata': 5}]
+        if table == 'courses':
+            changes += [{'is_published': True}, {'is_published': True}, {'is_published': False},
+                        {'tier_required': random.choice(TIERS)}, {'tier_required': 'gold'},
+                        {'slug': self.some('courses')}]
+        if table == 'modules':
+            changes += [{'course_id': self.some('courses')}] * 2
+        if table == 'lessons':
+            changes += [{'is_required': self.chance(0.5)}] * 3 + [
+                {'is_preview': self.chance(0.5)}, {'module_id': self.some('modules')},
+                {'mux_playback_id': f'play-{random.randint(1, 9)}'}, {'mux_status': 'gone'}]
+        if table != 'modules':
+            changes += [{'completion_threshold': random.choice((None, 1, 50, 100, random.randint(1, 100)))}] * 3
+            changes += [{'completion_threshold': random.choice((0, 101))}]
+        return {'table': table, 'where': {'id': self.some(table)}, 'values': random.choice(changes)}
+
+    def progress_values(self):
+        random = self.random
+        values = {'watched_pct': random.randint(0, 100) if self.chance(0.98) else 101}
+        if self.chance(0.6):
+            values['completed'] = self.chance(0.5)
+        if self.chance(0.5):
+            values['position_seconds'] = random.choice((None, random.randint(0, 9000)))
+        if self.chance(0.3):
+            values['completed_at'] = random.choice((None, self.past()))
+        return values
+
+    def directly(self, session):
+        """A statement on a table of the learners'."""
+        random = self.random
+        own = session.user or random.choice(USERS[:4])
+        user = own if session.role == 'authenticated' and self.chance(0.95) else random.choice(USERS[:4])
+        if self.chance(0.65):
+            where = {'user_id': user, 'lesson_id': self.some('lessons')}
+            kind = random.random()
+            if kind < 0.5:
+                values = {**where, **self.progress_values(), 'last_watched': self.past()}
+                return 'insert', {'table': 'content_progress', 'values': values, 'upsert': self.chance(0.7)}
+            if self.chance(0.1):
+                del where['lesson_id']
+            if kind < 0.75:
+                values = self.progress_values()
+                if 'position_seconds' in values or self.chance(0.3):
+                    values['last_watched'] = self.past()
+                return 'update', {'table': 'content_progress', 'where': where, 'values': values}
+            return 'delete', {'table': 'content_progress', 'where': where}
+        where = {'user_id': user, 'course_id': self.some('courses')}
+        kind = random.random()
+        done = {'completed_at': random.choice((None, self.past()))}
+        if kind < 0.5:
+            values = {**where, 'enrolled_at': self.past()} if self.chance(0.5) else dict(where)
+            return 'insert', {'table': 'enrollments', 'values': {**values, **done} if self.chance(0.1) else values}
+        if kind < 0.7:
+            return 'update', {'table': 'enrollments', 'where': where, 'values': done}
+        return 'delete', {'table': 'enrollments', 'where': where}
+
+    def editing(self):
+        """A statement on a table of the content."""
+        random = self.random
+        kind = random.random()
+        content = self.model.committed
+        if kind < 0.62:
+            return 'update', self.update_content()
+        few = {'courses': 2, 'modules': 4, 'lessons': 8}
+        table = random.choice(('courses', 'modules', 'lessons', 'lessons', 'lessons'))
+        if len(content[table]) < few[table] + random.randint(0, few[table]):
+            return 'insert', self.insert_content(table)
+        return 'delete', {'table': table, 'where': {'id': self.some(table)}}
+
+    def moving(self):
+        random = self.random
+        if self.chance(0.6):
+            module = self.some('modules')
+            args = {'lesson': self.some('lessons'), 'module': module}
+            beside = [row['id'] for row in self.model.committed['lessons'].values() if row['module_id'] == module]
+            if beside and self.chance(0.7):
+                args['before'] = random.choice(beside)
+            elif self.chance(0.2):
+                args['before'] = self.some('lessons')
+            return 'move_lesson', args
+        module = self.some('modules')
+        course = self.model.committed['modules'].get(module, {}).get('course_id')
+        args = {'module': module}
+        beside = [row['id'] for row in self.model.committed['modules'].values() if row['course_id'] == course]
+        if beside and self.chance(0.7):
+            args['before'] = random.choice(beside)
+        elif self.chance(0.2):
+            args['before'] = self.some('modules')
+        return 'move_module', args
+
+    def reading(self, session):
+        random = self.random
+        name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
+                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select'))
+        if name == 'select':
+            return name, {'table': random.choice(list(TABLES))}
+        if name in ('course_report', 'lesson_report'):
+            return name, {'course': self.some('courses')}
+        if name == 'completion_threshold':
+            return name, {'lesson': None if self.chance(0.01) else self.some('lessons')}
+        args = {}
+        if name in ('course_completion', 'course_outline', 'next_lesson'):
+            args['course'] = None if self.chance(0.01) else self.some('courses')
+        if name == 'continue_watching' and self.chance(0.4):
+            args['max_rows'] = random.choice((1, 2, 3, 5, 0, -1, None))
+        return name, self.user(session, args)
+
+    def draw(self):
+        """One operation."""
+        random = self.random
+        connection = random.choice(CONNECTIONS)
+        session = self.sessions[connection]
+        if session.layers is not None and self.chance(0.25):
+            return connection, random.choice(('commit', 'commit', 'commit', 'rollback', 'savepoint', 'savepoint',
+                                              'rollback_to')), {}
+        kind = random.choices(
+            ('report', 'batch', 'read', 'enroll', 'reset', 'recompute', 'move', 'edit', 'direct',
+             'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
+            (35, 12, 22, 3, 3, 2, 3, 6, 7, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+        if kind == 'report':
+            return connection, 'record_progress', self.record_progress(session)
+        if kind == 'batch':
+            return connection, 'record_progress_batch', self.record_progress_batch(session)
+        if kind == 'read':
+            return connection, *self.reading(session)
+        if kind == 'enroll':
+            return connection, 'enroll', self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
+        if kind == 'reset':
+            args = self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
+            if self.chance(0.4):
+                args['dry_run'] = random.choice((True, True, False, None))
+            return connection, 'reset_progress', args
+        if kind == 'recompute':
+            return connection, 'recompute_completion', {'course': self.some('courses')}
+        if kind == 'move':
+            return connection, *self.moving()
+        if kind == 'edit':
+            return connection, *self.editing()
+        if kind == 'direct':
+            return connection, *self.directly(session)
+        if kind == 'sign_in':
+            return connection, 'sign_in', self.identity()
+        if kind == 'setting':
+            if self.chance(0.5):
+                return connection, 'set_interval', {'value': random.choice((0, 60, 3600))}
+            return connection, 'set_threshold', {'value': random.choice((90, 90, 80, 100, 1))}
+        if kind == 'transaction':
+            return connection, 'begin', {}
+        if kind == 'account':
+            user = random.choice(USERS)
+            if user in self.model.committed['users']:
+                return 0, 'delete', {'table': 'users', 'where': {'id': user}}
+            return 0, 'insert', {'table': 'users', 'values': {'id': user}}
+        if kind == 'reconnect':
+            return connection, 'reconnect', {}
+        return 0, 'burst', self.burst()
+
+    def burst(self):
+        """What several devices do at once, all with one or two learners and one course: each as many
+        requests, of which the first ones meet, then the second ones, ..."""
+        random = self.random
+        kind = random.choice(('finish', 'finish', 'finish', 'commuting', 'resets', 'account'))
+        users = random.sample(USERS[:4], random.randint(1, 2))
+        course = self.some('courses', 0)
+        unfinished = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is None]
+        if unfinished and self.chance(0.8):
+            users[0], course = random.choice(unfinished)
+        lessons = [row['id'] for row in self.model.committed['lessons'].values()
+                   if self.model.committed['modules'][row['module_id']]['course_id'] == course] or ['l0']
+        rounds = random.randint(1, 4)
+        devices = [[self.request(kind, random.choice(users), course, lessons) for _ in range(rounds)] for _ in range(4)]
+        if kind == 'finish':
+            # The last lessons, each by a device of its own.
+            random.shuffle(lessons)
+            for number, lesson in enumerate(lessons):
+                devices[number % 4][number // 4 % rounds] = self.finish(users[0], lesson)
+        if kind == 'account':
+            devices[0][random.randrange(rounds)] = ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}})
+        return {'devices': devices}
+
+    def finish(self, user, lesson):
+        who = {'role': 'authenticated', 'user': user}
+        if self.chance(0.5):
+            return who, 'record_progress', {'lesson': lesson, 'pct': 100, 'position': self.random.randint(0, 9000)}
+        return who, 'record_progress_batch', {'reports': [
+            {'lesson_id': lesson, 'watched_pct': 100, 'position_seconds': 5, 'watched_at': self.past()}]}
+
+    def request(self, kind, user, course, lessons):
+        random = self.random
+        learner = {'role': 'authenticated', 'user': user, 'tier': 'studio'}
+        server = {'role': 'service_role'}
+        who, named = (learner, {}) if self.chance(0.7) else (server, {'user': user})
+        draw = random.random()
+        if draw < 0.35:
+            return who, 'record_progress', {'lesson': random.choice(lessons), 'pct': random.choice((100, random.randint(0, 100))),
+                                            'position': random.randint(0, 9000), **named}
+        if draw < 0.7:
+            reports = [{'lesson_id': lesson, 'watched_pct': random.choice((100, random.randint(0, 100))),
+                        'position_seconds': random.randint(0, 9000), 'watched_at': self.past()}
+                       for lesson in random.sample(lessons, random.randint(1, min(len(lessons), 6)))]
+            return who, 'record_progress_batch', {'reports': reports, **named}
+        if draw < 0.78:
+            return who, 'enroll', {'course': course, **named}
+        if draw < 0.84:
+            return server, 'recompute_completion', {'course': course}
+        if draw < 0.9:
+            lesson = random.choice(lessons)
+            module = self.model.committed['lessons'].get(lesson, {}).get('module_id', 'm0')
+            return server, 'move_lesson', {'lesson': lesson, 'module': module}
+        if kind == 'resets':
+            return who, 'reset_progress', {'course': course, **named}
+        return who, 'course_outline', {'course': course, **named}

@@ -1,0 +1,779 @@
+"""rules: what the contract says that every operation answers and leaves.
+
+Written from the rules R1 to R11, the README and the comments of the functions,
+not from the extension's code. A Model holds the five tables and auth.users in
+dictionaries; an operation is run on it as on the server and returns the rows
+that are due, or raises Refused with the SQLSTATEs of which one is due: where
+several things are wrong at once, the contract does not say which is named.
+"""
+import datetime
+import hashlib
+import uuid
+from decimal import Decimal, ROUND_HALF_UP
+
+TABLES = {
+    'courses': {
+        'id': None, 'title': None, 'description': '', 'slug': None, 'thumbnail_url': None, 'stage': None,
+        'topic': None, 'tier_required': 'free', 'is_published': False, 'sort_order': 0, 'created_at': 'now',
+        'updated_at': 'now', 'completion_threshold': None, 'metadata': {}},
+    'modules': {
+        'id': None, 'course_id': None, 'title': None, 'description': '', 'sort_order': 0, 'created_at': 'now',
+        'updated_at': 'now', 'metadata': {}},
+    'lessons': {
+        'id': None, 'module_id': None, 'title': None, 'description': '', 'sort_order': 0,
+        'duration_seconds': None, 'mux_upload_id': None, 'mux_asset_id': None, 'mux_playback_id': None,
+        'mux_status': 'pending', 'is_preview': False, 'created_at': 'now', 'updated_at': 'now',
+        'completion_threshold': None, 'is_required': True, 'metadata': {}},
+    'enrollments': {
+        'id': 'new', 'user_id': None, 'course_id': None, 'enrolled_at': 'now', 'completed_at': None},
+    'content_progress': {
+        'id': 'new', 'user_id': None, 'lesson_id': None, 'watched_pct': 0, 'completed': False,
+        'last_watched': 'now', 'position_seconds': None, 'completed_at': None},
+}
+CONTENT = ('courses', 'modules', 'lessons')
+NULLABLE = {'thumbnail_url', 'stage', 'topic', 'completion_threshold', 'duration_seconds', 'mux_upload_id',
+            'mux_asset_id', 'mux_playback_id', 'position_seconds', 'completed_at'}
+TIERS = ('free', 'pro', 'studio')
+KEYS = {'enrollments': ('user_id', 'course_id'), 'content_progress': ('user_id', 'lesson_id')}
+DEFAULT_THRESHOLD = 90
+
+_ids = {}
+
+
+def uid(name):
+    """The uuid that a name like c1 or u2 stands for: the same every time, in no order."""
+    if name not in _ids:
+        _ids[name] = str(uuid.UUID(hashlib.md5(name.encode()).hexdigest()))
+        names[_ids[name]] = name
+    return _ids[name]
+
+
+names = {}
+
+
+class Refused(Exception):
+    """One of these SQLSTATEs is due."""
+
+    def __init__(self, *states):
+        self.states = set(states)
+
+
+class Unknown:
+    """A value that the server chooses: seen once, it stays; an instant lies in the bounds of its statement."""
+    __slots__ = ('low', 'high', 'value')
+    slack = datetime.timedelta(milliseconds=100)
+
+    def __init__(self, low=None, high=None):
+        self.low, self.high, self.value = low, high, None
+
+    def matches(self, seen):
+        if self.value is not None:
+            return self.value == seen
+        if self.low is not None and not (isinstance(seen, datetime.datetime)
+                                         and self.low - self.slack <= seen <= self.high + self.slack):
+            return False
+        if seen is None:
+            return False
+        self.value = seen
+        return True
+
+    def __repr__(self):
+        return repr(self.value) if self.value is not None else f'<{self.low or "any"}>'
+
+
+def instant(time):
+    """A time as one that compares: statements follow one another, so a bound will do."""
+    if isinstance(time, Unknown):
+        return time.value or time.low
+    return time
+
+
+ANYTHING = object()
+
+
+def same(expected, seen):
+    """Whether the server's value is the expected one."""
+    if expected is ANYTHING:
+        return True
+    if isinstance(expected, Unknown):
+        if expected.low is not None and isinstance(seen, str):
+            seen = datetime.datetime.fromisoformat(seen)
+        return expected.matches(seen)
+    if isinstance(expected, datetime.datetime) and isinstance(seen, str):
+        return expected == datetime.datetime.fromisoformat(seen)
+    if isinstance(expected, dict):
+        return (isinstance(seen, dict) and expected.keys() == seen.keys()
+                and all(same(value, seen[key]) for key, value in expected.items()))
+    if isinstance(expected, (list, tuple)):
+        return (isinstance(seen, (list, tuple)) and len(expected) == len(seen)
+                and all(map(same, expected, seen)))
+    if isinstance(expected, bool) or isinstance(seen, bool):
+        return expected is seen
+    return expected == seen
+
+
+class Session:
+    """A connection: who is signed in, its settings, and the changes of its open transaction."""
+
+    def __init__(self):
+        self.role, self.user, self.tier = 'owner', None, None
+        self.interval, self.threshold = 15, DEFAULT_THRESHOLD
+        self.layers = None
+        self.start = None
+        self.users, self.content = set(), 0
+
+    def end(self):
+        self.layers = None
+        self.start = None
+        self.users, self.content = set(), 0
+
+
+class Model:
+    def __init__(self):
+        self.committed = {table: {} for table in (*TABLES, 'users')}
+        self.events = []
+        self.session = None
+        self.layer = None
+
+    # Transactions: changes lie in layers above what is committed, the statement's on top.
+
+    def rows(self, table):
+        layers = [layer[table] for layer in (*(self.session.layers or ()), self.layer) if layer.get(table)]
+        if not layers:
+            return self.committed[table]
+        merged = dict(self.committed[table])
+        for layer in layers:
+            merged.update(layer)
+        return {key: row for key, row in merged.items() if row is not None}
+
+    def put(self, table, key, row):
+        self.layer.setdefault(table, {})[key] = row
+
+    def commit_layer(self, layer):
+        for table, changes in layer.items():
+            if table == 'events':
+                self.events += changes
+                continue
+            for key, row in changes.items():
+                if row is None:
+                    self.committed[table].pop(key, None)
+                else:
+                    self.committed[table][key] = row
+
+    def run(self, session, name, args, low, high):
+        """Runs one operation; returns its rows, or raises Refused and changes nothing."""
+        self.session = session
+        self.layer = {}
+        self.clock = Unknown(low, high)
+        self.now = session.start or self.clock
+        self.bounds = low, high
+        rows = getattr(self, name)(**args)
+        if session.layers is None:
+            self.commit_layer(self.layer)
+        else:
+            top = session.layers[-1]
+            for table, changes in self.layer.items():
+                if table == 'events':
+                    top.setdefault('events', []).extend(changes)
+                else:
+                    top.setdefault(table, {}).update(changes)
+        return rows
+
+    def live(self):
+        return Unknown(*self.bounds)
+
+    # Sessions.
+
+    def sign_in(self, role, user=None, tier=None):
+        self.session.role, self.session.user, self.session.tier = role, user, tier
+
+    def set_interval(self, value):
+        self.session.interval = value
+
+    def set_threshold(self, value):
+        self.session.threshold = value
+
+    def begin(self):
+        self.session.layers = [{}]
+        self.session.start = self.clock
+        self.layer = {}
+
+    def savepoint(self):
+        self.session.layers.append({})
+
+    def rollback_to(self):
+        self.session.layers[-1] = {}
+
+    def commit(self):
+        for layer in self.session.layers:
+            self.commit_layer(layer)
+        self.session.end()
+
+    def rollback(self):
+        self.session.end()
+
+    # What the functions ask about.
+
+    def caller(self, user, wrong):
+        """R7: the user that a call is about."""
+        session = self.session
+        if session.role == 'anon':
+            raise Refused('42501')
+        if user is None:
+            if session.role == 'authenticated' and session.user:
+                return session.user
+            wrong.add('28000')
+        elif session.role == 'authenticated' and user != session.user:
+            wrong.add('42501')
+        return user
+
+    def server_only(self):
+        if self.session.role not in ('service_role', 'owner'):
+            raise Refused('42501')
+
+    def sees(self, course):
+        """The course's row, if there is one that the caller sees."""
+        row = self.rows('courses').get(course)
+        if row and (row['is_published'] or self.session.role != 'authenticated'):
+            return row
+        return None
+
+    def course_of(self, lesson):
+        return self.rows('modules')[self.rows('lessons')[lesson]['module_id']]['course_id']
+
+    @staticmethod
+    def in_order(rows):
+        return sorted(rows, key=lambda row: (row['sort_order'], instant(row['created_at']), uid(row['id'])))
+
+    def course_lessons(self, course):
+        """The lessons of a course, in course order."""
+        lessons = self.rows('lessons').values()
+        modules = [row for row in self.rows('modules').values() if row['course_id'] == course]
+        return [lesson for module in self.in_order(modules)
+                for lesson in self.in_order(row for row in lessons if row['module_id'] == module['id'])]
+
+    def bar(self, lesson):
+        """The lesson's threshold, else its course's, else the setting's; a hidden course's is 100."""
+        row = self.rows('lessons')[lesson]
+        if row['completion_threshold'] is not None:
+            return row['completion_threshold']
+        course = self.sees(self.course_of(lesson))
+        if course is None:
+            return 100
+        if course['completion_threshold'] is not None:
+            return course['completion_threshold']
+        return self.session.threshold
+
+    def counts(self, course, user):
+        """R4 to R6: required lessons, completed ones, the percentage, and the first that is not completed."""
+        progress = self.rows('content_progress')
+        required = [row['id'] for row in self.course_lessons(course) if row['is_required']]
+        open_ones = [lesson for lesson in required
+                     if not (progress.get((user, lesson)) or {'completed': False})['completed']]
+        done = len(required) - len(open_ones)
+        return len(required), done, (100 * done // len(required) if required else None), (open_ones or [None])[0]
+
+    def claim(self, course, user, time):
+        """R10: the report or the operator's call that finds a course finished claims it, once."""
+        row = self.rows('enrollments').get((user, course))
+        if row and row['completed_at'] is None and self.counts(course, user)[2] == 100:
+            self.put('enrollments', (user, course), {**row, 'completed_at': time})
+            self.layer.setdefault('events', []).append(
+                {'event': 'course_completed', 'course_id': course, 'user_id': user, 'completed_at': time})
+
+    def output(self, table, row):
+        return tuple(row[column] for column in TABLES[table])
+
+    # Learners' functions.
+
+    def may_begin(self, lesson, user):
+        """R8, for a lesson without progress: what stands in the way."""
+        wrong = set()
+        if user not in self.rows('users'):
+            wrong.add('23503')
+        if lesson not in self.rows('lessons'):
+            return wrong | {'23503'}
+        course = self.course_of(lesson)
+        if not self.rows('courses')[course]['is_published']:
+            wrong.add('23503')
+        if not self.rows('lessons')[lesson]['is_preview'] and (user, course) not in self.rows('enrollments'):
+            wrong.add('42501')
+        return wrong
+
+    def advance(self, lesson, user, pct, position, time):
+        """R1, R2, R3, R9: one report, of which all is known to be well."""
+        key = user, lesson
+        old = self.rows('content_progress').get(key)
+        bar = self.bar(lesson)
+        if old is None:
+            completed = pct >= bar
+            row = {'id': Unknown(), 'user_id': user, 'lesson_id': lesson, 'watched_pct': pct,
+                   'completed': completed, 'last_watched': time, 'position_seconds': position,
+                   'completed_at': time if completed else None,
+                   'placed': time if position is not None else None}
+            self.put('content_progress', key, row)
+            return
+        best = max(pct, old['watched_pct'])
+        completes = not old['completed'] and best >= bar
+        ahead = instant(time) - instant(old['last_watched'])
+        newer = ahead > datetime.timedelta(0)
+        interval = self.session.interval
+        moved = newer and (
+            interval == 0 or ahead > datetime.timedelta(seconds=interval)
+            or position is not None and (old['position_seconds'] is None
+                                         or abs(position - old['position_seconds']) > interval))
+        if not (best > old['watched_pct'] or completes or moved):
+            return
+        row = dict(old, watched_pct=best)
+        if completes:
+            row['completed'] = True
+            row['completed_at'] = old['completed_at'] or time
+        if newer:
+            row['last_watched'] = time
+            if position is not None:
+                row['position_seconds'], row['placed'] = position, time
+        self.put('content_progress', key, row)
+
+    def record_progress(self, lesson, pct, position=None, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if lesson is None or pct is None:
+            wrong.add('22004')
+        if pct is not None and not 0 <= pct <= 100 or position is not None and position < 0:
+            wrong.add('22023')
+        if wrong:
+            # What else is wrong may be named as well.
+            if lesson is not None and user is not None and (user, lesson) not in self.rows('content_progress'):
+                wrong |= self.may_begin(lesson, user)
+            raise Refused(*wrong)
+        if (user, lesson) not in self.rows('content_progress'):
+            wrong = self.may_begin(lesson, user)
+            if wrong:
+                raise Refused(*wrong)
+        time = self.live()
+        self.advance(lesson, user, pct, position, time)
+        self.claim(self.course_of(lesson), user, time)
+        return [self.output('content_progress', self.rows('content_progress')[user, lesson])]
+
+    def record_progress_batch(self, reports, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if reports is None:
+            raise Refused('22004', *wrong)
+        if not isinstance(reports, list) or not 1 <= len(reports) <= 1000:
+            raise Refused('22023', *wrong)
+        seen = set()
+        for report in reports:
+            if not self.well_formed(report) or report['lesson_id'] in seen:
+                wrong.add('22023')
+                continue
+            seen.add(report['lesson_id'])
+            if (user, report['lesson_id']) not in self.rows('content_progress'):
+                wrong |= self.may_begin(report['lesson_id'], user)
+        if wrong:
+            raise Refused(*wrong)
+        times = []
+        for report in reports:
+            times.append(report.get('watched_at') or self.live())
+            self.advance(report['lesson_id'], user, report['watched_pct'], report.get('position_seconds'), times[-1])
+        for course in {self.course_of(report['lesson_id']) for report in reports}:
+            self.claim(course, user, self.live())
+        return [self.output('content_progress', self.rows('content_progress')[user, report['lesson_id']])
+                for report in reports]
+
+    def well_formed(self, report):
+        if not isinstance(report, dict) or not {'lesson_id', 'watched_pct'} <= report.keys():
+            return False
+        if report.keys() - {'lesson_id', 'watched_pct', 'position_seconds', 'watched_at'}:
+            return False
+        pct, position, time = report['watched_pct'], report.get('position_seconds'), report.get('watched_at')
+        if not isinstance(report['lesson_id'], str) or report['lesson_id'] == 'no uuid':
+            return False
+        if type(pct) is not int or not 0 <= pct <= 100:
+            return False
+        if position is not None and (type(position) is not int or position < 0):
+            return False
+        return time is None or isinstance(time, datetime.datetime) and time <= self.bounds[1]
+
+    def enroll(self, course, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if course is None:
+            raise Refused('22004', *wrong)
+        row = self.rows('courses').get(course)
+        there = self.rows('enrollments').get((user, course))
+        # An enrollment that is there is answered with, whatever the course is now.
+        if there is None:
+            if row is None or not row['is_published']:
+                wrong.add('23503')
+            if user is not None and user not in self.rows('users'):
+                wrong.add('23503')
+            tier = self.session.tier if self.session.tier in TIERS else 'free'
+            if (row and self.session.role == 'authenticated'
+                    and TIERS.index(tier) < TIERS.index(row['tier_required'])):
+                wrong.add('42501')
+        if wrong:
+            raise Refused(*wrong)
+        if there is None:
+            there = {'id': Unknown(), 'user_id': user, 'course_id': course, 'enrolled_at': self.now,
+                     'completed_at': None}
+            self.put('enrollments', (user, course), there)
+        return [self.output('enrollments', there)]
+
+    def reset_progress(self, course, user=None, dry_run=False):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if course is None or dry_run is None:
+            wrong.add('22004')
+        if (user, course) not in self.rows('enrollments'):
+            wrong.add('42501')
+            if not self.sees(course):
+                wrong.add('23503')
+        if wrong:
+            raise Refused(*wrong)
+        lessons = {row['id'] for row in self.course_lessons(course)}
+        gone = [key for key in self.rows('content_progress') if key[0] == user and key[1] in lessons]
+        if not dry_run:
+            for key in gone:
+                self.put('content_progress', key, None)
+            row = self.rows('enrollments')[user, course]
+            self.put('enrollments', (user, course), {**row, 'completed_at': None})
+        return [(len(gone),)]
+
+    def completion_threshold(self, lesson):
+        if self.session.role == 'anon':
+            raise Refused('42501')
+        if lesson is None:
+            raise Refused('22004')
+        if lesson not in self.rows('lessons') or not self.sees(self.course_of(lesson)):
+            raise Refused('23503')
+        return [(self.bar(lesson),)]
+
+    def of_course(self, course, user):
+        """Whom a question about a course is about, or what is wrong with it."""
+        wrong = set()
+        user = self.caller(user, wrong)
+        if course is None:
+            wrong.add('22004')
+        elif not self.sees(course):
+            wrong.add('23503')
+        if wrong:
+            raise Refused(*wrong)
+        return user
+
+    def course_completion(self, course, user=None):
+        return [(self.counts(course, self.of_course(course, user))[2],)]
+
+    def next_lesson(self, course, user=None):
+        return [(self.counts(course, self.of_course(course, user))[3],)]
+
+    def course_outline(self, course, user=None):
+        user = self.of_course(course, user)
+        row = self.rows('courses')[course]
+        enrollment = self.rows('enrollments').get((user, course))
+        required, done, percent, _ = self.counts(course, user)
+        page = {key: row[key] for key in ('id', 'title', 'description', 'slug', 'thumbnail_url', 'stage', 'topic',
+                                          'tier_required', 'metadata')}
+        modules = [m for m in self.rows('modules').values() if m['course_id'] == course]
+        page.update(
+            enrolled=enrollment is not None, completed_at=enrollment and enrollment['completed_at'],
+            required_lessons=required, completed_lessons=done, completion=percent,
+            modules=[{**{key: module[key] for key in ('id', 'title', 'description', 'metadata')},
+                      'lessons': [self.outline_lesson(lesson, user, row['is_published'], enrollment)
+                                  for lesson in self.in_order(one for one in self.rows('lessons').values()
+                                                              if one['module_id'] == module['id'])]}
+                     for module in self.in_order(modules)])
+        return [(page,)]
+
+    def outline_lesson(self, lesson, user, published, enrollment):
+        progress = self.rows('content_progress').get((user, lesson['id']))
+        entry = {key: lesson[key] for key in ('id', 'title', 'description', 'duration_seconds', 'metadata',
+                                              'is_required', 'is_preview', 'mux_status')}
+        may_watch = lesson['is_preview'] or enrollment is not None
+        entry.update(
+            # A draft's page is for the server alone; whether it plays there the contract leaves open.
+            mux_playback_id=ANYTHING if not published else lesson['mux_playback_id'] if may_watch else None,
+            status='not_started' if progress is None else 'completed' if progress['completed'] else 'in_progress',
+            watched_pct=progress['watched_pct'] if progress else 0,
+            position_seconds=progress and progress['position_seconds'],
+            completed_at=progress and progress['completed_at'])
+        return entry
+
+    def course_progress(self, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if wrong:
+            raise Refused(*wrong)
+        answer = []
+        for row in self.rows('enrollments').values():
+            course = self.sees(row['course_id']) if row['user_id'] == user else None
+            if course is None:
+                continue
+            required, done, percent, following = self.counts(course['id'], user)
+            lessons = {lesson['id'] for lesson in self.course_lessons(course['id'])}
+            watched = [p['last_watched'] for (who, lesson), p in self.rows('content_progress').items()
+                       if who == user and lesson in lessons]
+            answer.append((course['id'], course['title'], required, done, percent,
+                           max(watched, key=instant) if watched else None, following,
+                           row['enrolled_at'], row['completed_at']))
+        return ordered(answer, 7, False)
+
+    def continue_watching(self, max_rows=10, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if max_rows is None:
+            wrong.add('22004')
+        elif max_rows < 1:
+            wrong.add('22023')
+        if wrong:
+            raise Refused(*wrong)
+        answer = []
+        for (who, lesson), row in self.rows('content_progress').items():
+            if who != user or row['completed']:
+                continue
+            course = self.sees(self.course_of(lesson))
+            if course is None:
+                continue
+            about = self.rows('lessons')[lesson]
+            answer.append((course['id'], course['title'], lesson, about['title'], row['watched_pct'],
+                           row['position_seconds'], about['duration_seconds'], row['last_watched']))
+        answer = ordered(answer, 7, True)
+        answer.limit = max_rows
+        return answer
+
+    # Instructors' and operators' functions.
+
+    def known_course(self, course):
+        self.server_only()
+        if course is None:
+            raise Refused('22004')
+        if course not in self.rows('courses'):
+            raise Refused('23503')
+
+    def course_report(self, course):
+        self.known_course(course)
+        answer = [(row['user_id'], *self.counts(course, row['user_id'])[:3], row['enrolled_at'], row['completed_at'])
+                  for row in self.rows('enrollments').values() if row['course_id'] == course]
+        return ordered(answer, 4, False)
+
+    def lesson_report(self, course):
+        self.known_course(course)
+        answer = []
+        for lesson in self.course_lessons(course):
+            watched = [row for (_, about), row in self.rows('content_progress').items() if about == lesson['id']]
+            average = None
+            if watched:
+                average = (Decimal(sum(row['watched_pct'] for row in watched)) / len(watched)).quantize(
+                    Decimal('0.1'), ROUND_HALF_UP)
+            answer.append((lesson['id'], lesson['module_id'], lesson['title'], lesson['is_required'], len(watched),
+                           sum(row['completed'] for row in watched), average))
+        return answer
+
+    def recompute_completion(self, course):
+        self.known_course(course)
+        lessons = {row['id'] for row in self.course_lessons(course)}
+        changed = 0
+        for key, row in list(self.rows('content_progress').items()):
+            if key[1] in lessons and not row['completed'] and row['watched_pct'] >= self.bar(key[1]):
+                self.put('content_progress', key,
+                         {**row, 'completed': True, 'completed_at': row['completed_at'] or self.live()})
+                changed += 1
+        for row in list(self.rows('enrollments').values()):
+            if row['course_id'] == course:
+                self.claim(course, row['user_id'], self.live())
+        return [(changed,)]
+
+    def renumber(self, table, parent, of, moved=None, before=None):
+        """Numbers the rows of a parent from 1, the moved one before another or last."""
+        rows = self.in_order(row for row in self.rows(table).values()
+                             if row[parent] == of and (moved is None or row['id'] != moved['id']))
+        if moved:
+            place = next((i for i, row in enumerate(rows) if row['id'] == before), len(rows))
+            rows.insert(place, moved)
+        for number, row in enumerate(rows, 1):
+            old = self.rows(table)[row['id']]
+            new = {**row, 'sort_order': number}
+            if new != old:
+                self.put(table, row['id'], {**new, 'updated_at': self.now})
+
+    def move_lesson(self, lesson, module, before=None):
+        self.server_only()
+        if lesson is None or module is None:
+            raise Refused('22004')
+        lessons = self.rows('lessons')
+        wrong = {'23503'} if lesson not in lessons or module not in self.rows('modules') else set()
+        if before is not None and before not in lessons:
+            wrong.add('23503')
+        elif before is not None and (before == lesson or lessons[before]['module_id'] != module):
+            wrong.add('22023')
+        if wrong:
+            raise Refused(*wrong)
+        source = lessons[lesson]['module_id']
+        self.renumber('lessons', 'module_id', module, {**lessons[lesson], 'module_id': module}, before)
+        if source != module:
+            self.renumber('lessons', 'module_id', source)
+        return [self.output('lessons', self.rows('lessons')[lesson])]
+
+    def move_module(self, module, before=None):
+        self.server_only()
+        if module is None:
+            raise Refused('22004')
+        modules = self.rows('modules')
+        wrong = {'23503'} if module not in modules else set()
+        if before is not None and before not in modules:
+            wrong.add('23503')
+        elif before is not None and (before == module or not wrong
+                                     and modules[before]['course_id'] != modules[module]['course_id']):
+            wrong.add('22023')
+        if wrong:
+            raise Refused(*wrong)
+        self.renumber('modules', 'course_id', modules[module]['course_id'], modules[module], before)
+        return [self.output('modules', self.rows('modules')[module])]
+
+    # Tables, as the roles may reach them.
+
+    def allowed(self, command, table, columns=()):
+        role = self.session.role
+        if role in ('owner', 'service_role'):
+            return
+        if role == 'authenticated':
+            if table == 'content_progress' or command == 'select':
+                return
+            if table == 'enrollments' and command == 'insert' and 'completed_at' not in columns:
+                return
+        raise Refused('42501')
+
+    def readable(self, table):
+        """The rows that row-level security shows."""
+        rows = self.rows(table).values()
+        if self.session.role == 'authenticated':
+            if table == 'courses':
+                return [row for row in rows if row['is_published']]
+            if table in KEYS:
+                return [row for row in rows if row['user_id'] == self.session.user]
+        return list(rows)
+
+    def check(self, table, row, old=None):
+        """The constraints that a row would break."""
+        wrong = set()
+        for column, value in row.items():
+            if value is None and column in TABLES[table] and column not in NULLABLE:
+                wrong.add('23502')
+        bar = row.get('completion_threshold')
+        if bar is not None and not 1 <= bar <= 100:
+            wrong.add('23514')
+        if 'metadata' in row and row['metadata'] is not None and not isinstance(row['metadata'], dict):
+            wrong.add('23514')
+        if table == 'courses':
+            if row['tier_required'] is not None and row['tier_required'] not in TIERS:
+                wrong.add('23514')
+            if any(other['slug'] == row['slug'] and other is not old for other in self.rows('courses').values()):
+                wrong.add('23505')
+        if table == 'lessons' and row['mux_status'] not in ('pending', 'processing', 'ready', 'error'):
+            wrong.add('23514')
+        if table == 'content_progress':
+            if row['watched_pct'] is not None and not 0 <= row['watched_pct'] <= 100:
+                wrong.add('23514')
+            if row['position_seconds'] is not None and row['position_seconds'] < 0:
+                wrong.add('23514')
+        for column, parent in (('course_id', 'courses'), ('module_id', 'modules'), ('lesson_id', 'lessons'),
+                               ('user_id', 'users')):
+            if row.get(column) is not None and row[column] not in self.rows(parent):
+                wrong.add('23503')
+        if table in KEYS and self.session.role == 'authenticated' and row['user_id'] != self.session.user:
+            wrong.add('42501')
+        return wrong
+
+    def key(self, table, row):
+        return tuple(row[column] for column in KEYS[table]) if table in KEYS else row['id']
+
+    def stored(self, table, row):
+        """A row written by hand: its position is as old as its time."""
+        if table == 'content_progress':
+            row['placed'] = None if row['position_seconds'] is None else row['last_watched']
+        self.put(table, self.key(table, row), row)
+        return self.output(table, row)
+
+    def select(self, table):
+        self.allowed('select', table)
+        return Unordered(self.output(table, row) for row in self.readable(table))
+
+    def insert(self, table, values, upsert=False):
+        if table == 'users':
+            if values['id'] in self.rows('users'):
+                raise Refused('23505')
+            self.put('users', values['id'], dict(values))
+            return None
+        self.allowed('insert', table, values)
+        row = {}
+        for column, default in TABLES[table].items():
+            if column in values:
+                row[column] = values[column]
+            else:
+                row[column] = self.now if default == 'now' else Unknown() if default == 'new' else default
+        there = self.rows(table).get(self.key(table, row))
+        wrong = self.check(table, row, there)
+        if upsert and there is not None and '42501' not in wrong:
+            new = {**there, **{column: value for column, value in values.items() if column not in KEYS[table]}}
+            wrong |= self.check(table, new, there)
+            if not wrong:
+                return [self.stored(table, new)]
+        elif there is not None:
+            wrong.add('23505')
+        if wrong:
+            raise Refused(*wrong)
+        return [self.stored(table, row)]
+
+    def matching(self, table, where):
+        return [row for row in self.readable(table)
+                if all(row[column] == value for column, value in where.items())]
+
+    def update(self, table, where, values):
+        self.allowed('update', table)
+        rows = self.matching(table, where)
+        answer = []
+        for row in rows:
+            new = {**row, **values}
+            wrong = self.check(table, new, row)
+            if wrong:
+                raise Refused(*wrong)
+            if table in CONTENT and new != row:
+                new['updated_at'] = self.now
+            answer.append(self.stored(table, new))
+        return Unordered(answer)
+
+    def delete(self, table, where):
+        if table == 'users':
+            self.cascade('users', where['id'])
+            return None
+        self.allowed('delete', table)
+        rows = self.matching(table, where)
+        for row in rows:
+            self.cascade(table, self.key(table, row))
+        return Unordered(self.key(table, row) if table in KEYS else (row['id'],) for row in rows)
+
+    def cascade(self, table, key):
+        """R11: what is deleted takes with it what hangs on it, and no more."""
+        if key not in self.rows(table):
+            return
+        self.put(table, key, None)
+        children = {'courses': (('modules', 'course_id'), ('enrollments', 'course_id')),
+                    'modules': (('lessons', 'module_id'),), 'lessons': (('content_progress', 'lesson_id'),),
+                    'users': (('enrollments', 'user_id'), ('content_progress', 'user_id'))}
+        for child, column in children.get(table, ()):
+            for row in list(self.rows(child).values()):
+                if row[column] == key:
+                    self.cascade(child, self.key(child, row))
+
+
+class Unordered(list):
+    """Rows in any order."""
+
+
+class Ordered(list):
+    """Rows by a time, of the same time in any order; no more than a limit of them."""
+    limit = None
+
+
+def ordered(rows, column, descending):
+    return Ordered(sorted(rows, key=lambda row: instant(row[column]), reverse=descending))
