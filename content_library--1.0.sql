@@ -1255,9 +1255,12 @@ BEGIN ATOMIC
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE'),
 		('index', 'lessons', 'idx_lessons_module_id', 'CREATE INDEX idx_lessons_module_id ON {schema}.lessons USING btree (module_id)'),
 		('index', 'lessons', 'idx_lessons_mux_asset_id', 'CREATE INDEX idx_lessons_mux_asset_id ON {schema}.lessons USING btree (mux_asset_id)'),
+		('index', 'lessons', 'idx_lessons_mux_upload_id', 'CREATE INDEX idx_lessons_mux_upload_id ON {schema}.lessons USING btree (mux_upload_id)'),
 		('policy', 'lessons', 'Authenticated users can read lessons', 'FOR SELECT TO authenticated USING (true)'),
 		('policy', 'lessons', 'Service role manages lessons', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
 		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
+		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind()'),
+		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind()'),
 		('table', 'enrollments', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
 		('table', 'enrollments', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
 		('table', 'enrollments', 'storage', 'SET LOGGED'),
@@ -1296,7 +1299,24 @@ BEGIN ATOMIC
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id)'),
 		('policy', 'content_progress', 'Service role manages content_progress', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
 		('policy', 'content_progress', 'Users read own progress', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),
-		('policy', 'content_progress', 'Users upsert own progress', 'FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))')
+		('policy', 'content_progress', 'Users upsert own progress', 'FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))'),
+		('table', 'mux_events', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
+		('table', 'mux_events', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
+		('table', 'mux_events', 'storage', 'SET LOGGED'),
+		('column', 'mux_events', 'event_id', 'text NOT NULL'),
+		('column', 'mux_events', 'object', 'text NOT NULL'),
+		('column', 'mux_events', 'upload_id', 'text'),
+		('column', 'mux_events', 'asset_id', 'text'),
+		('column', 'mux_events', 'status', 'text NOT NULL'),
+		('column', 'mux_events', 'event_at', 'timestamp with time zone NOT NULL'),
+		('column', 'mux_events', 'playback_ids', 'jsonb'),
+		('column', 'mux_events', 'duration_seconds', 'integer'),
+		('column', 'mux_events', 'error', 'jsonb'),
+		('column', 'mux_events', 'received_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
+		('constraint', 'mux_events', 'mux_events_check', 'CHECK ((((object = ''upload''::text) AND (upload_id IS NOT NULL) AND (status = ANY (ARRAY[''created''::text, ''cancelled''::text, ''asset_created''::text, ''errored''::text]))) OR ((object = ''asset''::text) AND (asset_id IS NOT NULL) AND (status = ANY (ARRAY[''preparing''::text, ''errored''::text, ''ready''::text, ''deleted''::text])))))'),
+		('constraint', 'mux_events', 'mux_events_pkey', 'PRIMARY KEY (event_id)'),
+		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id)'),
+		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id)')
 	) AS v(kind, "table", name, definition)
 	CROSS JOIN pg_catalog.pg_extension AS e
 	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
