@@ -1427,16 +1427,20 @@ BEGIN ATOMIC
 		FROM pg_catalog.pg_extension AS e
 		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+	), found AS MATERIALIZED (
+		SELECT * FROM @extschema@.content_library_found()
 	), difference AS (
 		SELECT kind, "table", name, pg_catalog.quote_ident(name) AS quoted,
 			   pg_catalog.format('%s.%I', x.schema, "table") AS qualified,
 			   w.definition AS wanted, f.definition AS found, w.needs_auth, x.schema,
 			   CASE WHEN w.definition IS NULL THEN 'added' WHEN f.definition IS NULL THEN 'dropped' ELSE 'altered' END AS change
 		FROM @extschema@.content_library_expected() AS w
-		FULL JOIN @extschema@.content_library_found() AS f USING (kind, "table", name)
+		FULL JOIN found AS f USING (kind, "table", name)
 		CROSS JOIN extension AS x
 		WHERE w.definition IS DISTINCT FROM f.definition
+			-- Those below stand for all that is missing with them.
 			AND NOT (x.missing_auth IS NOT NULL AND w.needs_auth AND f.definition IS NULL)
+			AND "table" OPERATOR(pg_catalog.=) ANY (SELECT t."table" FROM found AS t)
 	)
 	SELECT CASE
 			WHEN d.kind OPERATOR(pg_catalog.=) 'policy' THEN 'error'
@@ -1488,6 +1492,14 @@ BEGIN ATOMIC
 					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %s ', d.qualified, d.quoted)
 					ELSE '' END OPERATOR(pg_catalog.||) d.wanted OPERATOR(pg_catalog.||) ';') END
 	FROM difference AS d
+	UNION ALL
+	SELECT DISTINCT 'error', pg_catalog.format('table %I', w."table"),
+		   'it was taken out of the extension, and a dump with it cannot be restored; only a superuser can put it back',
+		   pg_catalog.format('ALTER EXTENSION content_library ADD TABLE %1$s.%2$I; UPDATE pg_catalog.pg_extension SET extconfig = pg_catalog.array_append(extconfig, %3$L::pg_catalog.regclass::pg_catalog.oid), extcondition = pg_catalog.array_append(extcondition, '''') WHERE extname = ''content_library'';',
+							 x.schema, w."table", pg_catalog.format('%s.%I', x.schema, w."table"))
+	FROM @extschema@.content_library_expected() AS w
+	CROSS JOIN extension AS x
+	WHERE w."table" OPERATOR(pg_catalog.<>) ALL (SELECT t."table" FROM found AS t)
 	UNION ALL
 	SELECT 'error', 'schema auth',
 		   pg_catalog.format('not found: %s; the tables are locked for learners', x.missing_auth),

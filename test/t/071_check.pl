@@ -84,6 +84,19 @@ END
 is_deeply([ snapshot($node, 'changed_copy', $schema) =~ /^1 rows.*$/mg ], [ snapshot($node, 'changed', $schema) =~ /^1 rows.*$/mg ],
 	'with every row');
 
+# A table that was taken out of the extension, and put back.
+new_database($node, 'less', $schema);
+fill($node, 'less', $schema);
+$node->safe_psql('less', "ALTER EXTENSION content_library DROP TABLE $schema.courses");
+is($node->safe_psql('less', $check), 'error|table courses', 'a table was taken out');
+ok(!copy('less', 'less_copy'), 'a restore fails');
+$node->safe_psql('less', $node->safe_psql('less', "SELECT remedy FROM $schema.content_library_check()"));
+is($node->safe_psql('less', $check), '', 'the remedy puts it back');
+ok(copy('less', 'whole_copy'), 'and it is restored');
+is($node->safe_psql('whole_copy', $check), '', 'as it should be');
+is_deeply([ snapshot($node, 'whole_copy', $schema) =~ /^1 rows.*$/mg ], [ snapshot($node, 'less', $schema) =~ /^1 rows.*$/mg ],
+	'with every row');
+
 # A column that was added loses the rows.
 new_database($node, 'wider', $schema);
 fill($node, 'wider', $schema);
