@@ -59,10 +59,10 @@ sub our_major
 	return qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
 }
 
-# The older majors that Debian's packages have put here with their headers.
+# The older majors, from 15, that Debian's packages have put here with their headers.
 sub older_majors
 {
-	return grep { $_ < our_major() } map { m{/(\d+)/lib/pgxs$} } glob('/usr/lib/postgresql/*/lib/pgxs');
+	return grep { $_ >= 15 && $_ < our_major() } map { m{/(\d+)/lib/pgxs$} } glob('/usr/lib/postgresql/*/lib/pgxs');
 }
 
 sub supabase_sql
