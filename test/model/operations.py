@@ -7,7 +7,7 @@ owner's; the others are what an application's pool holds.
 import datetime
 import json
 
-from rules import CONTENT, DEFAULT_THRESHOLD, KEYS, TABLES, TIERS, Unknown, instant, uid
+from rules import DEFAULT_THRESHOLD, KEYS, TABLES, TIERS, instant, uid
 
 CONNECTIONS = (1, 2, 3, 4)
 USERS = [f'u{n}' for n in range(1, 6)]
