@@ -904,8 +904,8 @@ BEGIN
 			WHEN 'object' THEN
 				event_at := pg_catalog.to_timestamp((
 					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
-					OPERATOR(pg_catalog.+) COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
-					OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric)::pg_catalog.float8);
+					OPERATOR(pg_catalog.+) (COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
+						OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric))::pg_catalog.float8);
 			ELSE
 				NULL;
 		END CASE;
@@ -968,7 +968,9 @@ CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 DECLARE
 	fact record;
@@ -1050,7 +1052,9 @@ CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 DECLARE
 	state record;

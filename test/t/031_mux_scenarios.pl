@@ -36,7 +36,7 @@ SELECT format('SET ROLE service_role; SELECT %L, %L, %s, test.try_out(scenario, 
 FROM test.scenarios, unnest('{once, twice}'::text[]) AS mode ORDER BY name, mode;
 END
 		$tries =~ s/; /;\n/g;
-		my $answers = $node->safe_psql('app', "SET enable_seqscan = off;\n$tries");
+		my $answers = $node->safe_psql('app', $tries);
 		my $orders = 0;
 		foreach (split /\n/, $answers)
 		{
