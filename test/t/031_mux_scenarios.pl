@@ -32,7 +32,7 @@ END
 		my $tries = $node->safe_psql('app', <<'END');
 SELECT format('SET ROLE service_role; SELECT %L, %L, %s, test.try_out(scenario, %s) FROM test.scenarios WHERE name = %1$L; RESET ROLE; VACUUM;',
 	name, mode, CASE WHEN jsonb_array_length(scenario -> 'events') > 6 THEN 200
-		ELSE factorial(jsonb_array_length(scenario -> 'events') + 1) END, mode = 'twice')
+		ELSE factorial(jsonb_array_length(scenario -> 'events') + 1) END, (mode = 'twice')::text)
 FROM test.scenarios, unnest('{once, twice}'::text[]) AS mode ORDER BY name, mode;
 END
 		$tries =~ s/; /;\n/g;
