@@ -905,8 +905,8 @@ BEGIN
 			WHEN 'object' THEN
 				event_at := pg_catalog.to_timestamp((
 					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
-					OPERATOR(pg_catalog.+) COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
-					OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric)::pg_catalog.float8);
+					OPERATOR(pg_catalog.+) (COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
+						OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric))::pg_catalog.float8);
 			ELSE
 				NULL;
 		END CASE;
@@ -951,9 +951,9 @@ BEGIN
 		RETURN;
 	END IF;
 	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
-		OR pg_catalog.abs((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric) OPERATOR(pg_catalog.>=) 2147483647
+		OR pg_catalog.abs(pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)) OPERATOR(pg_catalog.>) 2147483647
 	THEN
-		RAISE EXCEPTION 'data.duration of the event is not a number of seconds below 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);
@@ -969,7 +969,9 @@ CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 DECLARE
 	fact record;
@@ -1051,7 +1053,9 @@ CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 DECLARE
 	state record;

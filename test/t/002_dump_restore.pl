@@ -136,7 +136,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 		my $before = everything($from, $database, $schema);
 		my %count = $before =~ /^1 rows\|(\w+)\|(\d+) /mg;
 		is_deeply(\%count,
-			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600 },
+			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, mux_events => 162 },
 			"$name: there are rows to lose");
 		is(scalar(() = $before =~ /^5 policy/mg), 12, "$name: 12 policies");
 		is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 2,
