@@ -16,6 +16,16 @@ export function openDatabase(): Database {
 	return database;
 }
 
+// What the database says of a query, as opposed to what kept us from asking.
+export class QueryError extends Error {
+	readonly code: string;
+
+	constructor(error: pg.DatabaseError) {
+		super(error.message);
+		this.code = error.code ?? '';
+	}
+}
+
 // Answers a query's only row, in a transaction of ROLE. SET LOCAL, and not SET:
 // the role and the claims end with the transaction, before the next request
 // gets the connection.
@@ -31,7 +41,9 @@ export async function queryAs<Row extends pg.QueryResultRow>(
 	try {
 		await client.query(`BEGIN; SET LOCAL ROLE ${role}; SET LOCAL statement_timeout = '3s'`);
 		if (claims) await client.query("SELECT set_config('request.jwt.claims', $1, true)", [JSON.stringify(claims)]);
-		const { rows } = await client.query<Row>(sql, values);
+		const { rows } = await client.query<Row>(sql, values).catch((error) => {
+			throw error instanceof pg.DatabaseError ? new QueryError(error) : error;
+		});
 
 		await client.query('COMMIT');
 		client.release();
@@ -39,7 +51,7 @@ export async function queryAs<Row extends pg.QueryResultRow>(
 	} catch (error) {
 		// Only a connection that has rolled back serves others.
 		const rolledBack =
-			error instanceof pg.DatabaseError && (await client.query('ROLLBACK').then(() => true, () => false));
+			error instanceof QueryError && (await client.query('ROLLBACK').then(() => true, () => false));
 
 		client.release(!rolledBack);
 		throw error;

@@ -46,6 +46,10 @@ server.listen(Number(process.env.PORT ?? 8080), process.env.HOST || '127.0.0.1',
 	console.log(`listening on port ${typeof address === 'object' ? address?.port : address}`);
 });
 
+// What has begun is answered first.
 for (const signal of ['SIGINT', 'SIGTERM']) {
-	process.once(signal, () => server.close(() => void database.end()));
+	process.once(signal, () => {
+		server.close(() => void database.end());
+		server.closeIdleConnections();
+	});
 }

@@ -2,8 +2,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import Mux from '@mux/mux-node';
 import { jwtVerify, type JWTPayload } from 'jose';
-import pg from 'pg';
-import { errorCode, queryAs, type Database } from './database.js';
+import { errorCode, queryAs, QueryError, type Database } from './database.js';
 import type { Verify } from './verifiers.js';
 
 export interface Options {
@@ -67,10 +66,11 @@ async function refusing<T>(statuses: Record<string, number>, work: Promise<T>): 
 	try {
 		return await work;
 	} catch (error) {
-		const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-		const status = statuses[code] ?? statuses[code.slice(0, 2)];
+		if (!(error instanceof QueryError)) throw error;
 
-		throw status ? new Refusal(status, (error as Error).message) : error;
+		const status = statuses[error.code] ?? statuses[error.code.slice(0, 2)];
+
+		throw status ? new Refusal(status, error.message) : error;
 	}
 }
 
@@ -126,11 +126,10 @@ async function playback({ database, mux, jwtSecret }: Options, request: Incoming
 
 	if (learner.role !== 'authenticated' || !learner.sub) throw new Refusal(403, 'only a learner may watch');
 
-	const { claims } = await refusing({ 22: 400, 42501: 403, 23503: 404 },
-		queryAs<{ claims: PlaybackClaims | null }>(database, 'authenticated', learner,
+	// 55000: its video is not ready.
+	const { claims } = await refusing({ 22: 400, 42501: 403, 23503: 404, 55000: 404 },
+		queryAs<{ claims: PlaybackClaims }>(database, 'authenticated', learner,
 			'SELECT mux_playback_claims($1) AS claims', [lesson]));
-
-	if (!claims) throw new Refusal(404, 'the lesson has no video to play yet');
 
 	const seconds = claims.exp - Math.floor(Date.now() / 1000);
 	const token = await mux.jwt.signPlaybackId(claims.sub, { type: 'video', expiration: `${seconds}s` });

@@ -106,6 +106,10 @@ for (const verifier of ['sdk', 'database']) {
 			return call(`/lessons/${lesson}/upload`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
 		}
 
+		async function play(lesson: string, token: string) {
+			return call(`/lessons/${lesson}/playback`, { headers: { authorization: `Bearer ${token}` } });
+		}
+
 		async function video(lesson: string) {
 			const { rows } = await admin.query(
 				`SELECT mux_status AS status, mux_asset_id AS asset, mux_playback_id AS playback, duration_seconds AS seconds
@@ -186,6 +190,8 @@ for (const verifier of ['sdk', 'database']) {
 				['the same, with the other', [body, good], 'duplicate'],
 				['one of two signatures is right', [body, good.replace('v1=', 'v1=00,v1=')], 'duplicate'],
 				['almost too old', [body, signature(body, secrets.webhook, now() - 280)], 'duplicate'],
+				['of the future, which Mux never is', [body, signature(body, secrets.webhook, now() + 400)],
+					verifier === 'sdk' ? 'duplicate' : 401],
 				['a type that does not count', signed(event('video.asset.track.ready', { id: name('track') })), 'ignored'],
 				['a title in many scripts', signed(withTitle('Größe 日本 🎓')), 'unmatched'],
 
@@ -255,6 +261,7 @@ for (const verifier of ['sdk', 'database']) {
 		test('a database that is away: Mux is to send again, and then it counts', async () => {
 			const [created, assetCreated, , done] = story(name('down')) as [string, string, string, string];
 			const forged = signature(done, 'another');
+			const learner = await accessToken({ role: 'authenticated', sub: await makeLearner(admin, course) });
 
 			assert.equal((await upload(lessons[2]!, name('down-upload'))).status, 201);
 			assert.equal(await deliver(created), 'noop');
@@ -262,6 +269,7 @@ for (const verifier of ['sdk', 'database']) {
 			await cut();
 			assert.equal(await deliver(assetCreated), 503);
 			assert.equal(await deliver(done), 503);
+			assert.equal((await play(lessons[0]!, learner)).status, 503);
 			// Only the SDK can tell without the database.
 			assert.equal(await deliver(done, forged), verifier === 'sdk' ? 401 : 503);
 			await allowConnections(true);
@@ -309,9 +317,6 @@ for (const verifier of ['sdk', 'database']) {
 		test('a playback token', async () => {
 			const learner = { role: 'authenticated', aud: 'authenticated', sub: await makeLearner(admin, course) };
 			const stranger = { ...learner, sub: await makeLearner(admin) };
-			const play = async (lesson: string, token: string) =>
-				call(`/lessons/${lesson}/playback`, { headers: { authorization: `Bearer ${token}` } });
-
 			const { status, body } = await play(lessons[0]!, await accessToken(learner));
 			const [header, payload, seal] = body.token!.split('.') as [string, string, string];
 			const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
@@ -326,6 +331,7 @@ for (const verifier of ['sdk', 'database']) {
 
 			assert.equal((await play(lessons[0]!, await accessToken(stranger))).status, 403, 'not enrolled');
 			assert.equal((await play(lessons[0]!, serviceKey)).status, 403, 'not a learner');
+			assert.equal((await play(lessons[0]!, await accessToken({ ...learner, role: 'anon' }))).status, 403, 'in no role');
 			assert.equal((await play(lessons[0]!, await accessToken({ role: 'authenticated' }))).status, 403, 'nobody');
 			assert.equal((await play(lessons[0]!, await accessToken(learner, 'another'))).status, 401, 'forged');
 			assert.equal((await play(lessons[0]!, await accessToken(learner, secrets.jwt, -1))).status, 401, 'expired');
@@ -334,6 +340,9 @@ for (const verifier of ['sdk', 'database']) {
 			assert.equal((await play('g'.repeat(36), await accessToken(learner))).status, 404, 'no id');
 			assert.equal((await play('-'.repeat(36), await accessToken(learner))).status, 400, 'no uuid');
 			assert.equal((await play(lessons[5]!, await accessToken(learner))).status, 404, 'no video');
+			// Which the policies hide from a learner, and from nobody else.
+			await admin.query('UPDATE courses SET is_published = false WHERE id = $1', [course]);
+			assert.equal((await play(lessons[0]!, await accessToken(learner))).status, 404, 'not published');
 		});
 
 		test('the log says how each request ended, and no more', async () => {
@@ -390,7 +399,7 @@ describe('a server that is not set up', () => {
 		test(`${what}, does not start`, async () => {
 			const app = await startApp(environment);
 
-			assert.equal(await app.exited, 1);
+			assert.equal(await app.stop(), 1);
 			assert.match(app.log(), message);
 		});
 	}

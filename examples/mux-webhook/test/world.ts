@@ -121,7 +121,7 @@ export async function startMuxHost(): Promise<MuxHost> {
 export interface App {
 	url: string;
 	log(): string;
-	exited: Promise<number | null>;
+	// Its exit status: its own, if it has ended by itself.
 	stop(): Promise<number | null>;
 }
 
@@ -151,7 +151,6 @@ export async function startApp(environment: Record<string, string>): Promise<App
 	return {
 		url: `http://127.0.0.1:${/listening on port (\d+)/.exec(log)?.[1]}`,
 		log: () => log,
-		exited,
 		stop: () => (app.kill('SIGTERM'), exited),
 	};
 }
