@@ -5,7 +5,8 @@ MODULE_big = content_library
 DATA = content_library--1.0.sql
 OBJS = src/library.o src/plans.o src/caller.o src/threshold.o \
 	src/owner.o src/claim.o src/progress.o src/course.o src/lists.o \
-	src/enrollment.o src/operator.o src/batch.o src/attach.o
+	src/enrollment.o src/operator.o src/batch.o src/attach.o \
+	src/mux_signature.o src/mux_playback.o
 
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
 

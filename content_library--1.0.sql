@@ -12,8 +12,9 @@
 --   7. attachment to auth
 --   8. functions for learners
 --   9. functions for instructors and operators
---  10. what pg_dump keeps
---  11. attach now, or when auth appears
+--  10. Mux: video events
+--  11. what pg_dump keeps
+--  12. attach now, or when auth appears
 
 
 -- 1. What must be there first ------------------------------------------------
@@ -643,16 +644,540 @@ GRANT EXECUTE ON FUNCTION
 	TO service_role;
 
 
--- 10. What pg_dump keeps ------------------------------------------------------
+-- 10. Mux: video events --------------------------------------------------------
+
+-- Mux repeats events and promises no order. So each event's facts are kept, and
+-- a lesson's video is a query over the set of them: whatever the order in which
+-- they came, and whether the upload was bound before, between or after.
+
+-- Never the payload itself: it may hold the URL that accepts an upload.
+CREATE TABLE @extschema@.mux_events (
+	event_id			text COLLATE "C" PRIMARY KEY,
+	object				text NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	status				text NOT NULL,
+	event_at			timestamptz NOT NULL,
+	playback_ids		jsonb,
+	duration_seconds	integer,
+	error				jsonb,
+	received_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CHECK (object OPERATOR(pg_catalog.=) 'upload' AND upload_id IS NOT NULL
+			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
+		OR object OPERATOR(pg_catalog.=) 'asset' AND asset_id IS NOT NULL
+			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
+);
+COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON COLUMN @extschema@.mux_events.object IS 'What the event is about: upload or asset.';
+COMMENT ON COLUMN @extschema@.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
+COMMENT ON COLUMN @extschema@.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
+COMMENT ON COLUMN @extschema@.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+
+CREATE INDEX idx_mux_events_upload_id ON @extschema@.mux_events (upload_id);
+CREATE INDEX idx_mux_events_asset_id ON @extschema@.mux_events (asset_id);
+CREATE INDEX idx_lessons_mux_upload_id ON @extschema@.lessons (mux_upload_id);
+
+ALTER TABLE @extschema@.mux_events OWNER TO @extowner@;
+REVOKE ALL ON TABLE @extschema@.mux_events FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, DELETE ON TABLE @extschema@.mux_events TO service_role;
+-- No policy: service_role passes by BYPASSRLS, and nobody else.
+ALTER TABLE @extschema@.mux_events ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION @extschema@.mux_verify_signature(
+	body text,
+	signature_header text,
+	secrets text[],
+	tolerance interval DEFAULT '5 minutes',
+	checked_at timestamptz DEFAULT pg_catalog.clock_timestamp())
+RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.mux_verify_signature(text, text, text[], interval, timestamptz) IS
+	'Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
+
+CREATE FUNCTION @extschema@.content_library_mux_policies() RETURNS text[]
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_mux_policies() IS
+	'The setting content_library.mux_playback_policies, as an array.';
+
+CREATE FUNCTION @extschema@.content_library_mux_upload(upload_id text)
+RETURNS SETOF @extschema@.mux_events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT e.*
+	FROM @extschema@.mux_events AS e
+	WHERE e.object OPERATOR(pg_catalog.=) 'upload'
+		AND e.upload_id OPERATOR(pg_catalog.=) $1
+	ORDER BY pg_catalog.array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
+		e.event_at DESC, e.event_id DESC
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_mux_upload(text) IS
+	'The event that says how an upload stands: created < cancelled < asset_created < errored.';
+
+CREATE FUNCTION @extschema@.content_library_mux_asset(asset_id text)
+RETURNS SETOF @extschema@.mux_events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT e.*
+	FROM @extschema@.mux_events AS e
+	WHERE e.object OPERATOR(pg_catalog.=) 'asset'
+		AND e.asset_id OPERATOR(pg_catalog.=) $1
+	ORDER BY e.status OPERATOR(pg_catalog.=) 'deleted' DESC,
+		e.status IN ('errored', 'ready') DESC,
+		e.event_at DESC,
+		pg_catalog.array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
+		e.event_id DESC
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_mux_asset(text) IS
+	'The event that says how an asset stands: deleted if it ever was, else the greatest by (terminal, time, preparing < errored < ready, event id).';
+
+-- The one definition of a lesson's video columns.
+CREATE FUNCTION @extschema@.mux_state(upload_id text)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	error jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT CASE WHEN v.status OPERATOR(pg_catalog.<>) 'pending' THEN l.asset_id END,
+		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN p.id END,
+		v.status,
+		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN a.duration_seconds END,
+		CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted'
+			 THEN pg_catalog.jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
+			 WHEN v.status OPERATOR(pg_catalog.<>) 'error' THEN NULL
+			 WHEN a.status OPERATOR(pg_catalog.=) 'errored' THEN a.error
+			 WHEN v.failed THEN u.error
+			 ELSE pg_catalog.jsonb_build_object('type', 'no_playback_id') END
+	-- The asset that the upload itself names, else the one that names the upload.
+	FROM (SELECT (SELECT e.asset_id
+				  FROM @extschema@.mux_events AS e
+				  WHERE e.upload_id OPERATOR(pg_catalog.=) $1 AND e.asset_id IS NOT NULL
+				  ORDER BY e.object OPERATOR(pg_catalog.=) 'upload' DESC, e.event_at DESC, e.event_id DESC
+				  LIMIT 1) AS asset_id) AS l
+	LEFT JOIN LATERAL @extschema@.content_library_mux_upload($1) AS u ON true
+	LEFT JOIN LATERAL @extschema@.content_library_mux_asset(l.asset_id) AS a ON true
+	LEFT JOIN LATERAL (
+		SELECT w.id
+		FROM ROWS FROM (pg_catalog.jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
+			WITH ORDINALITY AS w(id, policy, place)
+		WHERE w.policy OPERATOR(pg_catalog.=) ANY (@extschema@.content_library_mux_policies())
+		ORDER BY pg_catalog.array_position(@extschema@.content_library_mux_policies(), w.policy), w.place
+		LIMIT 1) AS p ON true
+	CROSS JOIN LATERAL (
+		SELECT u.status OPERATOR(pg_catalog.=) 'errored'
+			AND (a.status IS NULL
+				 OR a.status OPERATOR(pg_catalog.<>) 'ready'
+				 OR a.event_at OPERATOR(pg_catalog.<) u.event_at) AS failed) AS f
+	CROSS JOIN LATERAL (
+		SELECT f.failed,
+			CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted' THEN 'pending'
+				 WHEN f.failed OR a.status OPERATOR(pg_catalog.=) 'errored' THEN 'error'
+				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' AND p.id IS NULL THEN 'error'
+				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' THEN 'ready'
+				 WHEN l.asset_id IS NOT NULL THEN 'processing'
+				 ELSE 'pending' END AS status) AS v
+	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.mux_state(text) IS
+	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
+
+-- Events exclude each other and those who bind; those who bind do not exclude
+-- each other. Whoever waits here must not be waited for: see mux_apply_event.
+CREATE FUNCTION @extschema@.content_library_mux_lock(for_event boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', pg_catalog.current_setting('transaction_isolation')
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	IF for_event THEN
+		PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('content_library mux', 0));
+	ELSE
+		PERFORM pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('content_library mux', 0));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_mux_lock(boolean) IS
+	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
+
+CREATE FUNCTION @extschema@.content_library_mux_read(
+	event jsonb,
+	OUT event_id text,
+	OUT object text,
+	OUT upload_id text,
+	OUT asset_id text,
+	OUT status text,
+	OUT event_at timestamptz,
+	OUT playback_ids jsonb,
+	OUT duration_seconds integer,
+	OUT error jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	type text;
+	field text;
+	value jsonb;
+	text_value text;
+	data jsonb := event OPERATOR(pg_catalog.->) 'data';
+BEGIN
+	IF event IS NULL THEN
+		RAISE EXCEPTION 'event must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF pg_catalog.jsonb_typeof(event) OPERATOR(pg_catalog.<>) 'object' THEN
+		RAISE EXCEPTION 'event is not a JSON object but: %', pg_catalog.jsonb_typeof(event)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- The texts that are read of it. Other types of events may be of any form.
+	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
+		IF field OPERATOR(pg_catalog.=) 'data.id' AND type OPERATOR(pg_catalog.<>) ALL (ARRAY[
+			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
+			'video.asset.created', 'video.asset.updated', 'video.asset.ready', 'video.asset.errored', 'video.asset.deleted'])
+		THEN
+			RETURN;
+		END IF;
+
+		value := NULLIF(event OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(field, '.'), 'null');
+		text_value := value OPERATOR(pg_catalog.#>>) '{}';
+		IF value IS NULL THEN
+			IF field IN ('type', 'id', 'data.id') THEN
+				RAISE EXCEPTION 'event has no %', field USING ERRCODE = 'invalid_parameter_value';
+			END IF;
+		ELSIF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'string'
+			OR pg_catalog.length(text_value) NOT BETWEEN 1 AND 255
+		THEN
+			RAISE EXCEPTION '% of the event is not a text of 1 to 255 characters', field
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+
+		CASE field
+			WHEN 'type' THEN
+				type := text_value;
+			WHEN 'id' THEN
+				event_id := text_value;
+			WHEN 'data.status' THEN
+				status := text_value;
+			ELSE
+				NULL;
+		END CASE;
+	END LOOP;
+
+	IF type OPERATOR(pg_catalog.~~) 'video.upload.%' THEN
+		object := 'upload';
+		upload_id := data OPERATOR(pg_catalog.->>) 'id';
+		asset_id := data OPERATOR(pg_catalog.->>) 'asset_id';
+		status := pg_catalog.split_part(type, '.', 3);
+	ELSE
+		object := 'asset';
+		asset_id := data OPERATOR(pg_catalog.->>) 'id';
+		upload_id := data OPERATOR(pg_catalog.->>) 'upload_id';
+		status := CASE WHEN type OPERATOR(pg_catalog.=) 'video.asset.deleted' THEN 'deleted'
+					   WHEN status IN ('preparing', 'errored', 'ready') THEN status
+					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN pg_catalog.split_part(type, '.', 3)
+					   ELSE 'preparing' END;
+	END IF;
+
+	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
+	value := COALESCE(event OPERATOR(pg_catalog.->) 'created_at', 'null');
+	text_value := value OPERATOR(pg_catalog.#>>) '{}';
+	BEGIN
+		CASE pg_catalog.jsonb_typeof(value)
+			WHEN 'null' THEN
+				event_at := '-infinity';
+			WHEN 'string' THEN
+				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
+				IF text_value OPERATOR(pg_catalog.~) '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
+					event_at := text_value::pg_catalog.timestamptz;
+				END IF;
+			WHEN 'number' THEN
+				event_at := pg_catalog.to_timestamp(text_value::pg_catalog.float8);
+			WHEN 'object' THEN
+				event_at := pg_catalog.to_timestamp((
+					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
+					OPERATOR(pg_catalog.+) COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
+					OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric)::pg_catalog.float8);
+			ELSE
+				NULL;
+		END CASE;
+	EXCEPTION WHEN data_exception THEN
+		event_at := NULL;
+	END;
+	IF event_at IS NULL THEN
+		RAISE EXCEPTION 'created_at of the event is not a time: %', pg_catalog.left(value::pg_catalog.text, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
+	END IF;
+
+	IF status OPERATOR(pg_catalog.=) 'errored' THEN
+		value := data OPERATOR(pg_catalog.->) (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
+		IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'object' THEN
+			SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO error
+			FROM pg_catalog.jsonb_each(value) AS e
+			WHERE e.key IN ('type', 'message', 'messages');
+		END IF;
+	END IF;
+
+	IF status OPERATOR(pg_catalog.<>) 'ready' THEN
+		RETURN;
+	END IF;
+
+	value := COALESCE(NULLIF(data OPERATOR(pg_catalog.->) 'playback_ids', 'null'), '[]');
+	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'array'
+		OR EXISTS (SELECT FROM pg_catalog.jsonb_array_elements(value) AS p
+				   WHERE pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'id') IS DISTINCT FROM 'string'
+					  OR pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'policy') IS DISTINCT FROM 'string')
+	THEN
+		RAISE EXCEPTION 'data.playback_ids of the event is not an array of objects with an id and a policy'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+						'id', e.p OPERATOR(pg_catalog.->) 'id', 'policy', e.p OPERATOR(pg_catalog.->) 'policy') ORDER BY e.place), '[]')
+	INTO playback_ids
+	FROM pg_catalog.jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
+
+	value := NULLIF(data OPERATOR(pg_catalog.->) 'duration', 'null');
+	IF value IS NULL THEN
+		RETURN;
+	END IF;
+	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
+		OR pg_catalog.abs((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric) OPERATOR(pg_catalog.>=) 2147483647
+	THEN
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds below 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_mux_read(jsonb) IS
+	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
+
+-- An event holds the lock and may meet a lesson that somebody else holds, who
+-- may be about to bind it and wait for that lock: then the event lets go of
+-- all it holds and tries again. So it is never part of a deadlock.
+CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	fact record;
+	uploads text[];
+	bound uuid[];
+	-- Mux waits no longer for an answer, and comes again.
+	give_up CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) interval '5 seconds';
+	pause float8 := 0.001;
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
+	FROM pg_catalog.pg_extension AS e
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+
+	fact := content_library_mux_read(event);
+	IF fact.object IS NULL THEN
+		RETURN 'ignored';
+	END IF;
+
+	LOOP
+		BEGIN
+			PERFORM content_library_mux_lock(true);
+
+			INSERT INTO mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
+					fact.playback_ids, fact.duration_seconds, fact.error)
+			ON CONFLICT (event_id) DO NOTHING;
+			IF NOT FOUND THEN
+				RETURN 'duplicate';
+			END IF;
+
+			uploads := CASE fact.object
+				WHEN 'upload' THEN ARRAY[fact.upload_id]
+				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM mux_events AS e
+						   WHERE e.asset_id OPERATOR(pg_catalog.=) fact.asset_id AND e.upload_id IS NOT NULL) END;
+
+			bound := ARRAY(SELECT l.id FROM lessons AS l
+						   WHERE l.mux_upload_id OPERATOR(pg_catalog.=) ANY (uploads)
+						   ORDER BY l.id FOR NO KEY UPDATE NOWAIT);
+
+			UPDATE lessons AS l
+			SET mux_asset_id = s.mux_asset_id,
+				mux_playback_id = s.mux_playback_id,
+				mux_status = s.mux_status,
+				duration_seconds = s.duration_seconds
+			FROM pg_catalog.unnest(uploads) AS u(id)
+			CROSS JOIN LATERAL mux_state(u.id) AS s
+			WHERE l.id OPERATOR(pg_catalog.=) ANY (bound)
+				AND l.mux_upload_id OPERATOR(pg_catalog.=) u.id
+				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
+					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			IF FOUND THEN
+				RETURN 'applied';
+			END IF;
+
+			RETURN CASE
+				WHEN NOT EXISTS (SELECT FROM content_library_mux_upload(fact.upload_id) AS e
+								 WHERE fact.object OPERATOR(pg_catalog.=) 'upload' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id
+								 UNION ALL
+								 SELECT FROM content_library_mux_asset(fact.asset_id) AS e
+								 WHERE fact.object OPERATOR(pg_catalog.=) 'asset' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id)
+				THEN 'stale'
+				WHEN bound OPERATOR(pg_catalog.=) '{}' THEN 'unmatched'
+				ELSE 'noop' END;
+		EXCEPTION WHEN lock_not_available THEN
+			IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) give_up THEN
+				RAISE;
+			END IF;
+		END;
+		PERFORM pg_catalog.pg_sleep(pause);
+		pause := LEAST(2 OPERATOR(pg_catalog.*) pause, 0.1);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
+	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the lesson for five seconds.';
+
+CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	state record;
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(TG_TABLE_SCHEMA) OPERATOR(pg_catalog.||) ', pg_temp', true);
+	PERFORM content_library_mux_lock(false);
+
+	SELECT * INTO state FROM mux_state(NEW.mux_upload_id);
+	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	IF NOT FOUND AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
+	THEN
+		RETURN NEW;
+	END IF;
+
+	NEW.mux_asset_id := state.mux_asset_id;
+	NEW.mux_playback_id := state.mux_playback_id;
+	NEW.mux_status := COALESCE(state.mux_status, 'pending');
+	NEW.duration_seconds := state.duration_seconds;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
+	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_mux_bind()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
+-- In a restore it fires, if at all, before there are events: it changes nothing.
+CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
+	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
+		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
+		AND NEW.mux_status OPERATOR(pg_catalog.=) 'pending')
+	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
+
+CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
+RETURNS @extschema@.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lesson record;
+BEGIN
+	IF lesson_id IS NULL OR upload_id IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'upload_id' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF pg_catalog.length(upload_id) NOT BETWEEN 1 AND 255 THEN
+		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
+	FROM pg_catalog.pg_extension AS e
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+
+	-- The trigger does the rest.
+	UPDATE lessons AS l SET mux_upload_id = upload_id
+	WHERE l.id OPERATOR(pg_catalog.=) lesson_id
+	RETURNING l.* INTO lesson;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+			USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN lesson;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
+	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+
+CREATE FUNCTION @extschema@.mux_playback_claims(
+	lesson_id uuid,
+	ttl interval DEFAULT '6 hours')
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
+	'The claims {sub, aud, exp} of a token that lets the caller play a lesson''s video for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+
+REVOKE ALL ON FUNCTION
+	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
+	@extschema@.content_library_mux_policies(),
+	@extschema@.content_library_mux_upload(text),
+	@extschema@.content_library_mux_asset(text),
+	@extschema@.mux_state(text),
+	@extschema@.content_library_mux_lock(boolean),
+	@extschema@.content_library_mux_read(jsonb),
+	@extschema@.mux_apply_event(jsonb),
+	@extschema@.mux_begin_upload(uuid, text),
+	@extschema@.mux_playback_claims(uuid, interval)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
+	@extschema@.content_library_mux_policies(),
+	@extschema@.content_library_mux_upload(text),
+	@extschema@.content_library_mux_asset(text),
+	@extschema@.mux_state(text),
+	@extschema@.content_library_mux_lock(boolean),
+	@extschema@.content_library_mux_read(jsonb),
+	@extschema@.mux_apply_event(jsonb),
+	@extschema@.mux_begin_upload(uuid, text)
+	TO service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.mux_playback_claims(uuid, interval)
+	TO authenticated, service_role;
+-- What the trigger calls: the owner of lessons may bind by hand.
+GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_mux_policies(),
+	@extschema@.content_library_mux_upload(text),
+	@extschema@.content_library_mux_asset(text),
+	@extschema@.mux_state(text),
+	@extschema@.content_library_mux_lock(boolean)
+	TO @extowner@;
+
+
+-- 11. What pg_dump keeps ------------------------------------------------------
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.courses', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.modules', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.content_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.mux_events', '');
 
 
--- 11. Attach now, or when auth appears ---------------------------------------
+-- 12. Attach now, or when auth appears ---------------------------------------
 
 DO $$
 DECLARE

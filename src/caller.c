@@ -108,14 +108,20 @@ resolve_user(const char *schema, const NullableDatum *named, bool *for_other)
 	return uid;
 }
 
-/* Opens SPI; the argument numbered user_arg is the user_id that a call may name. */
+/*
+ * Opens SPI; the argument numbered user_arg is the user_id that a call may
+ * name, NO_USER_ARG where it may not.
+ */
 void
 call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg)
 {
+	static const NullableDatum none = {.isnull = true};
+	const NullableDatum *named = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
+
 	call->schema = library_schema(fcinfo);
 	call->guc_level = NewGUCNestLevel();
 	SPI_connect();
-	call->user_id = resolve_user(call->schema, &fcinfo->args[user_arg], &call->for_other);
+	call->user_id = resolve_user(call->schema, named, &call->for_other);
 }
 
 static const LibraryQuery lock_user = {

@@ -4,6 +4,8 @@
 
 #include "fmgr.h"
 
+#define NO_USER_ARG (-1)
+
 typedef struct Call
 {
 	const char *schema;			/* the extension's, unquoted */

@@ -6,6 +6,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/varlena.h"
 
 #include "library.h"
 
@@ -13,8 +14,38 @@ PG_MODULE_MAGIC;
 
 int			library_completion_threshold = 90;
 int			library_heartbeat_interval = 15;
+char	   *library_mux_playback_policies = NULL;
 
 void		_PG_init(void);
+
+/* The names in a list of Mux's playback policies; NIL if it is not one. */
+List *
+library_mux_policies(const char *setting)
+{
+	List	   *policies;
+	ListCell   *cell;
+
+	if (!SplitIdentifierString(pstrdup(setting), ',', &policies))
+		return NIL;
+	foreach(cell, policies)
+	{
+		const char *policy = lfirst(cell);
+
+		if (strcmp(policy, "public") != 0 && strcmp(policy, "signed") != 0 &&
+			strcmp(policy, "drm") != 0)
+			return NIL;
+	}
+	return policies;
+}
+
+static bool
+check_mux_playback_policies(char **newval, void **extra, GucSource source)
+{
+	if (library_mux_policies(*newval) != NIL)
+		return true;
+	GUC_check_errdetail("It is a list of at least one of: public, signed, drm.");
+	return false;
+}
 
 void
 _PG_init(void)
@@ -35,6 +66,14 @@ _PG_init(void)
 							15, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
+
+	DefineCustomStringVariable("content_library.mux_playback_policies",
+							   "Playback policies of Mux that a lesson may use, the preferred first.",
+							   "An asset without a playback id of one of them cannot be played.",
+							   &library_mux_playback_policies,
+							   "public,signed",
+							   PGC_SUSET, GUC_LIST_INPUT,
+							   check_mux_playback_policies, NULL, NULL);
 
 	MarkGUCPrefixReserved("content_library");
 }

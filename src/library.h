@@ -3,11 +3,14 @@
 #define CONTENT_LIBRARY_H
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/uuid.h"
 
 /* settings: library.c */
 extern int	library_completion_threshold;
 extern int	library_heartbeat_interval;
+extern char *library_mux_playback_policies;
+extern List *library_mux_policies(const char *setting);
 
 /* the extension's schema: library.c */
 extern char *library_schema(FunctionCallInfo fcinfo);

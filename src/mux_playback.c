@@ -1,0 +1,95 @@
+/* mux_playback.c: who may play a lesson's video, and by which of its playback ids. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "caller.h"
+#include "library.h"
+#include "plans.h"
+
+/* No row: the lesson does not exist, or is not published.  NULL: not ready. */
+static const LibraryQuery claims = {
+	"SELECT CASE WHEN l.mux_status OPERATOR(pg_catalog.=) 'ready'"
+	"                 AND l.mux_playback_id IS NOT NULL"
+	"            THEN pg_catalog.jsonb_build_object("
+	"                   'sub', l.mux_playback_id, 'aud', 'v', 'exp', $3) END,"
+	"       l.is_preview OR EXISTS ("
+	"         SELECT FROM %1$s.enrollments AS e"
+	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
+	"            AND e.course_id OPERATOR(pg_catalog.=) c.id),"
+	"       l.mux_status::pg_catalog.text"
+	"  FROM %1$s.lessons AS l"
+	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
+	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
+	3, {UUIDOID, UUIDOID, INT8OID}
+};
+
+/* When a token that is made now expires, in whole seconds since 1970. */
+static int64
+expiry(Datum ttl)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz until = DatumGetTimestampTz(
+		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), ttl));
+
+	if (until <= now || TIMESTAMP_NOT_FINITE(until))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ttl %s is not a time to live",
+						DatumGetCString(DirectFunctionCall1(interval_out, ttl))),
+				 errhint("It must be positive and finite.")));
+	return until / USECS_PER_SEC +
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY;
+}
+
+PG_FUNCTION_INFO_V1(mux_playback_claims);
+
+Datum
+mux_playback_claims(PG_FUNCTION_ARGS)
+{
+	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	Datum		values[3];
+	Datum		result;
+	bool		not_ready;
+	bool		isnull;
+	Call		call;
+
+	values[1] = lesson_id;
+	values[2] = Int64GetDatum(expiry(required_arg(fcinfo, 1, "ttl")));
+	call_begin(&call, fcinfo, NO_USER_ARG);
+	values[0] = call.user_id;
+	if (query_execute(&claims, call.schema, values, NULL, true) == 0)
+		missing_lesson(lesson_id);
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)))
+		not_enrolled(call.user_id, lesson_id);
+	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &not_ready);
+	if (not_ready)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("lesson \"%s\" has no video to play", uuid_text(lesson_id)),
+				 errdetail("Its mux_status is \"%s\".",
+						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3)),
+				 errhint("Ask again when Mux has said that its asset is ready.")));
+	result = SPI_datumTransfer(result, false, -1);
+	call_end(&call);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(content_library_mux_policies);
+
+Datum
+content_library_mux_policies(PG_FUNCTION_ARGS)
+{
+	List	   *policies = library_mux_policies(library_mux_playback_policies);
+	Datum	   *elements = palloc(sizeof(Datum) * list_length(policies));
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, policies)
+		elements[count++] = CStringGetTextDatum(lfirst(cell));
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
