@@ -47,6 +47,21 @@ async function readBody(request: IncomingMessage): Promise<string> {
 	}
 }
 
+// Refuses what no jsonb can hold. The database would, too, but its log would
+// quote what stands beside the fault, and that may be the URL of an upload.
+function checkJson(body: string): void {
+	const check = (text: unknown) => {
+		// NUL, and half a surrogate pair.
+		if (typeof text === 'string' && /[\0\ud800-\udfff]/u.test(text)) throw new Error();
+	};
+
+	try {
+		JSON.parse(body, (key, value) => (check(key), check(value), value));
+	} catch {
+		throw new Refusal(400, 'the body is not JSON that PostgreSQL can hold');
+	}
+}
+
 // The claims of the access token that Supabase Auth has given the caller.
 async function signedIn(request: IncomingMessage, jwtSecret: string): Promise<JWTPayload> {
 	const [scheme, token] = (request.headers.authorization ?? '').split(' ');
@@ -81,10 +96,12 @@ async function webhook({ database, verify }: Options, request: IncomingMessage):
 	const body = await readBody(request);
 	// Several headers of that name are one, joined; but the type does not know.
 	const header = request.headers['mux-signature']?.toString();
-	// Data that no jsonb can hold, and nesting too deep to parse, stay so.
-	const malformed = { 22: 400, 54: 400 };
+	// What is wrong with data stays so.
+	const malformed = { 22: 400 };
 
 	if (!(await refusing(malformed, verify(body, header)))) throw new Refusal(401, 'the signature is not valid');
+
+	checkJson(body);
 
 	const { outcome } = await refusing(malformed,
 		queryAs<{ outcome: string }>(database, 'service_role', null,

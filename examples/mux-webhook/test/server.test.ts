@@ -217,6 +217,8 @@ for (const verifier of ['sdk', 'database']) {
 				['no id', signed(body.replace('"id"', '"no_id"')), 400],
 				['no data.id', signed(event('video.asset.ready', { status: 'ready' })), 400],
 				['\\u0000 in a title', signed(withTitle('a\\u0000b')), 400],
+				['\\u0000 in a name', signed(body.replace('"status"', '"a\\u0000b"')), 400],
+				['a backslash before u0000', signed(withTitle('a\\\\u0000b')), 'unmatched'],
 				['half a surrogate pair', signed(withTitle('\\ud800')), 400],
 				['a NUL', signed(withTitle('a\0b')), 400],
 				['not UTF-8', signed(new Uint8Array([...Buffer.from(body), 0xff])), 400],
@@ -229,6 +231,15 @@ for (const verifier of ['sdk', 'database']) {
 				test(what, async () => assert.equal(await deliver(text, header), expected));
 			}
 
+			test('what no jsonb can hold is not even shown to the database', async () => {
+				for (const text of ['{', withTitle('\\u0000'), withTitle('\\udfff'), body.replace('status', 'a\\u0000b')]) {
+					const answer = await call('/webhooks/mux', {
+						method: 'POST', body: text, headers: { 'Mux-Signature': signature(text, secrets.webhook) },
+					});
+
+					assert.equal(answer.body.error, 'the body is not JSON that PostgreSQL can hold');
+				}
+			});
 			test('a header of 100 KB', async () => {
 				const response = await fetch(`${app.url}/webhooks/mux`, {
 					method: 'POST', body, headers: { 'Mux-Signature': good + ',v1='.padEnd(100_000, '0') },
@@ -317,6 +328,9 @@ for (const verifier of ['sdk', 'database']) {
 		test('a playback token', async () => {
 			const learner = { role: 'authenticated', aud: 'authenticated', sub: await makeLearner(admin, course) };
 			const stranger = { ...learner, sub: await makeLearner(admin) };
+			// What follows is asked with a learner's rights alone.
+			await admin.query('REVOKE EXECUTE ON FUNCTION mux_playback_claims FROM service_role');
+
 			const { status, body } = await play(lessons[0]!, await accessToken(learner));
 			const [header, payload, seal] = body.token!.split('.') as [string, string, string];
 			const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
