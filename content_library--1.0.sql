@@ -950,9 +950,9 @@ BEGIN
 		RETURN;
 	END IF;
 	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
-		OR pg_catalog.abs((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric) OPERATOR(pg_catalog.>=) 2147483647
+		OR pg_catalog.abs(pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)) OPERATOR(pg_catalog.>) 2147483647
 	THEN
-		RAISE EXCEPTION 'data.duration of the event is not a number of seconds below 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);

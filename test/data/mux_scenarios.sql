@@ -1,7 +1,6 @@
 -- mux_scenarios.sql: tries out the orders in which the events of a scenario may
 -- come, inside the server: each step in a subtransaction that is undone.
 
--- The ids of the lessons are per scenario, so that scenarios may run side by side.
 INSERT INTO courses (id, title, slug, is_published) VALUES ('c0000000-0000-4000-8000-000000000001', 'Mux', 'mux', true);
 INSERT INTO modules (id, course_id, title)
 VALUES ('d0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001', 'Mux');
@@ -39,7 +38,7 @@ LANGUAGE sql AS $$
 	SELECT nullif(jsonb_build_object('mux_upload_id', l.mux_upload_id, 'mux_asset_id', l.mux_asset_id,
 		'mux_playback_id', l.mux_playback_id, 'mux_status', l.mux_status, 'duration_seconds', l.duration_seconds,
 		'error', (SELECT error FROM mux_state(l.mux_upload_id))), expected)::text
-	FROM lessons AS l
+	FROM lessons AS l WHERE l.id = 'e0000000-0000-4000-8000-000000000001'
 $$;
 
 CREATE FUNCTION test.check(done jsonb[], expected jsonb) RETURNS void
@@ -54,7 +53,7 @@ END
 $$;
 
 -- All orders of what is to do, the bind ("null") among it; returns how many.
--- At the end of each all events come again, the last first.
+-- Each event comes twice, or all come again at the end, the last first.
 CREATE FUNCTION test.explore(todo jsonb[], done jsonb[], scenario jsonb, twice boolean) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -62,10 +61,12 @@ DECLARE
 BEGIN
 	IF todo = '{}' THEN
 		PERFORM test.check(done, scenario -> 'expected');
-		FOR i IN REVERSE cardinality(done)..1 LOOP
-			PERFORM mux_apply_event(done[i]) WHERE done[i] <> 'null';
-		END LOOP;
-		PERFORM test.check(done || done, scenario -> 'expected');
+		IF NOT twice THEN
+			FOR i IN REVERSE cardinality(done)..1 LOOP
+				PERFORM mux_apply_event(done[i]) WHERE done[i] <> 'null';
+			END LOOP;
+			PERFORM test.check(done || done, scenario -> 'expected');
+		END IF;
 		RETURN 1;
 	END IF;
 

@@ -84,6 +84,14 @@ WHERE m.sort_order < 3 AND l.sort_order > 2;
 -- What the extension adds, and stamps that the trigger has set.
 UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
+-- Uploads and their events; lessons that agree with them, and some that do not any more.
+UPDATE lessons SET mux_upload_id = 'upload ' || md5(title) WHERE sort_order < 4;
+SELECT mux_apply_event(jsonb_build_object('id', k || title, 'type', 'video.asset.' || k, 'created_at', n, 'data', jsonb_build_object(
+	'id', md5(title), 'upload_id', 'upload ' || md5(title), 'duration', 7, 'errors', '{"type": "invalid_input"}'::jsonb,
+	'playback_ids', '[{"id": "p", "policy": "public"}]'::jsonb)))
+FROM lessons, unnest('{created, ready, errored}'::text[]) WITH ORDINALITY AS e(k, n) WHERE sort_order BETWEEN 2 AND 4;
+UPDATE lessons SET mux_status = 'pending', mux_asset_id = NULL, mux_playback_id = NULL, duration_seconds = 9
+WHERE title LIKE '%1, lesson 2';
 UPDATE enrollments SET completed_at = enrolled_at + interval '3 days' WHERE user_id = '${\learner(1)}';
 UPDATE content_progress SET position_seconds = 77, completed_at = last_watched WHERE completed;
 END
@@ -117,11 +125,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('mux_events')";
 	my $rows = join "UNION ALL\n", map
 	{
-		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t.id)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress);
+		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
+	} qw(courses modules lessons enrollments content_progress mux_events);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

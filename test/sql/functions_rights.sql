@@ -68,7 +68,7 @@ FROM unnest(ARRAY[
 ORDER BY place;
 
 -- Every function that knows a user is above, every one that does not is here
--- (completion_threshold: see rights.sql).
+-- (completion_threshold: see rights.sql; mux_*: mux_rights.sql).
 SELECT p.proname
 FROM pg_proc AS p
 WHERE p.pronamespace = 'public'::regnamespace

@@ -20,7 +20,7 @@ FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')
 ORDER BY conrelid::regclass::text COLLATE "C", contype, conname;
 
--- Indexes: those of the keys, the plan's 8 and two more.
+-- Indexes: those of the keys, the plan's 8 and five more.
 SELECT indexname, substring(indexdef FROM ' ON .*') AS definition
 FROM pg_indexes
 WHERE schemaname = 'public'
@@ -43,7 +43,8 @@ FROM pg_policies
 WHERE schemaname = 'public'
 ORDER BY tablename, policyname;
 
--- Triggers: on UPDATE alone, for an INSERT trigger would fire in a restore.
+-- Triggers: on UPDATE, for an INSERT trigger would fire in a restore; the one that
+-- there is changes nothing then.
 SELECT pg_get_triggerdef(t.oid) AS trigger, tgenabled AS enabled
 FROM pg_trigger AS t
 JOIN pg_class AS c ON c.oid = t.tgrelid

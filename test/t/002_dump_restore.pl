@@ -85,7 +85,7 @@ foreach my $schema ('public', 'academy')
 	my $before = snapshot($node, $database, $schema);
 	my %count = $before =~ /^1 rows\|(\w+)\|(\d+) /mg;
 	is_deeply(\%count,
-		{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600 },
+		{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, mux_events => 162 },
 		"$schema: there are rows to lose");
 	is(scalar(() = $before =~ /^5 policy/mg), 12, "$schema: 12 policies");
 	is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 2,
