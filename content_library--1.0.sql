@@ -27,8 +27,8 @@ DECLARE
 	missing text;
 	remedy text;
 BEGIN
-	SELECT pg_catalog.string_agg(r.name, ', '),
-		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ')
+	SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name),
+		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
 	INTO missing, remedy
 	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
