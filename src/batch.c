@@ -15,6 +15,7 @@
 
 #include "caller.h"
 #include "claim.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 #include "report.h"
@@ -65,15 +66,11 @@ static const LibraryQuery read_rows = {
 /* What the rows of these lessons would have to reach, and whether they may be begun (rule R8). */
 static const LibraryQuery admit_rows = {
 	"SELECT r.number, " THRESHOLD_SQL("$3") ","
-	"       l.is_preview OR EXISTS ("
-	"         SELECT FROM %1$s.enrollments AS e"
-	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"            AND e.course_id OPERATOR(pg_catalog.=) c.id),"
+	MAY_WATCH_SQL ","
 	"       l.is_required"
 	"  FROM pg_catalog.unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
 	"  JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	COURSE_OF_LESSON_SQL
 	" WHERE c.is_published",
 	3, {UUIDOID, UUIDARRAYOID, INT4OID}
 };

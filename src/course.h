@@ -1,8 +1,20 @@
-/* course.h: how the functions about a course read its lessons, and in which order. */
+/* course.h: how lesson, module and course belong together, in which order, and who may watch. */
 #ifndef CONTENT_LIBRARY_COURSE_H
 #define CONTENT_LIBRARY_COURSE_H
 
 #include "fmgr.h"
+
+/* The module m and the course c of lesson l. */
+#define COURSE_OF_LESSON_SQL \
+	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id" \
+	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+
+/* Whether user $1 may watch lesson l of course c, if that is published (rule R8). */
+#define MAY_WATCH_SQL \
+	" (l.is_preview OR EXISTS (" \
+	"   SELECT FROM %1$s.enrollments AS e" \
+	"    WHERE e.user_id OPERATOR(pg_catalog.=) $1" \
+	"      AND e.course_id OPERATOR(pg_catalog.=) c.id))"
 
 /*
  * The progress p of learner $2 on lesson l, by its key: OFFSET 0 keeps the

@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "caller.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 
@@ -16,14 +17,10 @@ static const LibraryQuery claims = {
 	"                 AND l.mux_playback_id IS NOT NULL"
 	"            THEN pg_catalog.jsonb_build_object("
 	"                   'sub', l.mux_playback_id, 'aud', 'v', 'exp', $3) END,"
-	"       l.is_preview OR EXISTS ("
-	"         SELECT FROM %1$s.enrollments AS e"
-	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"            AND e.course_id OPERATOR(pg_catalog.=) c.id),"
+	MAY_WATCH_SQL ","
 	"       l.mux_status::pg_catalog.text"
 	"  FROM %1$s.lessons AS l"
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	COURSE_OF_LESSON_SQL
 	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
 	3, {UUIDOID, UUIDOID, INT8OID}
 };

@@ -9,6 +9,7 @@
 
 #include "caller.h"
 #include "claim.h"
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 #include "report.h"
@@ -33,14 +34,10 @@ static const LibraryQuery advance_row = {
 /* No row: the lesson does not exist, or is not published. */
 static const LibraryQuery admit = {
 	"SELECT " THRESHOLD_SQL("$3") ","
-	"       l.is_preview OR EXISTS ("
-	"         SELECT FROM %1$s.enrollments AS e"
-	"          WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"            AND e.course_id OPERATOR(pg_catalog.=) c.id),"
+	MAY_WATCH_SQL ","
 	"       l.is_required"
 	"  FROM %1$s.lessons AS l"
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	COURSE_OF_LESSON_SQL
 	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
 	3, {UUIDOID, UUIDOID, INT4OID}
 };

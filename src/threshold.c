@@ -3,6 +3,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "course.h"
 #include "library.h"
 #include "plans.h"
 #include "threshold.h"
@@ -11,8 +12,7 @@
 static const LibraryQuery lesson_threshold = {
 	"SELECT " THRESHOLD_SQL("$2")
 	"  FROM %1$s.lessons AS l"
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	COURSE_OF_LESSON_SQL
 	" WHERE l.id OPERATOR(pg_catalog.=) $1",
 	2, {UUIDOID, INT4OID}
 };
