@@ -20,6 +20,20 @@
 
 -- 1. What must be there first ------------------------------------------------
 
+-- This script runs as superuser and names the schema. Whoever owns it must not
+-- rename it meanwhile and put another in its place.
+LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e
+				   WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+					 AND e.extnamespace OPERATOR(pg_catalog.=) '@extschema@'::pg_catalog.regnamespace::pg_catalog.oid)
+	THEN
+		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
+	END IF;
+END
+$$;
+
 -- Roles belong to the cluster and are restored before any database, so unlike
 -- the schema auth a missing role is an error.
 DO $$
@@ -404,10 +418,14 @@ BEGIN
 	END IF;
 
 	BEGIN
+		-- What is called below, by name and as superuser, is what was made with
+		-- this function: the schema's owner cannot put another in its place.
+		LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
 		PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-		FROM pg_catalog.pg_extension AS e
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+		FROM pg_catalog.pg_event_trigger AS t
+		JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+		WHERE t.evtname OPERATOR(pg_catalog.=) 'content_library_attach';
 
 		IF content_library_missing_auth() IS NOT NULL THEN
 			RETURN;
@@ -791,22 +809,8 @@ COMMENT ON FUNCTION @extschema@.mux_state(text) IS
 -- Events exclude each other and those who bind; those who bind do not exclude
 -- each other. Whoever waits here must not be waited for: see mux_apply_event.
 CREATE FUNCTION @extschema@.content_library_mux_lock(for_event boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-BEGIN
-	IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) ALL (ARRAY['read committed', 'read uncommitted']) THEN
-		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', pg_catalog.current_setting('transaction_isolation')
-			USING ERRCODE = 'invalid_transaction_state',
-				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
-				  HINT = 'Use READ COMMITTED.';
-	END IF;
-	IF for_event THEN
-		PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('content_library mux', 0));
-	ELSE
-		PERFORM pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('content_library mux', 0));
-	END IF;
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_lock(boolean) IS
 	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
 
@@ -1307,7 +1311,7 @@ BEGIN ATOMIC
 		('table', 'mux_events', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
 		('table', 'mux_events', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
 		('table', 'mux_events', 'storage', 'SET LOGGED'),
-		('column', 'mux_events', 'event_id', 'text NOT NULL'),
+		('column', 'mux_events', 'event_id', 'text COLLATE "C" NOT NULL'),
 		('column', 'mux_events', 'object', 'text NOT NULL'),
 		('column', 'mux_events', 'upload_id', 'text'),
 		('column', 'mux_events', 'asset_id', 'text'),
@@ -1356,11 +1360,14 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT 'column', t.name, a.attname,
 		   pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
+			   CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) y.typcollation
+					THEN 'COLLATE ' OPERATOR(pg_catalog.||) a.attcollation::pg_catalog.regcollation::pg_catalog.text END,
 			   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
 			   'DEFAULT ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(d.adbin, d.adrelid))
 	FROM tables AS t
 	JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
 		AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+	JOIN pg_catalog.pg_type AS y ON y.oid OPERATOR(pg_catalog.=) a.atttypid
 	LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
 		AND d.adnum OPERATOR(pg_catalog.=) a.attnum
 	UNION ALL
@@ -1673,32 +1680,39 @@ END;
 COMMENT ON FUNCTION @extschema@.content_library_check() IS
 	'What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ; notice: content to mend), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole.';
 
--- Says at once what content_library_check() says of a column. It runs as whoever
--- alters the table. plpgsql, and no error leaves it, so that it can never block
--- a command; other tables cost it one look at the commands.
+-- Says at once what content_library_check() says of a column. plpgsql, and no
+-- error leaves it, so that it can never block a command; other tables cost it
+-- one look at the commands. SECURITY DEFINER to take the lock, see section 7.
 CREATE FUNCTION @extschema@.content_library_warn_of_columns() RETURNS event_trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	altered record;
 	finding record;
+	schema name;
 BEGIN
 	FOR altered IN
-		SELECT DISTINCT n.nspname AS schema, t.relname AS name
+		SELECT DISTINCT t.relname AS name
 		FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
 		JOIN pg_catalog.pg_extension AS e ON c.objid OPERATOR(pg_catalog.=) ANY (e.extconfig)
 		JOIN pg_catalog.pg_class AS t ON t.oid OPERATOR(pg_catalog.=) c.objid
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
 			AND c.classid OPERATOR(pg_catalog.=) t.tableoid
 			-- An update of the extension may well add a column.
 			AND NOT c.in_extension
 	LOOP
+		LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+		SELECT n.nspname INTO schema
+		FROM pg_catalog.pg_event_trigger AS t
+		JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+		WHERE t.evtname OPERATOR(pg_catalog.=) 'content_library_warn_of_columns';
+
 		FOR finding IN EXECUTE pg_catalog.format(
 			'SELECT * FROM %I.content_library_check_definitions() AS f
 			 WHERE pg_catalog.starts_with(f.object, $1)
-			 ORDER BY f.object COLLATE "C"', altered.schema)
+			 ORDER BY f.object COLLATE "C"', schema)
 			USING pg_catalog.format('column %I.', altered.name)
 		LOOP
 			RAISE WARNING '%: %', finding.object, finding.problem USING HINT = finding.remedy;

@@ -12,6 +12,20 @@
 
 -- 1. The plan's tables, as they should be ------------------------------------
 
+-- This script runs as superuser and names the schema. Whoever owns it must not
+-- rename it meanwhile and put another in its place.
+LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e
+				   WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+					 AND e.extnamespace OPERATOR(pg_catalog.=) '@extschema@'::pg_catalog.regnamespace::pg_catalog.oid)
+	THEN
+		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
+	END IF;
+END
+$$;
+
 CREATE SCHEMA content_library_plan;
 
 CREATE TABLE content_library_plan.courses (
@@ -108,6 +122,8 @@ BEGIN
 		-- Each with what makes it so, where that can be said: as planned, or without it.
 		SELECT t.planned, pg_catalog.format('column %I.%I', t.name, a.attname) AS object,
 			   pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
+				   CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) y.typcollation
+						THEN 'COLLATE ' OPERATOR(pg_catalog.||) a.attcollation::pg_catalog.regcollation::pg_catalog.text END,
 				   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
 				   'DEFAULT ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(d.adbin, d.adrelid),
 				   CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' OR a.attidentity OPERATOR(pg_catalog.<>) '' THEN 'GENERATED' END) AS definition,
@@ -115,6 +131,7 @@ BEGIN
 		FROM tables AS t
 		JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
 			AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+		JOIN pg_catalog.pg_type AS y ON y.oid OPERATOR(pg_catalog.=) a.atttypid
 		LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
 			AND d.adnum OPERATOR(pg_catalog.=) a.attnum
 		UNION ALL
@@ -125,7 +142,9 @@ BEGIN
 		JOIN pg_catalog.pg_constraint AS k ON k.conrelid OPERATOR(pg_catalog.=) t.oid
 		WHERE k.contype OPERATOR(pg_catalog.=) ANY ('{c,f,p,u,x}'::pg_catalog."char"[])
 			-- Those to auth.users are made anew.
-			AND k.conname OPERATOR(pg_catalog.<>) ALL ('{enrollments_user_id_fkey,content_progress_user_id_fkey}')
+			AND NOT (k.contype OPERATOR(pg_catalog.=) 'f'
+					 AND t.name IN ('enrollments', 'content_progress')
+					 AND k.conname OPERATOR(pg_catalog.=) (t.name OPERATOR(pg_catalog.||) '_user_id_fkey'))
 		UNION ALL
 		SELECT t.planned, pg_catalog.format('index %I on %I', c.relname, t.name),
 			   pg_catalog.concat(
@@ -152,12 +171,16 @@ BEGIN
 		FROM tables AS t
 		JOIN pg_catalog.pg_policy AS p ON p.polrelid OPERATOR(pg_catalog.=) t.oid
 		-- The plan's are made anew, whatever they say now.
-		WHERE p.polname OPERATOR(pg_catalog.<>) ALL (ARRAY[
-			'Authenticated users can read published courses', 'Service role manages courses',
-			'Authenticated users can read modules', 'Service role manages modules',
-			'Authenticated users can read lessons', 'Service role manages lessons',
-			'Users read own enrollments', 'Users create own enrollments', 'Service role manages enrollments',
-			'Users read own progress', 'Users upsert own progress', 'Service role manages content_progress'])
+		WHERE NOT EXISTS (
+			SELECT FROM (VALUES
+				('courses', 'Authenticated users can read published courses'), ('courses', 'Service role manages courses'),
+				('modules', 'Authenticated users can read modules'), ('modules', 'Service role manages modules'),
+				('lessons', 'Authenticated users can read lessons'), ('lessons', 'Service role manages lessons'),
+				('enrollments', 'Users read own enrollments'), ('enrollments', 'Users create own enrollments'),
+				('enrollments', 'Service role manages enrollments'),
+				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
+				('content_progress', 'Service role manages content_progress')) AS v("table", policy)
+			WHERE v."table" OPERATOR(pg_catalog.=) t.name AND v.policy OPERATOR(pg_catalog.=) p.polname)
 		UNION ALL
 		SELECT t.planned, pg_catalog.format('table %I', t.name),
 			   CASE WHEN t.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'of another kind'

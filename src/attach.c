@@ -23,7 +23,7 @@ content_library_attach(PG_FUNCTION_ARGS)
 							   quote_identifier(schema));
 	Disguise	disguise;
 
-	act_as_owner(&disguise, schema);
+	act_as_owner(&disguise, schema, fcinfo->flinfo->fn_oid);
 	SPI_connect();
 	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "content_library_attach_as_owner() failed");

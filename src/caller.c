@@ -3,6 +3,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
@@ -118,17 +119,12 @@ call_begin(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	static const NullableDatum none = {.isnull = true};
 	const NullableDatum *named = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
 
+	call->function = fcinfo->flinfo->fn_oid;
 	call->schema = library_schema(fcinfo);
 	call->guc_level = NewGUCNestLevel();
 	SPI_connect();
 	call->user_id = resolve_user(call->schema, named, &call->for_other);
 }
-
-static const LibraryQuery lock_user = {
-	"SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
-	"  'content_library ' OPERATOR(pg_catalog.||) $1::pg_catalog.text, 0))",
-	1, {UUIDOID}
-};
 
 /*
  * One batch, reset or completion of a learner at a time: a reset takes away
@@ -137,9 +133,8 @@ static const LibraryQuery lock_user = {
 void
 call_lock_user(const Call *call)
 {
-	Datum		user_id = call->user_id;
-
-	query_execute(&lock_user, call->schema, &user_id, NULL, false);
+	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, 0),
+				 ExclusiveLock);
 }
 
 /* Only after success: an error makes the server do the same. */

@@ -8,6 +8,7 @@
 
 typedef struct Call
 {
+	Oid			function;		/* the one of ours that was called */
 	const char *schema;			/* the extension's, unquoted */
 	Datum		user_id;		/* whose rows */
 	bool		for_other;		/* named by a role that acts for others */

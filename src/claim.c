@@ -125,7 +125,7 @@ completion_is_due(const Call *call, Datum lesson_id)
 	Disguise	disguise;
 	bool		due;
 
-	act_as_owner(&disguise, call->schema);
+	act_as_owner(&disguise, call->schema, call->function);
 	due = query_execute(&completed_enrollment, call->schema, values, NULL, false) > 0;
 	act_as_caller(&disguise);
 	return due;
@@ -138,7 +138,7 @@ lock_first(const Call *call, const LibraryQuery *courses, Datum value)
 	Disguise	disguise;
 
 	call_lock_user(call);
-	act_as_owner(&disguise, call->schema);
+	act_as_owner(&disguise, call->schema, call->function);
 	query_execute_latest(courses, call->schema, &value);
 	act_as_caller(&disguise);
 }
@@ -174,7 +174,7 @@ claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 	Datum		values[] = {call->user_id, lesson_id};
 	Disguise	disguise;
 
-	act_as_owner(&disguise, call->schema);
+	act_as_owner(&disguise, call->schema, call->function);
 	if (query_execute(&lock_enrollment, call->schema, values, NULL, false) > 0)
 	{
 		values[0] = query_value();
@@ -207,7 +207,7 @@ reopen_completion(const Call *call, Datum course_id)
 	Datum		values[] = {call->user_id, course_id};
 	Disguise	disguise;
 
-	act_as_owner(&disguise, call->schema);
+	act_as_owner(&disguise, call->schema, call->function);
 	query_execute(&lock_enrollment_in, call->schema, values, NULL, false);
 	query_execute_latest(&reopen_enrollment, call->schema, values);
 	act_as_caller(&disguise);

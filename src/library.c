@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -87,6 +89,19 @@ library_schema(FunctionCallInfo fcinfo)
 	if (schema == NULL)
 		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
 	return schema;
+}
+
+/*
+ * Takes a lock for the rest of the transaction, of a class of advisory locks
+ * that no function in SQL can take: nobody holds it up by hand.
+ */
+void
+library_lock(uint64 key, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	(void) LockAcquire(&tag, mode, false, false);
 }
 
 /* An argument that must not be NULL. */

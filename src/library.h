@@ -4,6 +4,7 @@
 
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/uuid.h"
 
 /* Before 18 the server has it under another name. */
@@ -19,6 +20,9 @@ extern List *library_mux_policies(const char *setting);
 
 /* the extension's schema: library.c */
 extern char *library_schema(FunctionCallInfo fcinfo);
+
+/* locks that nobody else can take: library.c */
+extern void library_lock(uint64 key, LOCKMODE mode);
 
 /* arguments: library.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);

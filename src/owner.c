@@ -4,23 +4,47 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "owner.h"
 
+/*
+ * Our queries find the tables by the name of their schema, whose owner could
+ * put another in its place: it keeps its name until the transaction ends.
+ */
+static Oid
+hold_schema(const char *schema, Oid function)
+{
+	Oid			namespace = get_func_namespace(function);
+	const char *name;
+
+	LockDatabaseObject(NamespaceRelationId, namespace, 0, AccessShareLock);
+	name = get_namespace_name(namespace);
+	if (name == NULL || strcmp(name, schema) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the schema \"%s\" is being renamed", schema),
+				 errhint("Try again.")));
+	return namespace;
+}
+
 /* The role that owns the enrollments. */
 static Oid
-enrollments_owner(const char *schema)
+enrollments_owner(Oid namespace)
 {
-	Oid			relation = get_relname_relid("enrollments", get_namespace_oid(schema, false));
+	Oid			relation = get_relname_relid("enrollments", namespace);
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for the table enrollments");
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table enrollments does not exist")));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
@@ -30,14 +54,17 @@ enrollments_owner(const char *schema)
  * A learner may not write enrollments.completed_at, so it is written as the
  * owner of the table, as the server's own foreign keys do: in a
  * security-restricted operation, and with a search path that the learner does
- * not choose, for the owner's own triggers on enrollments run here.
+ * not choose, for the owner's own triggers on enrollments run here.  The
+ * function is the one of ours that was called.
  */
 void
-act_as_owner(Disguise *disguise, const char *schema)
+act_as_owner(Disguise *disguise, const char *schema, Oid function)
 {
+	Oid			owner = enrollments_owner(hold_schema(schema, function));
+
 	disguise->guc_level = NewGUCNestLevel();
 	GetUserIdAndSecContext(&disguise->caller, &disguise->security);
-	SetUserIdAndSecContext(enrollments_owner(schema),
+	SetUserIdAndSecContext(owner,
 						   disguise->security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,

@@ -10,7 +10,7 @@ typedef struct Disguise
 	int			guc_level;
 } Disguise;
 
-extern void act_as_owner(Disguise *disguise, const char *schema);
+extern void act_as_owner(Disguise *disguise, const char *schema, Oid function);
 extern void act_as_caller(Disguise *disguise);
 
 #endif							/* CONTENT_LIBRARY_OWNER_H */
