@@ -19,6 +19,15 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
 TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
+# The same tests on the SQL edition: make installcheck EDITION=sql
+MIGRATION = supabase/migrations/20260225000010_content_library.sql
+ifeq ($(EDITION),sql)
+export CONTENT_LIBRARY_EDITION = sql
+REGRESS := $(filter-out $(shell cut -f 1 test/extension_only),$(REGRESS))
+REGRESS_OPTS += --launcher=test/psql_without_context
+TAP_TESTS =
+endif
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -31,6 +40,14 @@ content_library--plan--1.0.sql: content_library--1.0.sql
 	sed -E -e '/^-- 2\. Tables/,/^-- 4\. updated_at/{/^(COMMENT ON|-- 4)/!d}' \
 		-e '1s/.*/\/* $@: made from $<; all of it but the tables and indexes. *\//' \
 		-e 's/"CREATE EXTENSION content_library" to load/"ALTER EXTENSION content_library UPDATE" to load/' $< >$@
+
+# The SQL edition is kept under version control: hosted projects take it from there.
+MADE_OF = content_library--1.0.sql content_library--plan.sql supabase/twins.sql
+.PHONY: migration
+migration: $(MIGRATION)
+$(MIGRATION): supabase/make-migration $(MADE_OF)
+	supabase/make-migration $(MADE_OF) >$@.new
+	mv $@.new $@
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)
