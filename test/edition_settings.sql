@@ -9,7 +9,7 @@ CREATE VIEW public.content_library_settings AS
 SELECT pg_catalog.current_setting('content_library.completion_threshold')::integer AS completion_threshold,
 	   extract(epoch FROM pg_catalog.current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval,
 	   pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.current_setting('content_library.mux_playback_policies'), ' ', ''), ',') AS mux_playback_policies;
-GRANT SELECT ON public.content_library_settings TO authenticated, service_role;
+GRANT SELECT ON public.content_library_settings TO PUBLIC;
 
 DO $$
 BEGIN

@@ -108,8 +108,8 @@ $$;
 
 -- What content_library_check() finds, and a procedure that does what it says.
 CREATE FUNCTION test.findings() RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE
-AS $$ SELECT * FROM public.content_library_check() $$;
+LANGUAGE plpgsql STABLE
+AS $$ BEGIN RETURN QUERY SELECT * FROM public.content_library_check(); END $$;
 CREATE PROCEDURE test.mend()
 LANGUAGE plpgsql
 AS $$
