@@ -144,8 +144,8 @@ def must_skip(model, sessions, connection, name, args):
 
 
 def uncertain(model, session, args):
-    """Known limits of R2: a report that is late, with a position, for a row whose position is older than
-    it or missing (a report between them had none); and two reports of one instant."""
+    """A known limit of R2: a report that is late, or of the same instant, with a position, for a row
+    whose position is older than it (the report between them had none)."""
     if not isinstance(args['reports'], list):
         return False
     model.session, model.layer = session, {}
@@ -157,10 +157,8 @@ def uncertain(model, session, args):
         if row is None:
             continue
         time, last = report['watched_at'], instant(row['last_watched'])
-        if time == last:
-            return True
-        if time < last and report.get('position_seconds') is not None and (
-                row['placed'] is None or time > instant(row['placed'])):
+        if time <= last and report.get('position_seconds') is not None and (
+                row['placed'] is not None and time > instant(row['placed'])):
             return True
     return False
 

@@ -316,22 +316,23 @@ class Model:
         best = max(pct, old['watched_pct'])
         completes = not old['completed'] and best >= bar
         ahead = instant(time) - instant(old['last_watched'])
-        newer = ahead > datetime.timedelta(0)
+        zero = datetime.timedelta(0)
         interval = self.session.interval
-        moved = newer and (
-            interval == 0 or ahead > datetime.timedelta(seconds=interval)
-            or position is not None and (old['position_seconds'] is None
-                                         or abs(position - old['position_seconds']) > interval))
+        stood = old['position_seconds']
+        moved = ahead > zero and ahead > datetime.timedelta(seconds=interval)
+        if position is not None:
+            moved = moved or stood is None or ahead >= zero and abs(position - stood) > interval
         if not (best > old['watched_pct'] or completes or moved):
             return
         row = dict(old, watched_pct=best)
         if completes:
             row['completed'] = True
             row['completed_at'] = old['completed_at'] or time
-        if newer:
+        if ahead > zero:
             row['last_watched'] = time
-            if position is not None:
-                row['position_seconds'], row['placed'] = position, time
+        # The position of the latest report counts; of two at one instant the further; a late one if there is none.
+        if position is not None and (stood is None or ahead > zero or ahead == zero and position > stood):
+            row['position_seconds'], row['placed'] = position, time
         self.put('content_progress', key, row)
 
     def record_progress(self, lesson, pct, position=None, user=None):

@@ -15,5 +15,6 @@ ALTER TABLE modules OWNER TO regress_another;
 ALTER TABLE lessons OWNER TO regress_another;
 ALTER TABLE enrollments OWNER TO regress_another;
 ALTER TABLE content_progress OWNER TO regress_another;
+ALTER TABLE mux_events OWNER TO regress_another;
 SELECT * FROM test.findings();
 ROLLBACK;

@@ -189,7 +189,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 
 		# Of our tables by name pg_dump takes the rows alone.
 		$file = dump_database($from, $database, "$name tables", '-t', 'beside.*',
-			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress));
+			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress mux_events));
 		restore_by("$name tables", 'pg_restore -1', $schema, $before,
 			sub
 			{
