@@ -21,8 +21,8 @@ DECLARE
 	missing text;
 	remedy text;
 BEGIN
-	SELECT pg_catalog.string_agg(r.name, ', '),
-		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ')
+	SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name),
+		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
 	INTO missing, remedy
 	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
@@ -1320,7 +1320,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.reset_progress(uuid, uuid, boolean) IS
-	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled.';
+	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.completion_threshold(lesson_id uuid)
 RETURNS integer

@@ -5,6 +5,7 @@ BEGIN;
 CALL test.make_course('path', 8);
 CALL test.make_learner('path-ann', 'path');
 ALTER FUNCTION auth.uid() SET search_path = pg_catalog;
+CALL test.sign_in('path-ann');
 \getenv srcdir PG_ABS_SRCDIR
 \set hostile :srcdir '/hostile_schema.sql'
 \set ECHO none
