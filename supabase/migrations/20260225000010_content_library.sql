@@ -57,6 +57,11 @@ CREATE TABLE IF NOT EXISTS public.courses (
 	metadata				jsonb NOT NULL DEFAULT '{}'
 							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
 );
+ALTER TABLE public.courses
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
@@ -72,6 +77,10 @@ CREATE TABLE IF NOT EXISTS public.modules (
 	metadata	jsonb NOT NULL DEFAULT '{}'
 				CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
 );
+ALTER TABLE public.modules
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
 COMMENT ON TABLE public.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN public.modules.metadata IS 'The application''s own attributes, a JSON object.';
 
@@ -95,6 +104,12 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 	metadata				jsonb NOT NULL DEFAULT '{}'
 							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
 );
+ALTER TABLE public.lessons
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	ADD COLUMN IF NOT EXISTS is_required boolean NOT NULL DEFAULT true,
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
@@ -108,6 +123,9 @@ CREATE TABLE IF NOT EXISTS public.enrollments (
 	completed_at	timestamptz,
 	UNIQUE (user_id, course_id)
 );
+ALTER TABLE public.enrollments
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completed_at timestamptz;
 COMMENT ON TABLE public.enrollments IS 'A learner''s place in a course.';
 COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
 
@@ -123,37 +141,17 @@ CREATE TABLE IF NOT EXISTS public.content_progress (
 	completed_at		timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
+ALTER TABLE public.content_progress
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	SET (fillfactor = 90);
 COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
 COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN public.content_progress.completed_at IS 'When the lesson was first completed.';
-
--- What tables of the plan's own migration lack.
-ALTER TABLE public.courses
-	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
-	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
-ALTER TABLE public.modules
-	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
-ALTER TABLE public.lessons
-	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
-	ADD COLUMN IF NOT EXISTS is_required boolean NOT NULL DEFAULT true,
-	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
-ALTER TABLE public.enrollments
-	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS completed_at timestamptz;
-ALTER TABLE public.content_progress
-	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
-	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
-	SET (fillfactor = 90);
 
 
 -- 3. Indexes -----------------------------------------------------------------
