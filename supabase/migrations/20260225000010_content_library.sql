@@ -288,12 +288,14 @@ CREATE POLICY "Service role manages content_progress"
 
 -- 7. Settings, and what the functions share -----------------------------------
 
--- Progress first: deleting an account then locks rows in the order of a report.
+-- Each after the one before: deleting an account then locks rows in the order of a
+-- report. The plan's own migration has them the other way round.
 DO $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
 				   WHERE k.conrelid = 'public.content_progress'::pg_catalog.regclass AND k.conname = 'content_progress_user_id_fkey')
 	THEN
+		ALTER TABLE public.content_progress DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
 		ALTER TABLE public.content_progress ADD CONSTRAINT content_progress_user_id_fkey
 			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
 	END IF;
@@ -302,8 +304,11 @@ $$;
 DO $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
-				   WHERE k.conrelid = 'public.enrollments'::pg_catalog.regclass AND k.conname = 'enrollments_user_id_fkey')
+				   WHERE k.conrelid = 'public.enrollments'::pg_catalog.regclass AND k.conname = 'enrollments_user_id_fkey'
+					AND k.oid > (SELECT p.oid FROM pg_catalog.pg_constraint AS p
+								 WHERE p.conrelid = 'public.content_progress'::pg_catalog.regclass AND p.conname = 'content_progress_user_id_fkey'))
 	THEN
+		ALTER TABLE public.enrollments DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
 		ALTER TABLE public.enrollments ADD CONSTRAINT enrollments_user_id_fkey
 			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
 	END IF;
