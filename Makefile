@@ -3,7 +3,7 @@
 EXTENSION = content_library
 MODULE_big = content_library
 DATA = content_library--1.0.sql content_library--plan.sql
-DATA_built = content_library--plan--1.0.sql
+DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
 OBJS = src/library.o src/plans.o src/caller.o src/threshold.o \
 	src/owner.o src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
 	src/enrollment.o src/operator.o src/batch.o src/attach.o \
@@ -19,6 +19,17 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
 TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
+# The same tests on the SQL edition: make installcheck EDITION=sql
+MIGRATION = supabase/migrations/20260225000010_content_library.sql
+ifeq ($(EDITION),sql)
+export CONTENT_LIBRARY_EDITION = sql
+LEFT_OUT := $(shell cut -f 1 test/extension_only)
+REGRESS := $(filter-out $(LEFT_OUT),$(REGRESS))
+ISOLATION := $(filter-out $(LEFT_OUT),$(ISOLATION))
+REGRESS_OPTS += --launcher=test/psql_without_context
+TAP_TESTS =
+endif
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -31,6 +42,20 @@ content_library--plan--1.0.sql: content_library--1.0.sql
 	sed -E -e '/^-- 2\. Tables/,/^-- 4\. updated_at/{/^(COMMENT ON|-- 4)/!d}' \
 		-e '1s/.*/\/* $@: made from $<; all of it but the tables and indexes. *\//' \
 		-e 's/"CREATE EXTENSION content_library" to load/"ALTER EXTENSION content_library UPDATE" to load/' $< >$@
+
+# The SQL edition, and the way from it. Hosted projects take the first from version control.
+GENERATE = supabase/generate
+SOURCES = content_library--1.0.sql content_library--plan.sql supabase/twins.sql
+.PHONY: migration
+migration: $(MIGRATION) supabase/to_extension.sql
+$(MIGRATION): $(GENERATE) $(SOURCES)
+	$(GENERATE) migration $(SOURCES) >$@.new && mv $@.new $@
+supabase/to_extension.sql: $(GENERATE) $(SOURCES)
+	$(GENERATE) to_extension $(SOURCES) >$@.new && mv $@.new $@
+content_library--sql.sql: $(GENERATE) $(SOURCES)
+	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
+content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
+	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

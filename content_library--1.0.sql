@@ -1474,7 +1474,8 @@ BEGIN ATOMIC
 			WHEN d.change OPERATOR(pg_catalog.=) 'added' AND d.kind OPERATOR(pg_catalog.=) 'policy'
 				THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' OPERATOR(pg_catalog.||) d.found
 			WHEN d.change OPERATOR(pg_catalog.=) 'added'
-				THEN 'content_library does not know it: pg_dump leaves it out: ' OPERATOR(pg_catalog.||) d.found
+				THEN pg_catalog.format('content_library does not know it: pg_dump%s leaves it out: %s',
+					CASE d.kind WHEN 'publication' THEN ' before 18' ELSE '' END, d.found)
 			WHEN d.change OPERATOR(pg_catalog.=) 'dropped' THEN 'it is missing; a restore would bring it back'
 			ELSE 'it was altered; a restore would undo that: ' OPERATOR(pg_catalog.||) d.found END,
 		CASE

@@ -20,6 +20,9 @@ BEGIN
 END
 $$;
 
+CREATE SCHEMA extensions;
+GRANT USAGE ON SCHEMA extensions TO anon, authenticated, service_role;
+
 CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
 GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
 ALTER ROLE supabase_auth_admin SET search_path = auth;

@@ -35,7 +35,7 @@ sub installation
 		my $top = "$FindBin::RealBin/../..";
 		my $make = "make -s -C $folder/tree PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config";
 
-		system("cd $top && mkdir $folder/tree && cp -r Makefile *.control *.sql src $folder/tree &&
+		system("cd $top && mkdir $folder/tree && cp -r Makefile *.control *.sql src supabase $folder/tree &&
 			cp -r --parents /usr/lib/postgresql/$major /usr/share/postgresql/$major $folder &&
 			$make clean && $make all && $make install DESTDIR=$folder") == 0 or die "cannot build for $major";
 		"$folder/usr/lib/postgresql/$major";

@@ -1,5 +1,5 @@
 -- check_publications: content_library_check() finds that a table is published:
--- Supabase's Realtime is, and a dump forgets it.
+-- Supabase's Realtime is, and a dump of a server before 18 forgets it.
 \x on
 BEGIN;
 SET LOCAL client_min_messages = error;

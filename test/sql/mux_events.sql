@@ -98,6 +98,7 @@ ROLLBACK TO s;
 ROLLBACK;
 
 -- Only READ COMMITTED sees what was committed while it waited.
+\set SHOW_CONTEXT never
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT mux_apply_event('{"id": "r1", "type": "video.upload.created", "data": {"id": "up"}}');
 ROLLBACK;

@@ -1,13 +1,19 @@
 -- setup: the database of all tests: Supabase-shaped, with the extension in
--- public, and the few helpers that the other files use.
+-- public, or the SQL edition where CONTENT_LIBRARY_EDITION says so, and the few
+-- helpers that the other files use.
 
 \getenv srcdir PG_ABS_SRCDIR
+\getenv edition CONTENT_LIBRARY_EDITION
+\if :{?edition}
+\else
+\set edition extension
+\endif
 \set supabase :srcdir '/supabase.sql'
+\set install :srcdir '/install_' :edition '.sql'
 \set ECHO none
 \i :supabase
+\i :install
 \set ECHO all
-
-CREATE EXTENSION content_library;
 
 CREATE SCHEMA test;
 GRANT USAGE ON SCHEMA test TO PUBLIC;
@@ -102,8 +108,8 @@ $$;
 
 -- What content_library_check() finds, and a procedure that does what it says.
 CREATE FUNCTION test.findings() RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE
-AS $$ SELECT * FROM public.content_library_check() $$;
+LANGUAGE plpgsql STABLE
+AS $$ BEGIN RETURN QUERY SELECT * FROM public.content_library_check(); END $$;
 CREATE PROCEDURE test.mend()
 LANGUAGE plpgsql
 AS $$

@@ -163,7 +163,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 			sub { $node->safe_psql('postgres', "CREATE DATABASE $_[0] TEMPLATE template0") });
 
 		# Without auth.
-		dump_database($from, $database, "$name without auth", '-N', 'auth');
+		dump_database($from, $database, "$name without auth", '-N', 'auth', '-N', 'extensions');
 		restore("$name without auth", $schema, $before, $with_users);
 
 		# The schemas and the extension by name: -n alone would leave it out.

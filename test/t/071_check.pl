@@ -76,7 +76,8 @@ warning|trigger mine on courses
 warning|trigger set_updated_at on lessons
 END
 ok(copy('changed', 'changed_copy'), 'restored, without an error');
-is($node->safe_psql('changed_copy', $check), <<'END' =~ s/\n$//r, 'but for the grants all of it is gone');
+# Since 18 pg_dump knows of the publication.
+is($node->safe_psql('changed_copy', $check) =~ s/\nwarning\|publication .*//r, <<'END' =~ s/\n$//r, 'but for the grants all of it is gone');
 error|column enrollments.completed_at
 error|function course_report(course_id uuid)
 error|table courses

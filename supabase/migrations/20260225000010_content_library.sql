@@ -1,0 +1,2512 @@
+-- content_library: courses, modules, lessons, enrollments and progress with row-level security.
+--
+-- The SQL edition, for hosted Supabase, where no C extension can be installed:
+-- the same tables, names, signatures, answers and errors as the extension
+-- content_library 1.0, in the schema public. It may be run again, and over the
+-- tables of the plan's own migration: no row is lost, nothing is made twice.
+--
+-- Made by `make migration` of content_library--1.0.sql and supabase/twins.sql:
+-- change those. docs/sql-edition.md says what differs from the extension.
+
+SET client_min_messages = warning;
+
+
+
+-- 1. What must be there first ------------------------------------------------
+
+-- Roles belong to the cluster and are restored before any database, so unlike
+-- the schema auth a missing role is an error.
+DO $$
+DECLARE
+	missing text;
+	remedy text;
+BEGIN
+	SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name),
+		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
+	INTO missing, remedy
+	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
+					  WHERE have.rolname OPERATOR(pg_catalog.=) r.name::pg_catalog.name);
+
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' OPERATOR(pg_catalog.||) remedy;
+	END IF;
+END
+$$;
+
+
+-- 2. Tables ------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS public.courses (
+	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	title					text NOT NULL,
+	description				text NOT NULL DEFAULT '',
+	slug					text NOT NULL UNIQUE,
+	thumbnail_url			text,
+	stage					text,
+	topic					text,
+	tier_required			text NOT NULL DEFAULT 'free'
+							CHECK (tier_required IN ('free', 'pro', 'studio')),
+	is_published			boolean NOT NULL DEFAULT false,
+	sort_order				integer NOT NULL DEFAULT 0,
+	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	metadata				jsonb NOT NULL DEFAULT '{}'
+							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+ALTER TABLE public.courses
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
+COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
+COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
+
+CREATE TABLE IF NOT EXISTS public.modules (
+	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	course_id	uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
+	title		text NOT NULL,
+	description	text NOT NULL DEFAULT '',
+	sort_order	integer NOT NULL DEFAULT 0,
+	created_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	metadata	jsonb NOT NULL DEFAULT '{}'
+				CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+ALTER TABLE public.modules
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+COMMENT ON TABLE public.modules IS 'A module: a part of one course.';
+COMMENT ON COLUMN public.modules.metadata IS 'The application''s own attributes, a JSON object.';
+
+CREATE TABLE IF NOT EXISTS public.lessons (
+	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	module_id				uuid NOT NULL REFERENCES public.modules (id) ON DELETE CASCADE,
+	title					text NOT NULL,
+	description				text NOT NULL DEFAULT '',
+	sort_order				integer NOT NULL DEFAULT 0,
+	duration_seconds		integer,
+	mux_upload_id			text,
+	mux_asset_id			text,
+	mux_playback_id			text,
+	mux_status				text NOT NULL DEFAULT 'pending'
+							CHECK (mux_status IN ('pending', 'processing', 'ready', 'error')),
+	is_preview				boolean NOT NULL DEFAULT false,
+	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	is_required				boolean NOT NULL DEFAULT true,
+	metadata				jsonb NOT NULL DEFAULT '{}'
+							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+);
+ALTER TABLE public.lessons
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
+	ADD COLUMN IF NOT EXISTS is_required boolean NOT NULL DEFAULT true,
+	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
+		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
+COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
+COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
+COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes, a JSON object.';
+
+CREATE TABLE IF NOT EXISTS public.enrollments (
+	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	user_id			uuid NOT NULL,
+	course_id		uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
+	enrolled_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	completed_at	timestamptz,
+	UNIQUE (user_id, course_id)
+);
+ALTER TABLE public.enrollments
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS completed_at timestamptz;
+COMMENT ON TABLE public.enrollments IS 'A learner''s place in a course.';
+COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
+
+-- The free space keeps a report's new row version on its page (a HOT update).
+CREATE TABLE IF NOT EXISTS public.content_progress (
+	id					uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	user_id				uuid NOT NULL,
+	lesson_id			uuid NOT NULL REFERENCES public.lessons (id) ON DELETE CASCADE,
+	watched_pct			integer NOT NULL DEFAULT 0 CHECK (watched_pct BETWEEN 0 AND 100),
+	completed			boolean NOT NULL DEFAULT false,
+	last_watched		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	position_seconds	integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	completed_at		timestamptz,
+	UNIQUE (user_id, lesson_id)
+) WITH (fillfactor = 90);
+ALTER TABLE public.content_progress
+	NO FORCE ROW LEVEL SECURITY,
+	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	SET (fillfactor = 90);
+COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
+COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
+COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
+COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
+COMMENT ON COLUMN public.content_progress.completed_at IS 'When the lesson was first completed.';
+
+
+-- 3. Indexes -----------------------------------------------------------------
+
+CREATE INDEX IF NOT EXISTS idx_courses_published ON public.courses (is_published);
+CREATE INDEX IF NOT EXISTS idx_courses_stage ON public.courses (stage);
+CREATE INDEX IF NOT EXISTS idx_courses_topic ON public.courses (topic);
+CREATE INDEX IF NOT EXISTS idx_modules_course_id ON public.modules (course_id);
+CREATE INDEX IF NOT EXISTS idx_lessons_module_id ON public.lessons (module_id);
+CREATE INDEX IF NOT EXISTS idx_lessons_mux_asset_id ON public.lessons (mux_asset_id);
+CREATE INDEX IF NOT EXISTS idx_enrollments_user_id ON public.enrollments (user_id);
+CREATE INDEX IF NOT EXISTS idx_enrollments_course_id ON public.enrollments (course_id);
+CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progress (user_id);
+
+-- A lesson is deleted, and a course reported on, without reading all progress.
+-- Columns that change with every report stay out: they would cost HOT updates.
+CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id)
+	INCLUDE (user_id, completed);
+
+
+-- 4. updated_at --------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION public.content_library_set_updated_at() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.updated_at := pg_catalog.now();
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_set_updated_at() IS
+	'Trigger function: stamps updated_at of a changed row.';
+REVOKE ALL ON FUNCTION public.content_library_set_updated_at()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+-- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
+CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION public.content_library_set_updated_at();
+CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.modules
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION public.content_library_set_updated_at();
+CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
+	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	EXECUTE FUNCTION public.content_library_set_updated_at();
+
+
+-- 5. Rights ------------------------------------------------------------------
+
+-- From zero: default privileges may have given everybody everything, and
+-- row-level security does not cover TRUNCATE.
+REVOKE ALL ON TABLE
+	public.courses,
+	public.modules,
+	public.lessons,
+	public.enrollments,
+	public.content_progress
+	FROM PUBLIC, anon, authenticated, service_role;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
+	public.courses,
+	public.modules,
+	public.lessons,
+	public.enrollments,
+	public.content_progress
+	TO service_role;
+
+GRANT SELECT ON TABLE
+	public.courses,
+	public.modules,
+	public.lessons
+	TO authenticated;
+
+-- Not completed_at: a learner must not sign their own certificate.
+GRANT SELECT, INSERT (id, user_id, course_id, enrolled_at)
+	ON TABLE public.enrollments TO authenticated;
+
+GRANT SELECT, INSERT, UPDATE, DELETE
+	ON TABLE public.content_progress TO authenticated;
+
+
+-- 6. Row-level security ------------------------------------------------------
+ALTER TABLE public.courses ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Authenticated users can read published courses" ON public.courses;
+CREATE POLICY "Authenticated users can read published courses"
+	ON public.courses FOR SELECT TO authenticated
+	USING (is_published OPERATOR(pg_catalog.=) true);
+
+DROP POLICY IF EXISTS "Service role manages courses" ON public.courses;
+CREATE POLICY "Service role manages courses"
+	ON public.courses FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE public.modules ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Authenticated users can read modules" ON public.modules;
+CREATE POLICY "Authenticated users can read modules"
+	ON public.modules FOR SELECT TO authenticated
+	USING (true);
+
+DROP POLICY IF EXISTS "Service role manages modules" ON public.modules;
+CREATE POLICY "Service role manages modules"
+	ON public.modules FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE public.lessons ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Authenticated users can read lessons" ON public.lessons;
+CREATE POLICY "Authenticated users can read lessons"
+	ON public.lessons FOR SELECT TO authenticated
+	USING (true);
+
+DROP POLICY IF EXISTS "Service role manages lessons" ON public.lessons;
+CREATE POLICY "Service role manages lessons"
+	ON public.lessons FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE public.enrollments ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Service role manages enrollments" ON public.enrollments;
+CREATE POLICY "Service role manages enrollments"
+	ON public.enrollments FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE public.content_progress ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Service role manages content_progress" ON public.content_progress;
+CREATE POLICY "Service role manages content_progress"
+	ON public.content_progress FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+
+-- 7. Settings, and what the functions share -----------------------------------
+
+-- Each after the one before: deleting an account then locks rows in the order of a
+-- report. The plan's own migration has them the other way round.
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+				   WHERE k.conrelid = 'public.content_progress'::pg_catalog.regclass AND k.conname = 'content_progress_user_id_fkey')
+	THEN
+		ALTER TABLE public.content_progress DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
+		ALTER TABLE public.content_progress ADD CONSTRAINT content_progress_user_id_fkey
+			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
+	END IF;
+END
+$$;
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+				   WHERE k.conrelid = 'public.enrollments'::pg_catalog.regclass AND k.conname = 'enrollments_user_id_fkey'
+					AND k.oid > (SELECT p.oid FROM pg_catalog.pg_constraint AS p
+								 WHERE p.conrelid = 'public.content_progress'::pg_catalog.regclass AND p.conname = 'content_progress_user_id_fkey'))
+	THEN
+		ALTER TABLE public.enrollments DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
+		ALTER TABLE public.enrollments ADD CONSTRAINT enrollments_user_id_fkey
+			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
+	END IF;
+END
+$$;
+
+DROP POLICY IF EXISTS "Users read own enrollments" ON public.enrollments;
+CREATE POLICY "Users read own enrollments"
+	ON public.enrollments FOR SELECT TO authenticated
+	USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+DROP POLICY IF EXISTS "Users create own enrollments" ON public.enrollments;
+CREATE POLICY "Users create own enrollments"
+	ON public.enrollments FOR INSERT TO authenticated
+	WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+DROP POLICY IF EXISTS "Users read own progress" ON public.content_progress;
+CREATE POLICY "Users read own progress"
+	ON public.content_progress FOR SELECT TO authenticated
+	USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+DROP POLICY IF EXISTS "Users upsert own progress" ON public.content_progress;
+CREATE POLICY "Users upsert own progress"
+	ON public.content_progress FOR ALL TO authenticated
+	USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id)
+	WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
+
+
+
+
+-- HMAC, which Mux signs with. Supabase has it in this schema.
+CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
+
+-- Settings, in place of the extension's: any role may SET what no library has
+-- defined, so they are a row that only the owner changes.
+CREATE TABLE IF NOT EXISTS public.content_library_settings (
+	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
+	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
+	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
+							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
+);
+COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
+COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
+COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
+INSERT INTO public.content_library_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
+REVOKE ALL ON TABLE public.content_library_settings FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON TABLE public.content_library_settings TO authenticated, service_role;
+ALTER TABLE public.content_library_settings ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS "Everybody reads the settings" ON public.content_library_settings;
+CREATE POLICY "Everybody reads the settings"
+	ON public.content_library_settings FOR SELECT TO authenticated, service_role
+	USING (true);
+
+-- Errors that several functions have.
+
+CREATE OR REPLACE FUNCTION public.content_library_missing_course(course_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'course "%" does not exist', course_id
+		USING ERRCODE = 'foreign_key_violation',
+			  DETAIL = 'For a learner, an unpublished course does not exist.';
+END
+$$;
+COMMENT ON FUNCTION public.content_library_missing_course(uuid) IS
+	'Fails with 23503: no such course.';
+
+CREATE OR REPLACE FUNCTION public.content_library_missing_lesson(lesson_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+		USING ERRCODE = 'foreign_key_violation',
+			  DETAIL = 'No published course has such a lesson.';
+END
+$$;
+COMMENT ON FUNCTION public.content_library_missing_lesson(uuid) IS
+	'Fails with 23503: no such lesson.';
+
+CREATE OR REPLACE FUNCTION public.content_library_not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'user "%" is not enrolled in the course of lesson "%"', user_id, lesson_id
+		USING ERRCODE = 'insufficient_privilege',
+			  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
+END
+$$;
+COMMENT ON FUNCTION public.content_library_not_enrolled(uuid, uuid) IS
+	'Fails with 42501: not enrolled in the course of a lesson.';
+
+CREATE OR REPLACE FUNCTION public.content_library_missing_user(user_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'user "%" does not exist', user_id
+		USING ERRCODE = 'foreign_key_violation',
+			  DETAIL = 'auth.users has no such id.';
+END
+$$;
+COMMENT ON FUNCTION public.content_library_missing_user(uuid) IS
+	'Fails with 23503: no such user.';
+
+-- What every function asks about its call.
+
+CREATE OR REPLACE FUNCTION public.content_library_writes(command text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF current_setting('transaction_read_only')::boolean THEN
+		RAISE EXCEPTION 'cannot execute %() in a read-only transaction', command
+			USING ERRCODE = 'read_only_sql_transaction';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_writes(text) IS
+	'Fails with 25006 in a read-only transaction.';
+
+-- Row-level security would merely hide another user's rows; a clear error
+-- serves better than an answer made of nothing.
+CREATE OR REPLACE FUNCTION public.content_library_caller(named uuid, OUT user_id uuid, OUT for_other boolean)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	for_other := named IS NOT NULL
+		AND (pg_has_role(current_user, 'service_role', 'USAGE')
+			 OR NOT row_security_active('public.content_progress'));
+	IF for_other THEN
+		user_id := named;
+		RETURN;
+	END IF;
+
+	user_id := auth.uid();
+	IF named IS NULL AND user_id IS NULL THEN
+		RAISE EXCEPTION 'nobody is signed in and no user_id is given'
+			USING ERRCODE = 'invalid_authorization_specification',
+				  HINT = 'Send the learner''s JWT, or pass user_id as service_role.';
+	END IF;
+	IF named IS NOT NULL AND named IS DISTINCT FROM user_id THEN
+		RAISE EXCEPTION 'user_id "%" is not the user signed in', named
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Leave user_id out, or call as service_role.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_caller(uuid) IS
+	'Whose rows a call is about: the user_id that it names, or else the one signed in; for_other where the role may name any user: the service role, or a role that row-level security does not bind. Fails with 28000 and 42501.';
+
+-- The one definition of a lesson's bar. Whoever cannot see the course (it was
+-- unpublished) is held to 100.
+CREATE OR REPLACE FUNCTION public.content_library_bar(lesson_id uuid) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT COALESCE(l.completion_threshold,
+			(SELECT COALESCE(c.completion_threshold, s.completion_threshold)
+			 FROM public.courses AS c
+			 CROSS JOIN public.content_library_settings AS s
+			 WHERE c.id = (SELECT m.course_id FROM public.modules AS m WHERE m.id = l.module_id)),
+			100)
+		FROM public.lessons AS l
+		WHERE l.id = $1);
+END
+$$;
+COMMENT ON FUNCTION public.content_library_bar(uuid) IS
+	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- A report of a player, and the row that it is about.
+
+CREATE OR REPLACE FUNCTION public.content_library_check_report(watched_pct integer, position_seconds integer) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF watched_pct NOT BETWEEN 0 AND 100 THEN
+		RAISE EXCEPTION 'watched_pct % is outside the range 0..100', watched_pct
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF position_seconds < 0 THEN
+		RAISE EXCEPTION 'position_seconds % is negative', position_seconds
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_check_report(integer, integer) IS
+	'Fails with 22023 for a percentage or position out of range.';
+
+-- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+CREATE OR REPLACE FUNCTION public.content_library_read_report(
+	report jsonb,
+	at timestamptz,
+	OUT lesson_id uuid,
+	OUT watched_pct integer,
+	OUT position_seconds integer,
+	OUT watched_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = ISO
+AS $$
+#variable_conflict use_variable
+DECLARE
+	pair record;
+	type text;
+	word text;
+	number numeric;
+BEGIN
+	IF jsonb_typeof(report) <> 'object' THEN
+		RAISE EXCEPTION 'not an object';
+	END IF;
+	watched_at := at;
+	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
+		type := jsonb_typeof(pair.value);
+		word := pair.value #>> '{}';
+		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
+			RAISE EXCEPTION 'unknown key "%"', pair.key;
+		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
+			CONTINUE;
+		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
+			RAISE EXCEPTION '% is not a string', pair.key;
+		ELSIF pair.key IN ('watched_pct', 'position_seconds') THEN
+			IF type <> 'number' THEN
+				RAISE EXCEPTION '% is not a number', pair.key;
+			END IF;
+			number := trim_scale(word::numeric);
+			IF number <> trunc(number) THEN
+				RAISE EXCEPTION '% % is not an integer', pair.key, left(number::text, 40);
+			ELSIF number NOT BETWEEN -2147483648 AND 2147483647 THEN
+				RAISE EXCEPTION '% % is out of range', pair.key, left(number::text, 40);
+			END IF;
+		END IF;
+
+		CASE pair.key
+			WHEN 'lesson_id' THEN
+				lesson_id := word::uuid;
+			WHEN 'watched_pct' THEN
+				watched_pct := number::integer;
+			WHEN 'position_seconds' THEN
+				position_seconds := number::integer;
+			WHEN 'watched_at' THEN
+				-- Words such as "now" are no time of a player's.
+				IF word !~ '^[0-9]{4,}-' THEN
+					RAISE EXCEPTION 'watched_at "%" is not a time like "2026-01-31T12:00:00Z"', word;
+				END IF;
+				watched_at := word::timestamptz;
+		END CASE;
+	END LOOP;
+
+	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
+	END IF;
+	PERFORM public.content_library_check_report(watched_pct, position_seconds);
+	IF watched_at > at THEN
+		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_read_report(jsonb, timestamptz) IS
+	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+
+CREATE OR REPLACE FUNCTION public.content_library_look(
+	user_id uuid,
+	lesson_id uuid,
+	OUT progress public.content_progress,
+	OUT bar integer,
+	OUT required boolean,
+	OUT admitted boolean)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	SELECT p.* INTO progress
+	FROM public.content_progress AS p
+	WHERE p.user_id = $1 AND p.lesson_id = $2;
+
+	IF progress.completed THEN
+		bar := 101;
+		required := true;
+		admitted := true;
+	ELSIF progress.id IS NOT NULL THEN
+		SELECT public.content_library_bar(l.id), l.is_required INTO bar, required
+		FROM public.lessons AS l
+		WHERE l.id = $2;
+		bar := COALESCE(bar, 100);
+		required := COALESCE(required, true);
+		admitted := true;
+	ELSE
+		SELECT public.content_library_bar(l.id), l.is_required,
+			   l.is_preview OR EXISTS (
+				   SELECT FROM public.enrollments AS e
+				   WHERE e.user_id = $1 AND e.course_id = c.id)
+		INTO bar, required, admitted
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = $2 AND c.is_published;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_look(uuid, uuid) IS
+	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun.';
+
+CREATE OR REPLACE FUNCTION public.content_library_is_news(
+	progress public.content_progress,
+	bar integer,
+	watched_pct integer,
+	position_seconds integer,
+	watched_at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	beat integer := (SELECT s.heartbeat_interval FROM public.content_library_settings AS s);
+BEGIN
+	RETURN watched_pct > progress.watched_pct
+		-- The threshold has come down since.
+		OR progress.watched_pct >= bar
+		OR progress.last_watched < watched_at - make_interval(secs => beat)
+		-- In the future, where the clock of no report of ours has been.
+		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
+		OR position_seconds IS NOT NULL AND progress.position_seconds IS NULL
+		OR progress.last_watched <= watched_at
+			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz) IS
+	'Whether a report changes enough of a row to be worth writing.';
+
+-- Of reports of one moment the furthest position counts, in whatever order they come.
+CREATE OR REPLACE FUNCTION public.content_library_write(
+	user_id uuid,
+	lesson_id uuid,
+	there boolean,
+	bar integer,
+	watched_pct integer,
+	position_seconds integer,
+	watched_at timestamptz)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	progress public.content_progress;
+	missing text;
+BEGIN
+	IF there THEN
+		-- A fast clock that an app wrote with must not stand in the way.
+		UPDATE public.content_progress AS p
+		SET last_watched = '-infinity'
+		WHERE p.user_id = $1 AND p.lesson_id = $2
+			AND p.last_watched > $7 AND p.last_watched > clock_timestamp();
+
+		UPDATE public.content_progress AS p
+		SET watched_pct = GREATEST(p.watched_pct, $5),
+			completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
+			completed_at = CASE
+				WHEN p.completed THEN p.completed_at
+				WHEN GREATEST(p.watched_pct, $5) >= $4 THEN COALESCE(p.completed_at, $7)
+				ELSE p.completed_at END,
+			last_watched = GREATEST(p.last_watched, $7),
+			position_seconds = CASE
+				WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
+				WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
+				ELSE GREATEST(p.position_seconds, $6) END
+		WHERE p.user_id = $1 AND p.lesson_id = $2
+		RETURNING p.* INTO progress;
+		RETURN progress;
+	END IF;
+
+	BEGIN
+		INSERT INTO public.content_progress AS p
+			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
+		VALUES ($1, $2, $5, $7, $6, $5 >= $4, CASE WHEN $5 >= $4 THEN $7 END)
+		ON CONFLICT (user_id, lesson_id) DO NOTHING
+		RETURNING p.* INTO progress;
+	EXCEPTION WHEN foreign_key_violation THEN
+		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+		CASE missing
+			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM public.content_library_missing_lesson($2);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM public.content_library_missing_user($1);
+			ELSE RAISE;
+		END CASE;
+	END;
+	RETURN progress;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
+	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
+
+-- The completion of a course is claimed once. Learner, course, progress,
+-- enrollment is the one order in which all that report, reset or delete take
+-- their locks.
+
+CREATE OR REPLACE FUNCTION public.content_library_all_completed(user_id uuid, course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (
+			SELECT FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			WHERE m.course_id = $2 AND l.is_required)
+		AND NOT EXISTS (
+			SELECT FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			WHERE m.course_id = $2 AND l.is_required
+				AND NOT EXISTS (
+					SELECT FROM public.content_progress AS p
+					WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.completed));
+END
+$$;
+COMMENT ON FUNCTION public.content_library_all_completed(uuid, uuid) IS
+	'Whether a learner has completed each required lesson of a course that has one.';
+
+CREATE OR REPLACE FUNCTION public.content_library_complete(enrollments uuid[], at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	event text;
+BEGIN
+	FOR event IN
+		UPDATE public.enrollments AS e
+		SET completed_at = at
+		WHERE e.id = ANY (enrollments) AND e.completed_at IS NULL
+			AND public.content_library_all_completed(e.user_id, e.course_id)
+		RETURNING json_build_object(
+			'event', 'course_completed', 'course_id', e.course_id,
+			'user_id', e.user_id, 'completed_at', e.completed_at)::text
+	LOOP
+		PERFORM pg_notify('content_library', event);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_complete(uuid[], timestamptz) IS
+	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
+
+CREATE OR REPLACE FUNCTION public.content_library_completion(
+	step text,
+	user_id uuid,
+	lesson_ids uuid[],
+	course_id uuid,
+	at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	enrollment uuid;
+BEGIN
+	CASE step
+	WHEN 'due' THEN
+		RETURN EXISTS (
+			SELECT FROM public.lessons AS l
+			JOIN public.modules AS m ON m.id = l.module_id
+			JOIN public.enrollments AS e ON e.course_id = m.course_id
+			WHERE l.id = ANY ($3) AND e.user_id = $2 AND e.completed_at IS NULL
+				AND public.content_library_all_completed(e.user_id, e.course_id));
+	WHEN 'lock' THEN
+		PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $2::text, 0));
+		PERFORM FROM public.courses AS c
+		WHERE c.id = $4 OR c.id IN (
+			SELECT m.course_id
+			FROM public.lessons AS l
+			JOIN public.modules AS m ON m.id = l.module_id
+			WHERE l.id = ANY ($3))
+		ORDER BY c.id FOR KEY SHARE;
+	WHEN 'claim' THEN
+		SELECT e.id INTO enrollment
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.enrollments AS e ON e.course_id = m.course_id
+		WHERE l.id = $3[1] AND e.user_id = $2 AND e.completed_at IS NULL
+		FOR NO KEY UPDATE OF e;
+		-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
+		PERFORM public.content_library_complete(ARRAY[enrollment], $5);
+	WHEN 'reopen' THEN
+		PERFORM FROM public.enrollments AS e
+		WHERE e.user_id = $2 AND e.course_id = $4 FOR NO KEY UPDATE;
+		UPDATE public.enrollments AS e
+		SET completed_at = NULL
+		WHERE e.user_id = $2 AND e.course_id = $4 AND e.completed_at IS NOT NULL
+			AND NOT public.content_library_all_completed($2, $4);
+	END CASE;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_completion(text, uuid, uuid[], uuid, timestamptz) IS
+	'A step towards the completion of a course by any learner: due, whether it is completed and not claimed; lock, the first of the locks, before progress is written; claim, afterwards; reopen, after a reset.';
+
+-- The one narrow place that acts as the owner: a learner may not write
+-- enrollments.completed_at. Learners may call it by hand: it completes what is
+-- due, of the learner alone, at no other time than now, and forgets a
+-- completion no further than reset_progress does.
+CREATE OR REPLACE FUNCTION public.content_library_own_completion(
+	step text,
+	lesson_ids uuid[],
+	course_id uuid,
+	at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner CONSTANT uuid := auth.uid();
+BEGIN
+	IF learner IS NULL THEN
+		RETURN false;
+	END IF;
+	RETURN public.content_library_completion(step, learner, lesson_ids, course_id,
+		LEAST(GREATEST(at, now()), clock_timestamp()));
+END
+$$;
+COMMENT ON FUNCTION public.content_library_own_completion(text, uuid[], uuid, timestamptz) IS
+	'content_library_completion() of the user signed in, with the rights of the owner, at a time within the transaction.';
+
+CREATE OR REPLACE FUNCTION public.content_library_step(
+	step text,
+	user_id uuid,
+	for_other boolean,
+	lesson_ids uuid[],
+	course_id uuid DEFAULT NULL,
+	at timestamptz DEFAULT NULL)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF for_other THEN
+		RETURN public.content_library_completion(step, user_id, lesson_ids, course_id, at);
+	END IF;
+	RETURN public.content_library_own_completion(step, lesson_ids, course_id, at);
+END
+$$;
+COMMENT ON FUNCTION public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz) IS
+	'Takes a step of content_library_completion() for a learner, with the caller''s rights, or for the one signed in.';
+
+-- Places in an order.
+
+CREATE OR REPLACE FUNCTION public.content_library_module_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	module_id uuid := (SELECT l.module_id FROM public.lessons AS l WHERE l.id = $1);
+BEGIN
+	IF module_id IS NULL THEN
+		PERFORM public.content_library_missing_lesson(lesson_id);
+	END IF;
+	RETURN module_id;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_module_of(uuid) IS
+	'The module of a lesson. Fails with 23503 for an unknown one.';
+
+CREATE OR REPLACE FUNCTION public.content_library_course_of(module_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	course_id uuid := (SELECT m.course_id FROM public.modules AS m WHERE m.id = $1);
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'module "%" does not exist', module_id
+			USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_course_of(uuid) IS
+	'The course of a module. Fails with 23503 for an unknown one.';
+
+CREATE OR REPLACE FUNCTION public.content_library_check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF before = moved THEN
+		RAISE EXCEPTION '"%" cannot be moved before itself', before
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF its_parent <> parent THEN
+		RAISE EXCEPTION 'before "%" is not a place in "%"', before, parent
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Name a row that is there, or leave before out to move to the end.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) IS
+	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+
+
+-- From zero, as for all others.
+REVOKE ALL ON FUNCTION
+	public.content_library_missing_course(uuid),
+	public.content_library_missing_lesson(uuid),
+	public.content_library_not_enrolled(uuid, uuid),
+	public.content_library_missing_user(uuid),
+	public.content_library_writes(text),
+	public.content_library_caller(uuid),
+	public.content_library_bar(uuid),
+	public.content_library_check_report(integer, integer),
+	public.content_library_read_report(jsonb, timestamptz),
+	public.content_library_look(uuid, uuid),
+	public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
+	public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
+	public.content_library_all_completed(uuid, uuid),
+	public.content_library_complete(uuid[], timestamptz),
+	public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
+	public.content_library_own_completion(text, uuid[], uuid, timestamptz),
+	public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz),
+	public.content_library_module_of(uuid),
+	public.content_library_course_of(uuid),
+	public.content_library_check_before(uuid, uuid, uuid, uuid)
+	FROM PUBLIC, anon, authenticated, service_role;
+-- What the learners' functions call, with their rights.
+GRANT EXECUTE ON FUNCTION
+	public.content_library_missing_course(uuid),
+	public.content_library_missing_lesson(uuid),
+	public.content_library_not_enrolled(uuid, uuid),
+	public.content_library_missing_user(uuid),
+	public.content_library_writes(text),
+	public.content_library_caller(uuid),
+	public.content_library_bar(uuid),
+	public.content_library_check_report(integer, integer),
+	public.content_library_read_report(jsonb, timestamptz),
+	public.content_library_look(uuid, uuid),
+	public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
+	public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
+	public.content_library_own_completion(text, uuid[], uuid, timestamptz),
+	public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz)
+	TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	public.content_library_all_completed(uuid, uuid),
+	public.content_library_complete(uuid[], timestamptz),
+	public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
+	public.content_library_module_of(uuid),
+	public.content_library_course_of(uuid),
+	public.content_library_check_before(uuid, uuid, uuid, uuid)
+	TO service_role;
+
+
+-- 8. Functions for learners --------------------------------------------------
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT (100 OPERATOR(pg_catalog.*) completed OPERATOR(pg_catalog./) NULLIF(required, 0))::pg_catalog.int4;
+END;
+COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
+	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
+
+CREATE OR REPLACE FUNCTION public.record_progress(
+	lesson_id uuid,
+	watched_pct integer,
+	position_seconds integer DEFAULT NULL,
+	user_id uuid DEFAULT NULL)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	who record;
+	seen record;
+	there boolean;
+	completes boolean;
+	claims boolean;
+	progress public.content_progress;
+BEGIN
+	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_check_report(watched_pct, position_seconds);
+	PERFORM public.content_library_writes('record_progress');
+	who := public.content_library_caller(user_id);
+
+	-- Again, when the row came or went between reading and writing.
+	FOR attempt IN 1..10 LOOP
+		seen := public.content_library_look(who.user_id, lesson_id);
+		IF seen.bar IS NULL THEN
+			PERFORM public.content_library_missing_lesson(lesson_id);
+		END IF;
+		progress := seen.progress;
+		there := progress.id IS NOT NULL;
+
+		-- What a completion needs is locked before anything is written.
+		completes := GREATEST(watched_pct, progress.watched_pct) >= seen.bar;
+		claims := (completes OR progress.completed OR NOT seen.required)
+			AND (completes OR public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson_id]));
+		IF claims THEN
+			PERFORM public.content_library_step('lock', who.user_id, who.for_other, ARRAY[lesson_id]);
+		END IF;
+
+		-- Only the foreign key knows whether the user exists: a row comes before the verdict.
+		IF NOT there OR public.content_library_is_news(progress, seen.bar, watched_pct, position_seconds, at) THEN
+			progress := public.content_library_write(who.user_id, lesson_id, there, seen.bar, watched_pct, position_seconds, at);
+			CONTINUE WHEN progress.id IS NULL;
+		END IF;
+		IF NOT seen.admitted THEN
+			PERFORM public.content_library_not_enrolled(who.user_id, lesson_id);
+		END IF;
+		IF claims THEN
+			PERFORM public.content_library_step('claim', who.user_id, who.for_other, ARRAY[lesson_id], at => at);
+		END IF;
+		RETURN progress;
+	END LOOP;
+
+	RAISE EXCEPTION 'the progress of user "%" on lesson "%" can be neither read nor written', who.user_id, lesson_id
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  HINT = 'Look for a policy or trigger of your own on content_progress that hides the row.';
+END
+$$;
+COMMENT ON FUNCTION public.record_progress(uuid, integer, integer, uuid) IS
+	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+
+CREATE OR REPLACE FUNCTION public.record_progress_batch(
+	reports jsonb,
+	user_id uuid DEFAULT NULL)
+RETURNS SETOF public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	who record;
+	size integer;
+	-- The reports, in the caller's order.
+	read record;
+	lessons uuid[];
+	pcts integer[];
+	positions integer[];
+	times timestamptz[];
+	-- What each meets, and becomes.
+	seen record;
+	bars integer[];
+	theres boolean[];
+	news boolean[];
+	refused uuid;
+	rows public.content_progress[];
+	progress public.content_progress;
+	-- Their numbers in the order of their lessons, in which rows are locked.
+	sorted integer[];
+	n integer;
+	completes boolean;
+	completing boolean;
+	candidates uuid[];
+	claims uuid[];
+	lesson uuid;
+BEGIN
+	IF reports IS NULL THEN
+		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF jsonb_typeof(reports) <> 'array' THEN
+		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	size := jsonb_array_length(reports);
+	IF size NOT BETWEEN 1 AND 1000 THEN
+		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	BEGIN
+		FOR i IN 1..size LOOP
+			n := i;
+			read := public.content_library_read_report(reports -> (i - 1), at);
+			lessons[i] := read.lesson_id;
+			pcts[i] := read.watched_pct;
+			positions[i] := read.position_seconds;
+			times[i] := read.watched_at;
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
+	END;
+
+	sorted := ARRAY(SELECT r.number FROM unnest(lessons) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
+	FOR i IN 2..size LOOP
+		IF lessons[sorted[i]] = lessons[sorted[i - 1]] THEN
+			RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', sorted[i - 1] - 1, sorted[i] - 1, lessons[sorted[i]]
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = 'Send one report for each lesson, the latest with the highest watched_pct.';
+		END IF;
+	END LOOP;
+
+	PERFORM public.content_library_writes('record_progress_batch');
+	who := public.content_library_caller(user_id);
+	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL);
+
+	-- The same as in record_progress, for all the reports together.
+	<<attempts>>
+	FOR attempt IN 1..10 LOOP
+		completing := false;
+		candidates := '{}';
+		refused := NULL;
+		FOR i IN 1..size LOOP
+			seen := public.content_library_look(who.user_id, lessons[i]);
+			progress := seen.progress;
+			rows[i] := progress;
+			bars[i] := seen.bar;
+			theres[i] := progress.id IS NOT NULL;
+			news[i] := theres[i] AND public.content_library_is_news(progress, seen.bar, pcts[i], positions[i], times[i]);
+			IF NOT seen.admitted THEN
+				refused := COALESCE(refused, lessons[i]);
+			END IF;
+			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= seen.bar, false);
+			completing := completing OR completes;
+			IF completes OR progress.completed OR NOT seen.required THEN
+				candidates := candidates || lessons[i];
+			END IF;
+		END LOOP;
+		n := array_position(bars, NULL);
+		IF n IS NOT NULL THEN
+			PERFORM public.content_library_missing_lesson(lessons[n]);
+		END IF;
+
+		-- A lesson of each course that the batch may complete.
+		claims := ARRAY(
+			SELECT DISTINCT ON (m.course_id) l.id
+			FROM public.lessons AS l
+			JOIN public.modules AS m ON m.id = l.module_id
+			WHERE l.id = ANY (candidates)
+			ORDER BY m.course_id, l.id);
+		IF NOT completing THEN
+			FOREACH lesson IN ARRAY claims LOOP
+				IF NOT public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson]) THEN
+					claims := array_remove(claims, lesson);
+				END IF;
+			END LOOP;
+		END IF;
+		IF claims <> '{}' THEN
+			PERFORM public.content_library_step('lock', who.user_id, who.for_other, claims);
+		END IF;
+
+		FOREACH n IN ARRAY sorted LOOP
+			IF NOT theres[n] THEN
+				rows[n] := public.content_library_write(who.user_id, lessons[n], false, bars[n], pcts[n], positions[n], times[n]);
+				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+			END IF;
+		END LOOP;
+		IF refused IS NOT NULL THEN
+			PERFORM public.content_library_not_enrolled(who.user_id, refused);
+		END IF;
+		FOREACH n IN ARRAY sorted LOOP
+			IF news[n] THEN
+				rows[n] := public.content_library_write(who.user_id, lessons[n], true, bars[n], pcts[n], positions[n], times[n]);
+				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+			END IF;
+		END LOOP;
+		FOR i IN 1..cardinality(claims) LOOP
+			PERFORM public.content_library_step('claim', who.user_id, who.for_other, claims[i:i], at => at);
+		END LOOP;
+
+		FOR i IN 1..size LOOP
+			progress := rows[i];
+			RETURN NEXT progress;
+		END LOOP;
+		RETURN;
+	END LOOP;
+
+	RAISE EXCEPTION 'the progress of user "%" can be neither read nor written', who.user_id
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  HINT = 'Look for a policy or trigger of your own on content_progress that hides rows.';
+END
+$$;
+COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+
+CREATE OR REPLACE FUNCTION public.enroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+	course record;
+	missing text;
+	enrollment public.enrollments;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_writes('enroll');
+	who := public.content_library_caller($2);
+
+	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+	IF FOUND THEN
+		RETURN enrollment;
+	END IF;
+
+	-- free < pro < studio; what is missing or unknown counts as free. The server
+	-- sets app_metadata; user_metadata, which users set themselves, must not
+	-- open a course.
+	SELECT c.tier_required, j.tier,
+		   COALESCE(array_position('{free,pro,studio}'::text[], j.tier), 1)
+		   >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1) AS open
+	INTO course
+	FROM public.courses AS c
+	CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}' AS tier) AS j
+	WHERE c.id = $1 AND c.is_published;
+	IF NOT FOUND THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+	IF NOT who.for_other AND NOT course.open THEN
+		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $1, COALESCE(course.tier, 'free')
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = format('It requires the tier "%s".', course.tier_required),
+				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
+	END IF;
+
+	BEGIN
+		INSERT INTO public.enrollments AS e (course_id, user_id)
+		VALUES ($1, who.user_id)
+		ON CONFLICT (user_id, course_id) DO NOTHING
+		RETURNING e.* INTO enrollment;
+	EXCEPTION WHEN foreign_key_violation THEN
+		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+		IF missing = 'enrollments_user_id_fkey' THEN
+			PERFORM public.content_library_missing_user(who.user_id);
+		END IF;
+		RAISE;
+	END;
+	IF enrollment.id IS NULL THEN
+		-- Another session has just made it.
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+	END IF;
+	IF enrollment.id IS NULL THEN
+		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', who.user_id, $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Look for a policy or trigger of your own on enrollments that hides the row.';
+	END IF;
+	RETURN enrollment;
+END
+$$;
+COMMENT ON FUNCTION public.enroll(uuid, uuid) IS
+	'Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+
+CREATE OR REPLACE FUNCTION public.reset_progress(
+	course_id uuid,
+	user_id uuid DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+	count integer;
+BEGIN
+	IF $1 IS NULL OR dry_run IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'course_id' ELSE 'dry_run' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_writes('reset_progress');
+	who := public.content_library_caller($2);
+
+	IF NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1) THEN
+		IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
+			PERFORM public.content_library_missing_course($1);
+		END IF;
+		RAISE EXCEPTION 'user "%" is not enrolled in course "%"', who.user_id, $1
+			USING ERRCODE = 'insufficient_privilege';
+	END IF;
+
+	IF dry_run THEN
+		PERFORM FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
+		WHERE m.course_id = $1;
+		GET DIAGNOSTICS count = ROW_COUNT;
+		RETURN count;
+	END IF;
+
+	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL, $1);
+	-- Locked in the order that batches and recomputations lock in.
+	WITH watched AS (
+		SELECT p.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
+		WHERE m.course_id = $1
+		ORDER BY p.lesson_id
+		FOR UPDATE OF p)
+	DELETE FROM public.content_progress AS p
+	USING watched AS w
+	WHERE p.id = w.id;
+	GET DIAGNOSTICS count = ROW_COUNT;
+	PERFORM public.content_library_step('reopen', who.user_id, who.for_other, NULL, $1);
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION public.reset_progress(uuid, uuid, boolean) IS
+	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.completion_threshold(lesson_id uuid)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lesson_id IS NULL THEN
+		RAISE EXCEPTION 'lesson_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT EXISTS (
+		SELECT FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = $1)
+	THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+			USING ERRCODE = 'foreign_key_violation',
+				  DETAIL = 'For a learner, a lesson of an unpublished course does not exist.';
+	END IF;
+	RETURN public.content_library_bar(lesson_id);
+END
+$$;
+COMMENT ON FUNCTION public.completion_threshold(uuid) IS
+	'The percentage (1..100) that must be watched to complete a lesson: the lesson''s own, else its course''s, else content_library_settings.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+
+CREATE OR REPLACE FUNCTION public.course_completion(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+	completion integer;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	who := public.content_library_caller($2);
+	-- By its key: all that a learner has ever watched is not read.
+	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+			FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			LEFT JOIN LATERAL (
+				SELECT p.* FROM public.content_progress AS p
+				WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+			WHERE m.course_id = c.id AND l.is_required)
+	INTO completion
+	FROM public.courses AS c
+	WHERE c.id = $1;
+	IF NOT FOUND THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+	RETURN completion;
+END
+$$;
+COMMENT ON FUNCTION public.course_completion(uuid, uuid) IS
+	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+
+CREATE OR REPLACE FUNCTION public.course_outline(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+	course record;
+	modules jsonb;
+	required bigint;
+	completed bigint;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	who := public.content_library_caller($2);
+	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
+		   c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled
+	INTO course
+	FROM public.courses AS c
+	LEFT JOIN public.enrollments AS e ON e.user_id = who.user_id AND e.course_id = c.id
+	WHERE c.id = $1;
+	IF NOT FOUND THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+
+	SELECT jsonb_agg(jsonb_build_object(
+			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
+			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
+		   sum(o.required), sum(o.completed)
+	INTO modules, required, completed
+	FROM public.modules AS m
+	CROSS JOIN LATERAL (
+		SELECT jsonb_agg(jsonb_build_object(
+				   'id', l.id, 'title', l.title, 'description', l.description,
+				   'duration_seconds', l.duration_seconds, 'metadata', l.metadata,
+				   'is_required', l.is_required, 'is_preview', l.is_preview, 'mux_status', l.mux_status,
+				   'mux_playback_id', CASE WHEN l.is_preview OR course.enrolled THEN l.mux_playback_id END,
+				   'status', CASE WHEN p.id IS NULL THEN 'not_started'
+								  WHEN p.completed THEN 'completed'
+								  ELSE 'in_progress' END,
+				   'watched_pct', COALESCE(p.watched_pct, 0), 'position_seconds', p.position_seconds,
+				   'completed_at', p.completed_at) ORDER BY l.sort_order, l.created_at, l.id) AS lessons,
+			   count(*) FILTER (WHERE l.is_required) AS required,
+			   count(*) FILTER (WHERE l.is_required AND p.completed) AS completed
+		FROM public.lessons AS l
+		LEFT JOIN LATERAL (
+			SELECT p.* FROM public.content_progress AS p
+			WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+		WHERE l.module_id = m.id) AS o
+	WHERE m.course_id = $1;
+
+	RETURN to_jsonb(course) || jsonb_build_object(
+		'modules', COALESCE(modules, '[]'),
+		'required_lessons', COALESCE(required, 0),
+		'completed_lessons', COALESCE(completed, 0),
+		'completion', public.content_library_percentage(completed, required));
+END
+$$;
+COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
+	'A course page in one document: the course, its modules and lessons in order, each lesson with the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+
+CREATE OR REPLACE FUNCTION public.next_lesson(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+	lesson uuid;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	who := public.content_library_caller($2);
+	SELECT (SELECT l.id
+			FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			LEFT JOIN LATERAL (
+				SELECT p.* FROM public.content_progress AS p
+				WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+			WHERE m.course_id = c.id AND l.is_required AND p.completed IS NOT TRUE
+			ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+			LIMIT 1)
+	INTO lesson
+	FROM public.courses AS c
+	WHERE c.id = $1;
+	IF NOT FOUND THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+	RETURN lesson;
+END
+$$;
+COMMENT ON FUNCTION public.next_lesson(uuid, uuid) IS
+	'The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.';
+
+CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+BEGIN
+	who := public.content_library_caller($1);
+	RETURN QUERY
+	SELECT c.id, c.title,
+		count(l.id) FILTER (WHERE l.is_required)::integer,
+		count(l.id) FILTER (WHERE l.is_required AND p.completed)::integer,
+		public.content_library_percentage(
+			count(l.id) FILTER (WHERE l.is_required AND p.completed),
+			count(l.id) FILTER (WHERE l.is_required)),
+		max(p.last_watched),
+		(array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
+			FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],
+		e.enrolled_at, e.completed_at
+	FROM public.enrollments AS e
+	JOIN public.courses AS c ON c.id = e.course_id
+	LEFT JOIN public.modules AS m ON m.course_id = c.id
+	LEFT JOIN public.lessons AS l ON l.module_id = m.id
+	LEFT JOIN public.content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = l.id
+	WHERE e.user_id = who.user_id
+	GROUP BY e.id, c.id
+	ORDER BY e.enrolled_at, c.id;
+END
+$$;
+COMMENT ON FUNCTION public.course_progress(uuid) IS
+	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+
+CREATE OR REPLACE FUNCTION public.continue_watching(
+	max_rows integer DEFAULT 10,
+	user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	who record;
+BEGIN
+	IF max_rows IS NULL THEN
+		RAISE EXCEPTION 'max_rows must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF max_rows <= 0 THEN
+		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	who := public.content_library_caller($2);
+	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	RETURN QUERY
+	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
+	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
+		  FROM public.content_progress AS p
+		  WHERE p.user_id = who.user_id AND NOT p.completed
+		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
+	CROSS JOIN LATERAL (
+		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = p.lesson_id OFFSET 0) AS l
+	ORDER BY p.last_watched DESC, p.lesson_id
+	LIMIT $1;
+END
+$$;
+COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
+	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+
+REVOKE ALL ON FUNCTION
+	public.content_library_percentage(bigint, bigint),
+	public.record_progress(uuid, integer, integer, uuid),
+	public.record_progress_batch(jsonb, uuid),
+	public.enroll(uuid, uuid),
+	public.reset_progress(uuid, uuid, boolean),
+	public.completion_threshold(uuid),
+	public.course_completion(uuid, uuid),
+	public.course_outline(uuid, uuid),
+	public.next_lesson(uuid, uuid),
+	public.course_progress(uuid),
+	public.continue_watching(integer, uuid)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	public.content_library_percentage(bigint, bigint),
+	public.record_progress(uuid, integer, integer, uuid),
+	public.record_progress_batch(jsonb, uuid),
+	public.enroll(uuid, uuid),
+	public.reset_progress(uuid, uuid, boolean),
+	public.completion_threshold(uuid),
+	public.course_completion(uuid, uuid),
+	public.course_outline(uuid, uuid),
+	public.next_lesson(uuid, uuid),
+	public.course_progress(uuid),
+	public.continue_watching(integer, uuid)
+	TO authenticated, service_role;
+
+
+-- 9. Functions for instructors and operators ---------------------------------
+
+CREATE OR REPLACE FUNCTION public.course_report(course_id uuid)
+RETURNS TABLE (
+	user_id uuid,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+	-- Counted in idx_content_progress_lesson_id alone.
+	RETURN QUERY
+	WITH required AS (
+		SELECT l.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		WHERE m.course_id = $1 AND l.is_required
+	), completed AS (
+		SELECT p.user_id, count(*) AS lessons
+		FROM required AS r
+		JOIN public.content_progress AS p ON p.lesson_id = r.id
+		WHERE p.completed
+		GROUP BY p.user_id
+	)
+	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
+		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		e.enrolled_at, e.completed_at
+	FROM public.enrollments AS e
+	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
+	LEFT JOIN completed AS d ON d.user_id = e.user_id
+	WHERE e.course_id = $1
+	ORDER BY e.enrolled_at, e.user_id;
+END
+$$;
+COMMENT ON FUNCTION public.course_report(uuid) IS
+	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.lesson_report(course_id uuid)
+RETURNS TABLE (
+	lesson_id uuid,
+	module_id uuid,
+	title text,
+	is_required boolean,
+	started integer,
+	completed integer,
+	average_pct numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+	RETURN QUERY
+	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
+	FROM public.modules AS m
+	JOIN public.lessons AS l ON l.module_id = m.id
+	CROSS JOIN LATERAL (
+		SELECT count(*)::integer AS started,
+			count(*) FILTER (WHERE p.completed)::integer AS completed,
+			round(avg(p.watched_pct), 1) AS average_pct
+		FROM public.content_progress AS p
+		WHERE p.lesson_id = l.id) AS s
+	WHERE m.course_id = $1
+	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+END
+$$;
+COMMENT ON FUNCTION public.lesson_report(uuid) IS
+	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.move_lesson(
+	lesson_id uuid,
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	left_course uuid;
+	entered_course uuid;
+	left_module uuid;
+	lesson public.lessons;
+BEGIN
+	IF $1 IS NULL OR $2 IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'module_id' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_writes('move_lesson');
+
+	-- Whatever moves within a course waits for its row; in the order of their
+	-- ids, so that two moves never wait for each other.
+	left_course := public.content_library_course_of(public.content_library_module_of($1));
+	entered_course := public.content_library_course_of($2);
+	PERFORM FROM public.courses AS c
+	WHERE c.id IN (left_course, entered_course)
+	ORDER BY c.id FOR NO KEY UPDATE;
+	IF public.content_library_course_of(public.content_library_module_of($1)) <> left_course THEN
+		RAISE EXCEPTION 'lesson "%" was moved to another course meanwhile', $1
+			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	END IF;
+	left_module := public.content_library_module_of($1);
+	IF before IS NOT NULL THEN
+		PERFORM public.content_library_check_before($1, before,
+			CASE WHEN before <> $1 THEN public.content_library_module_of(before) END, $2);
+	END IF;
+
+	-- Numbered from 1, with the lesson among them.
+	WITH others AS (
+		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+		FROM public.lessons AS o
+		WHERE o.module_id = $2 AND o.id <> $1
+	), placed AS (
+		SELECT o.id, o.place, 1 AS late FROM others AS o
+		UNION ALL
+		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
+	), numbered AS (
+		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
+		FROM placed AS p
+	)
+	UPDATE public.lessons AS t
+	SET module_id = $2, sort_order = n.place
+	FROM numbered AS n
+	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+
+	-- Closes the gap in the module that it has left.
+	IF left_module <> $2 THEN
+		UPDATE public.lessons AS t
+		SET sort_order = n.place
+		FROM (SELECT l.id, row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::integer AS place
+			  FROM public.lessons AS l
+			  WHERE l.module_id = left_module) AS n
+		WHERE t.id = n.id AND t.sort_order <> n.place;
+	END IF;
+
+	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
+	RETURN lesson;
+END
+$$;
+COMMENT ON FUNCTION public.move_lesson(uuid, uuid, uuid) IS
+	'Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+
+CREATE OR REPLACE FUNCTION public.move_module(
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.modules
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	module public.modules;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'module_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_writes('move_module');
+
+	course := public.content_library_course_of($1);
+	PERFORM FROM public.courses AS c WHERE c.id = course FOR NO KEY UPDATE;
+	IF before IS NOT NULL THEN
+		PERFORM public.content_library_check_before($1, before,
+			CASE WHEN before <> $1 THEN public.content_library_course_of(before) END, course);
+	END IF;
+
+	WITH others AS (
+		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+		FROM public.modules AS o
+		WHERE o.course_id = course AND o.id <> $1
+	), placed AS (
+		SELECT o.id, o.place, 1 AS late FROM others AS o
+		UNION ALL
+		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
+	), numbered AS (
+		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
+		FROM placed AS p
+	)
+	UPDATE public.modules AS t
+	SET course_id = course, sort_order = n.place
+	FROM numbered AS n
+	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+
+	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
+	RETURN module;
+END
+$$;
+COMMENT ON FUNCTION public.move_module(uuid, uuid) IS
+	'Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+
+CREATE OR REPLACE FUNCTION public.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	count integer;
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM public.content_library_writes('recompute_completion');
+	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
+		PERFORM public.content_library_missing_course($1);
+	END IF;
+
+	-- Rows are locked in the order that batches of reports lock them in.
+	WITH bar AS MATERIALIZED (
+		SELECT l.id AS lesson_id, public.content_library_bar(l.id) AS bar
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		WHERE m.course_id = $1
+	), due AS (
+		SELECT p.id
+		FROM bar AS b
+		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
+		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		ORDER BY p.user_id, p.lesson_id
+		FOR NO KEY UPDATE OF p
+	)
+	UPDATE public.content_progress AS p
+	SET completed = true, completed_at = COALESCE(p.completed_at, at)
+	FROM due AS d
+	WHERE p.id = d.id AND NOT p.completed;
+	GET DIAGNOSTICS count = ROW_COUNT;
+
+	PERFORM public.content_library_complete(ARRAY(
+		SELECT e.id FROM public.enrollments AS e
+		WHERE e.course_id = $1 AND e.completed_at IS NULL
+		ORDER BY e.user_id FOR NO KEY UPDATE), at);
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION public.recompute_completion(uuid) IS
+	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+REVOKE ALL ON FUNCTION
+	public.move_lesson(uuid, uuid, uuid),
+	public.move_module(uuid, uuid),
+	public.recompute_completion(uuid),
+	public.course_report(uuid),
+	public.lesson_report(uuid)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	public.move_lesson(uuid, uuid, uuid),
+	public.move_module(uuid, uuid),
+	public.recompute_completion(uuid),
+	public.course_report(uuid),
+	public.lesson_report(uuid)
+	TO service_role;
+
+
+-- 10. Mux: video events -----------------------------------------------------
+
+-- Mux repeats events and promises no order. So each event's facts are kept, and
+-- a lesson's video is a query over the set of them: whatever the order in which
+-- they came, and whether the upload was bound before, between or after.
+
+-- Never the payload itself: it may hold the URL that accepts an upload.
+CREATE TABLE IF NOT EXISTS public.mux_events (
+	event_id			text COLLATE "C" PRIMARY KEY,
+	object				text NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	status				text NOT NULL,
+	event_at			timestamptz NOT NULL,
+	playback_ids		jsonb,
+	duration_seconds	integer,
+	error				jsonb,
+	received_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CHECK (object OPERATOR(pg_catalog.=) 'upload' AND upload_id IS NOT NULL
+			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
+		OR object OPERATOR(pg_catalog.=) 'asset' AND asset_id IS NOT NULL
+			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
+);
+COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON COLUMN public.mux_events.object IS 'What the event is about: upload or asset.';
+COMMENT ON COLUMN public.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
+COMMENT ON COLUMN public.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
+COMMENT ON COLUMN public.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+
+CREATE INDEX IF NOT EXISTS idx_mux_events_upload_id ON public.mux_events (upload_id);
+CREATE INDEX IF NOT EXISTS idx_mux_events_asset_id ON public.mux_events (asset_id);
+CREATE INDEX IF NOT EXISTS idx_lessons_mux_upload_id ON public.lessons (mux_upload_id);
+REVOKE ALL ON TABLE public.mux_events FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, DELETE ON TABLE public.mux_events TO service_role;
+-- No policy: service_role passes by BYPASSRLS, and nobody else.
+ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
+
+CREATE OR REPLACE FUNCTION public.mux_verify_signature(
+	body text,
+	signature_header text,
+	secrets text[],
+	tolerance interval DEFAULT '5 minutes',
+	checked_at timestamptz DEFAULT pg_catalog.clock_timestamp())
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	keys text[];
+	times text[];
+	signatures text[];
+	signed bytea;
+	matches boolean;
+	signed_at timestamptz;
+	missing text := CASE WHEN body IS NULL THEN 'body' WHEN tolerance IS NULL THEN 'tolerance'
+						 WHEN checked_at IS NULL THEN 'checked_at' END;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF tolerance < '0' THEN
+		RAISE EXCEPTION 'tolerance % is negative', tolerance USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- NULL and empty secrets are none.
+	keys := ARRAY(SELECT s FROM unnest(secrets) AS s WHERE s <> '');
+	IF keys = '{}' THEN
+		RETURN 'no_secret';
+	END IF;
+	IF COALESCE(signature_header, '') = '' THEN
+		RETURN 'no_header';
+	END IF;
+	IF octet_length(signature_header) > 4096 THEN
+		RETURN 'malformed_header';
+	END IF;
+
+	-- What stands after the first = of each item; nothing, where there is none.
+	SELECT array_agg(i.value) FILTER (WHERE i.key = 't'), array_agg(i.value) FILTER (WHERE i.key = 'v1')
+	INTO times, signatures
+	FROM (SELECT split_part(item, '=', 1) AS key, substr(item, strpos(item || '=', '=') + 1) AS value
+		  FROM unnest(string_to_array(signature_header, ',')) AS item) AS i;
+	IF cardinality(times) IS DISTINCT FROM 1 OR times[1] !~ '^(0|[1-9][0-9]{0,11})$' THEN
+		RETURN 'malformed_header';
+	END IF;
+	IF signatures IS NULL THEN
+		RETURN 'no_v1_signature';
+	END IF;
+
+	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	signed := convert_to(times[1] || '.' || body, 'UTF8');
+	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
+	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
+		  FROM unnest(keys) AS k OFFSET 0) AS h
+	CROSS JOIN unnest(signatures) AS s;
+	IF NOT matches THEN
+		RETURN 'signature_mismatch';
+	END IF;
+
+	signed_at := to_timestamp(times[1]::float8);
+	-- Mux's own library looks at whole seconds.
+	IF signed_at < date_trunc('second', checked_at) - tolerance THEN
+		RETURN 'too_old';
+	END IF;
+	IF signed_at > date_trunc('second', checked_at) + tolerance THEN
+		RETURN 'too_new';
+	END IF;
+	RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION public.mux_verify_signature(text, text, text[], interval, timestamptz) IS
+	'Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
+
+CREATE OR REPLACE FUNCTION public.content_library_mux_policies() RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT s.mux_playback_policies FROM public.content_library_settings AS s);
+END
+$$;
+COMMENT ON FUNCTION public.content_library_mux_policies() IS
+	'The setting content_library_settings.mux_playback_policies, as an array.';
+
+CREATE OR REPLACE FUNCTION public.content_library_mux_upload(upload_id text)
+RETURNS SETOF public.mux_events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT e.*
+	FROM public.mux_events AS e
+	WHERE e.object OPERATOR(pg_catalog.=) 'upload'
+		AND e.upload_id OPERATOR(pg_catalog.=) $1
+	ORDER BY pg_catalog.array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
+		e.event_at DESC, e.event_id DESC
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION public.content_library_mux_upload(text) IS
+	'The event that says how an upload stands: created < cancelled < asset_created < errored.';
+
+CREATE OR REPLACE FUNCTION public.content_library_mux_asset(asset_id text)
+RETURNS SETOF public.mux_events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT e.*
+	FROM public.mux_events AS e
+	WHERE e.object OPERATOR(pg_catalog.=) 'asset'
+		AND e.asset_id OPERATOR(pg_catalog.=) $1
+	ORDER BY e.status OPERATOR(pg_catalog.=) 'deleted' DESC,
+		e.status IN ('errored', 'ready') DESC,
+		e.event_at DESC,
+		pg_catalog.array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
+		e.event_id DESC
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION public.content_library_mux_asset(text) IS
+	'The event that says how an asset stands: deleted if it ever was, else the greatest by (terminal, time, preparing < errored < ready, event id).';
+
+-- The one definition of a lesson's video columns.
+CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	error jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT CASE WHEN v.status OPERATOR(pg_catalog.<>) 'pending' THEN l.asset_id END,
+		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN p.id END,
+		v.status,
+		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN a.duration_seconds END,
+		CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted'
+			 THEN pg_catalog.jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
+			 WHEN v.status OPERATOR(pg_catalog.<>) 'error' THEN NULL
+			 WHEN a.status OPERATOR(pg_catalog.=) 'errored' THEN a.error
+			 WHEN v.failed THEN u.error
+			 ELSE pg_catalog.jsonb_build_object('type', 'no_playback_id') END
+	-- The asset that the upload itself names, else the one that names the upload.
+	FROM (SELECT (SELECT e.asset_id
+				  FROM public.mux_events AS e
+				  WHERE e.upload_id OPERATOR(pg_catalog.=) $1 AND e.asset_id IS NOT NULL
+				  ORDER BY e.object OPERATOR(pg_catalog.=) 'upload' DESC, e.event_at DESC, e.event_id DESC
+				  LIMIT 1) AS asset_id) AS l
+	LEFT JOIN LATERAL public.content_library_mux_upload($1) AS u ON true
+	LEFT JOIN LATERAL public.content_library_mux_asset(l.asset_id) AS a ON true
+	LEFT JOIN LATERAL (
+		SELECT w.id
+		FROM ROWS FROM (pg_catalog.jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
+			WITH ORDINALITY AS w(id, policy, place)
+		WHERE w.policy OPERATOR(pg_catalog.=) ANY (public.content_library_mux_policies())
+		ORDER BY pg_catalog.array_position(public.content_library_mux_policies(), w.policy), w.place
+		LIMIT 1) AS p ON true
+	CROSS JOIN LATERAL (
+		SELECT u.status OPERATOR(pg_catalog.=) 'errored'
+			AND (a.status IS NULL
+				 OR a.status OPERATOR(pg_catalog.<>) 'ready'
+				 OR a.event_at OPERATOR(pg_catalog.<) u.event_at) AS failed) AS f
+	CROSS JOIN LATERAL (
+		SELECT f.failed,
+			CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted' THEN 'pending'
+				 WHEN f.failed OR a.status OPERATOR(pg_catalog.=) 'errored' THEN 'error'
+				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' AND p.id IS NULL THEN 'error'
+				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' THEN 'ready'
+				 WHEN l.asset_id IS NOT NULL THEN 'processing'
+				 ELSE 'pending' END AS status) AS v
+	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION public.mux_state(text) IS
+	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
+
+-- Events exclude each other and those who bind; those who bind do not exclude
+-- each other. Whoever waits here must not be waited for: see mux_apply_event.
+CREATE OR REPLACE FUNCTION public.content_library_mux_lock(for_event boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', pg_catalog.current_setting('transaction_isolation')
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	IF for_event THEN
+		PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('content_library mux', 0));
+	ELSE
+		PERFORM pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('content_library mux', 0));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_mux_lock(boolean) IS
+	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
+
+CREATE OR REPLACE FUNCTION public.content_library_mux_read(
+	event jsonb,
+	OUT event_id text,
+	OUT object text,
+	OUT upload_id text,
+	OUT asset_id text,
+	OUT status text,
+	OUT event_at timestamptz,
+	OUT playback_ids jsonb,
+	OUT duration_seconds integer,
+	OUT error jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	type text;
+	field text;
+	value jsonb;
+	text_value text;
+	data jsonb := event OPERATOR(pg_catalog.->) 'data';
+BEGIN
+	IF event IS NULL THEN
+		RAISE EXCEPTION 'event must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF pg_catalog.jsonb_typeof(event) OPERATOR(pg_catalog.<>) 'object' THEN
+		RAISE EXCEPTION 'event is not a JSON object but: %', pg_catalog.jsonb_typeof(event)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- The texts that are read of it. Other types of events may be of any form.
+	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
+		IF field OPERATOR(pg_catalog.=) 'data.id' AND type OPERATOR(pg_catalog.<>) ALL (ARRAY[
+			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
+			'video.asset.created', 'video.asset.updated', 'video.asset.ready', 'video.asset.errored', 'video.asset.deleted'])
+		THEN
+			RETURN;
+		END IF;
+
+		value := NULLIF(event OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(field, '.'), 'null');
+		text_value := value OPERATOR(pg_catalog.#>>) '{}';
+		IF value IS NULL THEN
+			IF field IN ('type', 'id', 'data.id') THEN
+				RAISE EXCEPTION 'event has no %', field USING ERRCODE = 'invalid_parameter_value';
+			END IF;
+		ELSIF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'string'
+			OR pg_catalog.length(text_value) NOT BETWEEN 1 AND 255
+		THEN
+			RAISE EXCEPTION '% of the event is not a text of 1 to 255 characters', field
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+
+		CASE field
+			WHEN 'type' THEN
+				type := text_value;
+			WHEN 'id' THEN
+				event_id := text_value;
+			WHEN 'data.status' THEN
+				status := text_value;
+			ELSE
+				NULL;
+		END CASE;
+	END LOOP;
+
+	IF type OPERATOR(pg_catalog.~~) 'video.upload.%' THEN
+		object := 'upload';
+		upload_id := data OPERATOR(pg_catalog.->>) 'id';
+		asset_id := data OPERATOR(pg_catalog.->>) 'asset_id';
+		status := pg_catalog.split_part(type, '.', 3);
+	ELSE
+		object := 'asset';
+		asset_id := data OPERATOR(pg_catalog.->>) 'id';
+		upload_id := data OPERATOR(pg_catalog.->>) 'upload_id';
+		status := CASE WHEN type OPERATOR(pg_catalog.=) 'video.asset.deleted' THEN 'deleted'
+					   WHEN status IN ('preparing', 'errored', 'ready') THEN status
+					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN pg_catalog.split_part(type, '.', 3)
+					   ELSE 'preparing' END;
+	END IF;
+
+	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
+	value := COALESCE(event OPERATOR(pg_catalog.->) 'created_at', 'null');
+	text_value := value OPERATOR(pg_catalog.#>>) '{}';
+	BEGIN
+		CASE pg_catalog.jsonb_typeof(value)
+			WHEN 'null' THEN
+				event_at := '-infinity';
+			WHEN 'string' THEN
+				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
+				IF text_value OPERATOR(pg_catalog.~) '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
+					event_at := text_value::pg_catalog.timestamptz;
+				END IF;
+			WHEN 'number' THEN
+				event_at := pg_catalog.to_timestamp(text_value::pg_catalog.float8);
+			WHEN 'object' THEN
+				event_at := pg_catalog.to_timestamp((
+					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
+					OPERATOR(pg_catalog.+) (COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
+						OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric))::pg_catalog.float8);
+			ELSE
+				NULL;
+		END CASE;
+	EXCEPTION WHEN data_exception THEN
+		event_at := NULL;
+	END;
+	IF event_at IS NULL THEN
+		RAISE EXCEPTION 'created_at of the event is not a time: %', pg_catalog.left(value::pg_catalog.text, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
+	END IF;
+
+	IF status OPERATOR(pg_catalog.=) 'errored' THEN
+		value := data OPERATOR(pg_catalog.->) (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
+		IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'object' THEN
+			SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO error
+			FROM pg_catalog.jsonb_each(value) AS e
+			WHERE e.key IN ('type', 'message', 'messages');
+		END IF;
+	END IF;
+
+	IF status OPERATOR(pg_catalog.<>) 'ready' THEN
+		RETURN;
+	END IF;
+
+	value := COALESCE(NULLIF(data OPERATOR(pg_catalog.->) 'playback_ids', 'null'), '[]');
+	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'array'
+		OR EXISTS (SELECT FROM pg_catalog.jsonb_array_elements(value) AS p
+				   WHERE pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'id') IS DISTINCT FROM 'string'
+					  OR pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'policy') IS DISTINCT FROM 'string')
+	THEN
+		RAISE EXCEPTION 'data.playback_ids of the event is not an array of objects with an id and a policy'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+						'id', e.p OPERATOR(pg_catalog.->) 'id', 'policy', e.p OPERATOR(pg_catalog.->) 'policy') ORDER BY e.place), '[]')
+	INTO playback_ids
+	FROM pg_catalog.jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
+
+	value := NULLIF(data OPERATOR(pg_catalog.->) 'duration', 'null');
+	IF value IS NULL THEN
+		RETURN;
+	END IF;
+	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
+		OR pg_catalog.abs(pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)) OPERATOR(pg_catalog.>) 2147483647
+	THEN
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);
+END
+$$;
+COMMENT ON FUNCTION public.content_library_mux_read(jsonb) IS
+	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
+
+-- An event holds the lock and may meet a lesson that somebody else holds, who
+-- may be about to bind it and wait for that lock: then the event lets go of
+-- all it holds and tries again. So it is never part of a deadlock.
+CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+DECLARE
+	fact record;
+	uploads text[];
+	bound uuid[];
+	-- Mux waits no longer for an answer, and comes again.
+	give_up CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) interval '5 seconds';
+	pause float8 := 0.001;
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
+
+	fact := content_library_mux_read(event);
+	IF fact.object IS NULL THEN
+		RETURN 'ignored';
+	END IF;
+
+	LOOP
+		BEGIN
+			PERFORM content_library_mux_lock(true);
+
+			INSERT INTO mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
+					fact.playback_ids, fact.duration_seconds, fact.error)
+			ON CONFLICT (event_id) DO NOTHING;
+			IF NOT FOUND THEN
+				RETURN 'duplicate';
+			END IF;
+
+			uploads := CASE fact.object
+				WHEN 'upload' THEN ARRAY[fact.upload_id]
+				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM mux_events AS e
+						   WHERE e.asset_id OPERATOR(pg_catalog.=) fact.asset_id AND e.upload_id IS NOT NULL) END;
+
+			bound := ARRAY(SELECT l.id FROM lessons AS l
+						   WHERE l.mux_upload_id OPERATOR(pg_catalog.=) ANY (uploads)
+						   ORDER BY l.id FOR NO KEY UPDATE NOWAIT);
+
+			UPDATE lessons AS l
+			SET mux_asset_id = s.mux_asset_id,
+				mux_playback_id = s.mux_playback_id,
+				mux_status = s.mux_status,
+				duration_seconds = s.duration_seconds
+			FROM pg_catalog.unnest(uploads) AS u(id)
+			CROSS JOIN LATERAL mux_state(u.id) AS s
+			WHERE l.id OPERATOR(pg_catalog.=) ANY (bound)
+				AND l.mux_upload_id OPERATOR(pg_catalog.=) u.id
+				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
+					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			IF FOUND THEN
+				RETURN 'applied';
+			END IF;
+
+			RETURN CASE
+				WHEN NOT EXISTS (SELECT FROM content_library_mux_upload(fact.upload_id) AS e
+								 WHERE fact.object OPERATOR(pg_catalog.=) 'upload' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id
+								 UNION ALL
+								 SELECT FROM content_library_mux_asset(fact.asset_id) AS e
+								 WHERE fact.object OPERATOR(pg_catalog.=) 'asset' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id)
+				THEN 'stale'
+				WHEN bound OPERATOR(pg_catalog.=) '{}' THEN 'unmatched'
+				ELSE 'noop' END;
+		EXCEPTION WHEN lock_not_available THEN
+			IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) give_up THEN
+				RAISE;
+			END IF;
+		END;
+		PERFORM pg_catalog.pg_sleep(pause);
+		pause := LEAST(2 OPERATOR(pg_catalog.*) pause, 0.1);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
+	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the lesson for five seconds.';
+
+CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+DECLARE
+	state record;
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(TG_TABLE_SCHEMA) OPERATOR(pg_catalog.||) ', pg_temp', true);
+	PERFORM content_library_mux_lock(false);
+
+	SELECT * INTO state FROM mux_state(NEW.mux_upload_id);
+	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	IF NOT FOUND AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
+	THEN
+		RETURN NEW;
+	END IF;
+
+	NEW.mux_asset_id := state.mux_asset_id;
+	NEW.mux_playback_id := state.mux_playback_id;
+	NEW.mux_status := COALESCE(state.mux_status, 'pending');
+	NEW.duration_seconds := state.duration_seconds;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_mux_bind() IS
+	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
+REVOKE ALL ON FUNCTION public.content_library_mux_bind()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	EXECUTE FUNCTION public.content_library_mux_bind();
+-- In a restore it fires, if at all, before there are events: it changes nothing.
+CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
+	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
+		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
+		AND NEW.mux_status OPERATOR(pg_catalog.=) 'pending')
+	EXECUTE FUNCTION public.content_library_mux_bind();
+
+CREATE OR REPLACE FUNCTION public.mux_begin_upload(lesson_id uuid, upload_id text)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lesson record;
+BEGIN
+	IF lesson_id IS NULL OR upload_id IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'upload_id' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF pg_catalog.length(upload_id) NOT BETWEEN 1 AND 255 THEN
+		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
+
+	-- The trigger does the rest.
+	UPDATE lessons AS l SET mux_upload_id = upload_id
+	WHERE l.id OPERATOR(pg_catalog.=) lesson_id
+	RETURNING l.* INTO lesson;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+			USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN lesson;
+END
+$$;
+COMMENT ON FUNCTION public.mux_begin_upload(uuid, text) IS
+	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+
+CREATE OR REPLACE FUNCTION public.mux_playback_claims(
+	lesson_id uuid,
+	ttl interval DEFAULT '6 hours')
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	until timestamptz;
+	who record;
+	lesson record;
+BEGIN
+	IF $1 IS NULL OR ttl IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'ttl' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	until := now() + ttl;
+	IF until <= now() OR NOT isfinite(until) THEN
+		RAISE EXCEPTION 'ttl % is not a time to live', ttl
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It must be positive and finite.';
+	END IF;
+	who := public.content_library_caller(NULL);
+
+	SELECT l.mux_status, l.mux_playback_id,
+		   l.is_preview OR EXISTS (
+			   SELECT FROM public.enrollments AS e
+			   WHERE e.user_id = who.user_id AND e.course_id = c.id) AS admitted
+	INTO lesson
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = $1 AND c.is_published;
+	IF NOT FOUND THEN
+		PERFORM public.content_library_missing_lesson($1);
+	END IF;
+	IF NOT lesson.admitted THEN
+		PERFORM public.content_library_not_enrolled(who.user_id, $1);
+	END IF;
+	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
+		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
+				  HINT = 'Ask again when Mux has said that its asset is ready.';
+	END IF;
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+							  'exp', floor(extract(epoch FROM until))::bigint);
+END
+$$;
+COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
+	'The claims {sub, aud, exp} of a token that lets the caller play a lesson''s video for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+
+REVOKE ALL ON FUNCTION
+	public.mux_verify_signature(text, text, text[], interval, timestamptz),
+	public.content_library_mux_policies(),
+	public.content_library_mux_upload(text),
+	public.content_library_mux_asset(text),
+	public.mux_state(text),
+	public.content_library_mux_lock(boolean),
+	public.content_library_mux_read(jsonb),
+	public.mux_apply_event(jsonb),
+	public.mux_begin_upload(uuid, text),
+	public.mux_playback_claims(uuid, interval)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION
+	public.mux_verify_signature(text, text, text[], interval, timestamptz),
+	public.content_library_mux_policies(),
+	public.content_library_mux_upload(text),
+	public.content_library_mux_asset(text),
+	public.mux_state(text),
+	public.content_library_mux_lock(boolean),
+	public.content_library_mux_read(jsonb),
+	public.mux_apply_event(jsonb),
+	public.mux_begin_upload(uuid, text)
+	TO service_role;
+GRANT EXECUTE ON FUNCTION public.mux_playback_claims(uuid, interval)
+	TO authenticated, service_role;
+
+RESET client_min_messages;

@@ -1,0 +1,90 @@
+# 081_between_editions: an install of the SQL edition becomes one of the extension,
+# and back, with every row, the settings, and what of the user's own hangs on them.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use LibraryTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('between');
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $top = "$FindBin::RealBin/../..";
+my ($migration) = glob("$top/supabase/migrations/*_content_library.sql");
+
+sub run_script
+{
+	my ($database, $script) = @_;
+	my ($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', $script ]);
+
+	return "$out$err";
+}
+
+# Rows, keys, policies, grants, triggers: what both editions have.
+sub kept
+{
+	my ($database) = @_;
+
+	return join "\n", grep { !/content_library_settings|^7 grant\|\w+\(\)|^8 dumped|^9 event/ } split /\n/, snapshot($node, $database, 'public');
+}
+
+sub dumped
+{
+	my ($out) = run_command([ 'pg_dump', '-d', $node->connstr($_[0]) ]);
+	return $out =~ s/^\\(un)?restrict .*\n//mgr;
+}
+
+my $settings = "SELECT current_setting('content_library.completion_threshold'), current_setting('content_library.heartbeat_interval'), content_library_mux_policies()";
+
+new_database($node, 'hosted');
+$node->safe_psql('hosted', 'GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role');
+is(run_script('hosted', $migration), '', 'the SQL edition');
+fill($node, 'hosted', 'public');
+$node->safe_psql('hosted', "UPDATE content_library_settings SET completion_threshold = 75, heartbeat_interval = 20, mux_playback_policies = '{signed,drm}';
+	CREATE TABLE notes (id int PRIMARY KEY, lesson_id uuid REFERENCES lessons ON DELETE CASCADE);
+	INSERT INTO notes SELECT row_number() OVER (), id FROM lessons;
+	CREATE VIEW published AS SELECT * FROM courses WHERE is_published");
+my $before = kept('hosted');
+my $dump = dumped('hosted');
+like($before, qr/^1 rows\|content_progress\|600 /m, 'there are rows to lose');
+
+# As a self-hosted project gets it: by a dump.
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/dump", 'hosted' ], 'dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE own TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'own', "$folder/dump" ], 'restored elsewhere');
+
+# What is the user's own is not taken away unasked.
+$node->safe_psql('own', 'CREATE VIEW mine AS SELECT completion_threshold(id) FROM lessons');
+like(run_script('own', "$top/supabase/to_extension.sql"), qr/cannot drop .* because other objects depend on .*\n.*view mine depends/, 'a view of a function is named');
+is(kept('own'), $before, 'and nothing is changed');
+$node->safe_psql('own', 'DROP VIEW mine');
+$node->safe_psql('postgres', 'CREATE DATABASE odd TEMPLATE own');
+$node->safe_psql('odd', 'ALTER TABLE courses ADD COLUMN price numeric');
+like(run_script('odd', "$top/supabase/to_extension.sql"), qr/the SQL edition's\nDETAIL:  column courses.price: numeric; move its values/, 'so is a column');
+is($node->safe_psql('odd', 'SELECT count(price) FROM courses; SELECT completion_threshold FROM content_library_settings'), "0\n75", 'and nothing is changed');
+
+is(run_script('own', "$top/supabase/to_extension.sql"), '', 'becomes the extension, and its check finds nothing');
+is_deeply([ lines_that_differ($before, kept('own')) ], [], 'every row, key, policy and grant as it was');
+is($node->safe_psql('own', $settings), '75|20s|{signed,drm}', 'the settings');
+is($node->safe_psql('own', as_user(learner(1)) . "SELECT p.watched_pct, p.completed FROM lessons AS l, record_progress(l.id, 91, 12) AS p WHERE l.title = 'Course 1, module 1, lesson 1'"), '91|t', 'a learner goes on');
+is($node->safe_psql('own', 'SELECT count(*) FROM notes JOIN lessons ON lesson_id = lessons.id; SELECT count(*) FROM published'), "90\n5", "with the user's own table and view");
+
+# As a fresh install.
+new_database($node, 'fresh', 'public');
+$node->safe_psql('fresh', 'CREATE EXTENSION pgcrypto SCHEMA extensions');
+$node->safe_psql('postgres', 'CREATE DATABASE bare TEMPLATE own');
+$node->safe_psql('bare', 'DROP VIEW published; DROP TABLE notes');
+my @odd = lines_that_differ(catalogs($node, 'fresh'), catalogs($node, 'bare'));
+is_deeply(\@odd, [], 'the catalogs are those of a fresh install') or diag(join "\n", @odd);
+
+# And back.
+$before = kept('own');
+is(run_script('own', "$top/supabase/to_sql_edition.sql"), '', 'back to the SQL edition');
+is_deeply([ lines_that_differ($before, kept('own')) ], [], 'every row, key, policy and grant as it was');
+is($node->safe_psql('own', "SELECT count(*) FROM pg_extension WHERE extname = 'content_library'; SELECT * FROM content_library_settings"), "0\nt|75|20|{signed,drm}", 'the settings; no extension');
+$node->safe_psql('own', "DELETE FROM content_progress WHERE watched_pct = 91 AND position_seconds = 12");
+is_deeply([ lines_that_differ($dump, dumped('own')) ], [], 'a dump of it is that of the beginning');
+is($node->safe_psql('own', as_user(learner(1)) . "SELECT p.watched_pct, p.completed FROM lessons AS l, record_progress(l.id, 91, 12) AS p WHERE l.title = 'Course 1, module 1, lesson 1'"), '91|t', 'a learner goes on');
+
+done_testing();
