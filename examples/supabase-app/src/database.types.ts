@@ -1,0 +1,499 @@
+// database.types.ts: what "supabase gen types" says of the library; made by "npm run types".
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
+
+export type Database = {
+  
+  "public": {
+          Tables: {
+            "content_progress": {
+                  Row: {
+                    "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"user_id": string,"watched_pct": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id": string,"position_seconds"?: number | null,"user_id": string,"watched_pct"?: number
+                  }
+                  Update: {
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id"?: string,"position_seconds"?: number | null,"user_id"?: string,"watched_pct"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "content_progress_lesson_id_fkey"
+      columns: ["lesson_id"]
+isOneToOne: false
+      referencedRelation: "lessons"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"courses": {
+                  Row: {
+                    "completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_published": boolean,"metadata": NonNullable<Json>,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_published"?: boolean,"metadata"?: NonNullable<Json>,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                  }
+                  Update: {
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_published"?: boolean,"metadata"?: NonNullable<Json>,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"enrollments": {
+                  Row: {
+                    "completed_at": string | null,"course_id": string,"enrolled_at": string,"id": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "completed_at"?: string | null,"course_id": string,"enrolled_at"?: string,"id"?: string,"user_id": string
+                  }
+                  Update: {
+                    "completed_at"?: string | null,"course_id"?: string,"enrolled_at"?: string,"id"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "enrollments_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"lessons": {
+                  Row: {
+                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"sort_order": number,"title": string,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title": string,"updated_at"?: string
+                  }
+                  Update: {
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title"?: string,"updated_at"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "lessons_module_id_fkey"
+      columns: ["module_id"]
+isOneToOne: false
+      referencedRelation: "modules"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"modules": {
+                  Row: {
+                    "course_id": string,"created_at": string,"description": string,"id": string,"metadata": NonNullable<Json>,"sort_order": number,"title": string,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "course_id": string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title": string,"updated_at"?: string
+                  }
+                  Update: {
+                    "course_id"?: string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title"?: string,"updated_at"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "modules_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"mux_events": {
+                  Row: {
+                    "asset_id": string | null,"duration_seconds": number | null,"error": Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids": Json | null,"received_at": string,"status": string,"upload_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids"?: Json | null,"received_at"?: string,"status": string,"upload_id"?: string | null
+                  }
+                  Update: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at"?: string,"event_id"?: string,"object"?: string,"playback_ids"?: Json | null,"received_at"?: string,"status"?: string,"upload_id"?: string | null
+                  }
+                  Relationships: [
+                    
+                  ]
+                }
+          }
+          Views: {
+            [_ in never]: never
+          }
+          Functions: {
+            "completion_threshold":
+{ Args: { "lesson_id": string }; Returns: number
+                           },
+"content_library_attach":
+{ Args: Record<PropertyKey, never>; Returns: undefined
+                           },
+"content_library_attach_as_owner":
+{ Args: Record<PropertyKey, never>; Returns: undefined
+                           },
+"content_library_check":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "object": string,"problem": string,"remedy": string,"severity": string
+            }[]
+                           },
+"content_library_check_definitions":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "object": string,"problem": string,"remedy": string,"severity": string
+            }[]
+                           },
+"content_library_check_rights":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "object": string,"problem": string,"remedy": string,"severity": string
+            }[]
+                           },
+"content_library_check_rows":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "object": string,"problem": string,"remedy": string,"severity": string
+            }[]
+                           },
+"content_library_expected":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "definition": string,"kind": string,"name": string,"needs_auth": boolean,"table": string
+            }[]
+                           },
+"content_library_found":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "definition": string,"kind": string,"name": string,"table": string
+            }[]
+                           },
+"content_library_missing_auth":
+{ Args: Record<PropertyKey, never>; Returns: string
+                           },
+"content_library_mux_asset":
+{ Args: { "asset_id": string }; Returns: {
+              "asset_id": string | null,
+"duration_seconds": number | null,
+"error": Json | null,
+"event_at": string,
+"event_id": string,
+"object": string,
+"playback_ids": Json | null,
+"received_at": string,
+"status": string,
+"upload_id": string | null
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "mux_events"
+        isOneToOne: true
+        isSetofReturn: true
+      } },
+"content_library_mux_lock":
+{ Args: { "for_event": boolean }; Returns: undefined
+                           },
+"content_library_mux_policies":
+{ Args: Record<PropertyKey, never>; Returns: (string)[]
+                           },
+"content_library_mux_read":
+{ Args: { "event": Json }; Returns: Record<string, unknown>
+                           },
+"content_library_mux_upload":
+{ Args: { "upload_id": string }; Returns: {
+              "asset_id": string | null,
+"duration_seconds": number | null,
+"error": Json | null,
+"event_at": string,
+"event_id": string,
+"object": string,
+"playback_ids": Json | null,
+"received_at": string,
+"status": string,
+"upload_id": string | null
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "mux_events"
+        isOneToOne: true
+        isSetofReturn: true
+      } },
+"content_library_percentage":
+{ Args: { "completed": number,"required": number }; Returns: number
+                           },
+"continue_watching":
+{ Args: { "max_rows"?: number,"user_id"?: string }; Returns: {
+              "course_id": string,"course_title": string,"duration_seconds": number,"last_watched": string,"lesson_id": string,"lesson_title": string,"position_seconds": number,"watched_pct": number
+            }[]
+                           },
+"course_completion":
+{ Args: { "course_id": string,"user_id"?: string }; Returns: number
+                           },
+"course_outline":
+{ Args: { "course_id": string,"user_id"?: string }; Returns: Json
+                           },
+"course_progress":
+{ Args: { "user_id"?: string }; Returns: {
+              "completed_at": string,"completed_lessons": number,"completion": number,"course_id": string,"enrolled_at": string,"last_watched": string,"next_lesson_id": string,"required_lessons": number,"title": string
+            }[]
+                           },
+"course_report":
+{ Args: { "course_id": string }; Returns: {
+              "completed_at": string,"completed_lessons": number,"completion": number,"enrolled_at": string,"required_lessons": number,"user_id": string
+            }[]
+                           },
+"enroll":
+{ Args: { "course_id": string,"user_id"?: string }; Returns: {
+              "completed_at": string | null,
+"course_id": string,
+"enrolled_at": string,
+"id": string,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "enrollments"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"lesson_report":
+{ Args: { "course_id": string }; Returns: {
+              "average_pct": number,"completed": number,"is_required": boolean,"lesson_id": string,"module_id": string,"started": number,"title": string
+            }[]
+                           },
+"move_lesson":
+{ Args: { "before"?: string,"lesson_id": string,"module_id": string }; Returns: {
+              "completion_threshold": number | null,
+"created_at": string,
+"description": string,
+"duration_seconds": number | null,
+"id": string,
+"is_preview": boolean,
+"is_required": boolean,
+"metadata": NonNullable<Json>,
+"module_id": string,
+"mux_asset_id": string | null,
+"mux_playback_id": string | null,
+"mux_status": string,
+"mux_upload_id": string | null,
+"sort_order": number,
+"title": string,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "lessons"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"move_module":
+{ Args: { "before"?: string,"module_id": string }; Returns: {
+              "course_id": string,
+"created_at": string,
+"description": string,
+"id": string,
+"metadata": NonNullable<Json>,
+"sort_order": number,
+"title": string,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "modules"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"mux_apply_event":
+{ Args: { "event": Json }; Returns: string
+                           },
+"mux_begin_upload":
+{ Args: { "lesson_id": string,"upload_id": string }; Returns: {
+              "completion_threshold": number | null,
+"created_at": string,
+"description": string,
+"duration_seconds": number | null,
+"id": string,
+"is_preview": boolean,
+"is_required": boolean,
+"metadata": NonNullable<Json>,
+"module_id": string,
+"mux_asset_id": string | null,
+"mux_playback_id": string | null,
+"mux_status": string,
+"mux_upload_id": string | null,
+"sort_order": number,
+"title": string,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "lessons"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"mux_playback_claims":
+{ Args: { "lesson_id": string,"ttl"?: string }; Returns: Json
+                           },
+"mux_state":
+{ Args: { "upload_id": string }; Returns: {
+              "duration_seconds": number,"error": Json,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
+            }[]
+                           },
+"mux_verify_signature":
+{ Args: { "body": string,"checked_at"?: string,"secrets": (string)[],"signature_header": string,"tolerance"?: string }; Returns: string
+                           },
+"next_lesson":
+{ Args: { "course_id": string,"user_id"?: string }; Returns: string
+                           },
+"recompute_completion":
+{ Args: { "course_id": string }; Returns: number
+                           },
+"record_progress":
+{ Args: { "lesson_id": string,"position_seconds"?: number,"user_id"?: string,"watched_pct": number }; Returns: {
+              "completed": boolean,
+"completed_at": string | null,
+"id": string,
+"last_watched": string,
+"lesson_id": string,
+"position_seconds": number | null,
+"user_id": string,
+"watched_pct": number
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "content_progress"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"record_progress_batch":
+{ Args: { "reports": Json,"user_id"?: string }; Returns: {
+              "completed": boolean,
+"completed_at": string | null,
+"id": string,
+"last_watched": string,
+"lesson_id": string,
+"position_seconds": number | null,
+"user_id": string,
+"watched_pct": number
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "content_progress"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"reset_progress":
+{ Args: { "course_id": string,"dry_run"?: boolean,"user_id"?: string }; Returns: number
+                           }
+          }
+          Enums: {
+            [_ in never]: never
+          }
+          CompositeTypes: {
+            [_ in never]: never
+          }
+        }
+}
+
+type DatabaseWithoutInternals = Omit<Database, '__InternalSupabase'>
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">]
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+        DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+      DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])[TableName] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+  ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : never
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : never
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : never
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+  ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+  ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never
+
+export const Constants = {
+  "public": {
+          Enums: {
+            
+          }
+        }
+} as const
