@@ -1426,6 +1426,29 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.content_library_mux_lock(for_event boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	level CONSTANT text := current_setting('transaction_isolation');
+BEGIN
+	IF for_event IS NULL THEN
+		RAISE EXCEPTION 'for_event must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	IF for_event THEN
+		PERFORM pg_advisory_xact_lock(hashtextextended('content_library mux', 0));
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library mux', 0));
+	END IF;
+END
+$$;
+
 CREATE FUNCTION public.mux_verify_signature(
 	body text,
 	signature_header text,

@@ -2101,17 +2101,22 @@ CREATE OR REPLACE FUNCTION public.content_library_mux_lock(for_event boolean) RE
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	level CONSTANT text := current_setting('transaction_isolation');
 BEGIN
-	IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) ALL (ARRAY['read committed', 'read uncommitted']) THEN
-		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', pg_catalog.current_setting('transaction_isolation')
+	IF for_event IS NULL THEN
+		RAISE EXCEPTION 'for_event must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
 				  HINT = 'Use READ COMMITTED.';
 	END IF;
 	IF for_event THEN
-		PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('content_library mux', 0));
+		PERFORM pg_advisory_xact_lock(hashtextextended('content_library mux', 0));
 	ELSE
-		PERFORM pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('content_library mux', 0));
+		PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library mux', 0));
 	END IF;
 END
 $$;
