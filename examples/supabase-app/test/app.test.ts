@@ -252,7 +252,8 @@ describe(`an app on the ${edition.name}`, () => {
 		assert.deepEqual(await progressOf(ann), []);
 	});
 
-	test('the checks find nothing that is wrong', async () => {
+	test('the checks find nothing that is wrong', async (t) => {
+		if (edition.name !== 'extension') return t.skip('only the extension has them');
 		assert.deepEqual((await service.rpc('content_library_check').throwOnError()).data, []);
 	});
 

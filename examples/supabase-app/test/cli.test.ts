@@ -18,10 +18,12 @@ async function advisors(): Promise<string[]> {
 	const answer = JSON.parse(await supabaseCli(database, 'db', 'advisors', '--level', 'info', '--output-format', 'json'));
 
 	assert.ok(Array.isArray(answer.results), JSON.stringify(answer));
-	return answer.results.map((finding: { name: string; metadata: { name: string } }) => `${finding.name} ${finding.metadata.name}`).sort();
+	return answer.results.map((finding: { name: string; metadata: { name: string } }) => `${finding.name} ${finding.metadata.name}`)
+		// Of a database that nobody has used yet, it is said of every index.
+		.filter((finding: string) => !finding.startsWith('unused_index ')).sort();
 }
 
-test('the types that are checked in are those of today', async () => {
+test('the types that are checked in are those of today', { skip: edition.name !== 'extension' && 'they are the extension\'s' }, async () => {
 	assert.equal(await generateTypes(database), readFileSync('src/database.types.ts', 'utf8'),
 		'src/database.types.ts is stale: run "npm run types"');
 });

@@ -18,6 +18,11 @@ import type { Client } from '../src/learner.js';
 // What there is to test: how it is installed, and what the advisors may say of it.
 const editions: Record<string, { install: string; accepted: string[] }> = {
 	extension: { install: 'CREATE EXTENSION content_library', accepted: ['extension_in_public content_library'] },
+	sql: {
+		install: readFileSync('../../supabase/migrations/20260225000010_content_library.sql', 'utf8'),
+		// The plan's two policies; and mux_events has none because it is nobody's but service_role's.
+		accepted: ['multiple_permissive_policies content_progress', 'rls_enabled_no_policy mux_events'],
+	},
 };
 const name = process.env.CONTENT_LIBRARY_EDITION ?? 'extension';
 
