@@ -94,7 +94,7 @@ my $sum = $node->safe_psql('app', "SELECT coalesce(sum(calls), 0) FROM pg_stat_u
 
 note("$statements statements, each twice; $sum calls of our functions:\n$calls");
 note('errors: ' . join ', ', map { "$_ $errors{$_}" } sort keys %errors);
-cmp_ok($statements, '>', 10 * $seconds, 'there were statements') or diag(substr(slurp_file("$folder/err"), -1000));
+cmp_ok($statements, '>', $seconds, 'there were statements') or diag(substr(slurp_file("$folder/err"), -1000));
 cmp_ok($sum, '>', $seconds / 5, 'that call our functions');
 is($seen, '', 'no row of another is read');
 is(others(), $before, 'or changed');
@@ -103,7 +103,11 @@ unlike($log, qr/server process .* was terminated|PANIC|TRAP/, 'no crash');
 
 # A policy that shows the rows of others is found.
 $node->safe_psql('app', 'CREATE POLICY open ON app.content_progress TO authenticated USING (true)');
-($statements, $seen) = smith(5, $seed);
+foreach my $more (1 .. 10)
+{
+	($statements, $seen) = smith(5, $seed + $more);
+	last if $seen ne '';
+}
 like($seen, qr/-8000-/, 'a fault is found');
 
 done_testing();
