@@ -8,6 +8,7 @@ typedef struct Disguise
 	Oid			caller;
 	int			security;
 	int			guc_level;
+	bool		names_held;		/* no schema is renamed meanwhile */
 } Disguise;
 
 extern void act_as_owner(Disguise *disguise, const char *schema, Oid function);
