@@ -402,7 +402,7 @@ lessons_of(const Choice *choice)
 }
 
 /* Runs a query that looks at lessons; each row begins with the number of one. */
-static uint64
+static void
 look_at(const Call *call, const LibraryQuery *query, const Choice *choice)
 {
 	Datum		values[] = {
@@ -410,7 +410,7 @@ look_at(const Call *call, const LibraryQuery *query, const Choice *choice)
 		Int32GetDatum(library_completion_threshold)
 	};
 
-	return query_execute(query, call->schema, values, NULL, false);
+	query_execute(query, call->schema, values, NULL, false);
 }
 
 static Datum
@@ -648,13 +648,13 @@ record_batch(const Call *call, Batch *batch)
 static void
 return_rows(ReturnSetInfo *result, const Batch *batch)
 {
-	const Datum *rows[MAX_REPORTS];
+	Datum		rows[MAX_REPORTS];
 
 	for (int i = 0; i < batch->size; i++)
-		rows[batch->elements[i].number] = &batch->elements[i].progress.row;
+		rows[batch->elements[i].number] = batch->elements[i].progress.row;
 	for (int i = 0; i < batch->size; i++)
 	{
-		HeapTupleHeader row = DatumGetHeapTupleHeader(*rows[i]);
+		HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
 		HeapTupleData tuple = {0};
 
 		tuple.t_len = HeapTupleHeaderGetDatumLength(row);

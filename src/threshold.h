@@ -4,7 +4,8 @@
 
 /*
  * The threshold of lesson l: its own, else its course's, else the setting.
- * Whoever cannot see the course (it was unpublished) is held to 100.  Look-ups rather than joins: they start faster.
+ * Whoever cannot see the course (it was unpublished) is held to 100.  Look-ups
+ * rather than joins: they start faster.
  */
 #define THRESHOLD_SQL(setting) \
 	"CAST(COALESCE(l.completion_threshold," \
