@@ -98,12 +98,12 @@ static const LibraryQuery lessons_of_course = {
 };
 
 /*
- * Returns the rows of a query, planned for its values: courses differ in size.
- * Compiled it would take longer: one look-up seems dear, and hides many cheap ones.
+ * Returns the rows of a query.  Compiled it would take longer: one look-up
+ * seems dear, and hides many cheap ones.
  */
 static void
 return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *schema,
-			Datum *values)
+			Datum *values, bool once)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			guc_level = NewGUCNestLevel();
@@ -111,7 +111,10 @@ return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *sche
 	InitMaterializedSRF(fcinfo, 0);
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	query_execute_once(query, schema, values);
+	if (once)
+		query_execute_once(query, schema, values);
+	else
+		query_execute(query, schema, values, NULL, true);
 	AtEOXact_GUC(true, guc_level);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
@@ -125,7 +128,7 @@ course_progress(PG_FUNCTION_ARGS)
 	Call		call;
 
 	call_begin(&call, fcinfo, 0);
-	return_rows(fcinfo, &courses_of_learner, call.schema, &call.user_id);
+	return_rows(fcinfo, &courses_of_learner, call.schema, &call.user_id, false);
 	call_end(&call);
 	return (Datum) 0;
 }
@@ -147,12 +150,15 @@ continue_watching(PG_FUNCTION_ARGS)
 	call_begin(&call, fcinfo, 1);
 	values[0] = call.user_id;
 	values[1] = max_rows;
-	return_rows(fcinfo, &begun_lessons, call.schema, values);
+	return_rows(fcinfo, &begun_lessons, call.schema, values, false);
 	call_end(&call);
 	return (Datum) 0;
 }
 
-/* Returns the rows of a query about a course, argument 0, that the caller sees. */
+/*
+ * Returns the rows of a query about a course, argument 0, that the caller sees;
+ * planned for this course, since they differ in size.
+ */
 static Datum
 report(FunctionCallInfo fcinfo, const LibraryQuery *query)
 {
@@ -161,7 +167,7 @@ report(FunctionCallInfo fcinfo, const LibraryQuery *query)
 
 	SPI_connect();
 	require_course(schema, course_id);
-	return_rows(fcinfo, query, schema, &course_id);
+	return_rows(fcinfo, query, schema, &course_id, true);
 	SPI_finish();
 	return (Datum) 0;
 }
