@@ -1,6 +1,7 @@
 /* outline.c: course_outline(), a course page as one JSON document. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -28,19 +29,31 @@ static const LibraryQuery course_row = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* A module, one of its lessons (NULLs: it has none), whether that is completed. */
+/*
+ * What is sorted by (first, where it is soon found), a module, one of its
+ * lessons (NULLs: it has none), whether that is completed.  Columns come in the
+ * order in which jsonb keeps keys, the shorter first: what is sorted already is
+ * soon sorted.
+ */
+#define ORDER_COLUMNS 4
 #define MODULE_COLUMNS 4
 #define LESSON_COLUMNS 13
+#define MODULE ORDER_COLUMNS
+#define LESSON (MODULE + MODULE_COLUMNS)
+#define REQUIRED (LESSON + LESSON_COLUMNS)
+#define COMPLETED (REQUIRED + 1)
 
 static const LibraryQuery lesson_rows = {
-	"SELECT m.id, m.title, m.description, m.metadata,"
-	"       l.id, l.title, l.description, l.duration_seconds, l.metadata, l.is_required,"
-	"       l.is_preview, l.mux_status,"
-	"       CASE WHEN l.is_preview OR $3 THEN l.mux_playback_id END AS mux_playback_id,"
+	"SELECT m.sort_order, m.created_at, l.sort_order, l.created_at,"
+	"       m.id, m.title, m.metadata, m.description,"
+	"       l.id, l.title,"
 	"       CASE WHEN p.id IS NULL THEN 'not_started'"
 	"            WHEN p.completed THEN 'completed'"
 	"            ELSE 'in_progress' END AS status,"
-	"       COALESCE(p.watched_pct, 0) AS watched_pct, p.position_seconds, p.completed_at,"
+	"       l.metadata, l.is_preview, l.mux_status, l.description, l.is_required,"
+	"       COALESCE(p.watched_pct, 0) AS watched_pct, p.completed_at,"
+	"       CASE WHEN l.is_preview OR $3 THEN l.mux_playback_id END AS mux_playback_id,"
+	"       l.duration_seconds, p.position_seconds,"
 	"       l.is_required, l.is_required AND p.completed"
 	"  FROM %1$s.modules AS m"
 	"  LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
@@ -54,6 +67,37 @@ static const LibraryQuery percentage = {
 	"SELECT %1$s.content_library_percentage($1, $2)",
 	2, {INT8OID, INT8OID}
 };
+
+/* A row of the last query, all its columns read at once. */
+typedef struct Row
+{
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+} Row;
+
+static Row
+row_of_query(void)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	Row			row = {
+		desc, palloc(desc->natts * sizeof(Datum)), palloc(desc->natts * sizeof(bool))
+	};
+
+	return row;
+}
+
+static void
+read_row(Row *row, uint64 number)
+{
+	heap_deform_tuple(SPI_tuptable->vals[number], row->desc, row->values, row->nulls);
+}
+
+static bool
+is_true(const Row *row, int column)
+{
+	return !row->nulls[column] && DatumGetBool(row->values[column]);
+}
 
 /* The document as far as it is made; the server has such a thing itself since 19. */
 #if PG_VERSION_NUM >= 190000
@@ -154,16 +198,14 @@ push_value(Document *document, Datum datum, bool isnull, Oid type)
 
 /* Columns as keys and values of the object that is open. */
 static void
-push_columns(Document *document, HeapTuple row, TupleDesc desc, int first, int count)
+push_columns(Document *document, const Row *row, int first, int count)
 {
-	for (int number = first; number < first + count; number++)
+	for (int i = first; i < first + count; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
-		bool		isnull;
-		Datum		datum = SPI_getbinval(row, desc, number, &isnull);
+		Form_pg_attribute attribute = TupleDescAttr(row->desc, i);
 
 		push_key(document, NameStr(attribute->attname));
-		push_value(document, datum, isnull, attribute->atttypid);
+		push_value(document, row->values[i], row->nulls[i], attribute->atttypid);
 	}
 }
 
@@ -175,10 +217,10 @@ push_count(Document *document, const char *key, int64 count)
 }
 
 static void
-begin_module(Document *document, HeapTuple row, TupleDesc desc)
+begin_module(Document *document, const Row *row)
 {
 	push(document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(document, row, desc, 1, MODULE_COLUMNS);
+	push_columns(document, row, MODULE, MODULE_COLUMNS);
 	push_key(document, "lessons");
 	push(document, WJB_BEGIN_ARRAY, NULL);
 }
@@ -191,49 +233,39 @@ end_module(Document *document)
 }
 
 static void
-push_lesson(Document *document, HeapTuple row, TupleDesc desc)
+push_lesson(Document *document, const Row *row)
 {
 	push(document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(document, row, desc, MODULE_COLUMNS + 1, LESSON_COLUMNS);
+	push_columns(document, row, LESSON, LESSON_COLUMNS);
 	push(document, WJB_END_OBJECT, NULL);
-}
-
-static bool
-is_true(HeapTuple row, TupleDesc desc, int number)
-{
-	bool		isnull;
-	Datum		datum = SPI_getbinval(row, desc, number, &isnull);
-
-	return !isnull && DatumGetBool(datum);
 }
 
 /* The modules and their lessons, which the last query has read; counts the lessons. */
 static void
 push_modules(Document *document, int64 *required, int64 *completed)
 {
-	TupleDesc	desc = SPI_tuptable->tupdesc;
+	Row			row = row_of_query();
 	pg_uuid_t  *module = NULL;
 
 	push_key(document, "modules");
 	push(document, WJB_BEGIN_ARRAY, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		bool		isnull;
-		pg_uuid_t  *id = DatumGetUUIDP(SPI_getbinval(row, desc, 1, &isnull));
+		pg_uuid_t  *id;
 
+		read_row(&row, i);
+		id = DatumGetUUIDP(row.values[MODULE]);
 		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
 		{
 			if (module != NULL)
 				end_module(document);
-			begin_module(document, row, desc);
+			begin_module(document, &row);
 			module = id;
 		}
-		(void) SPI_getbinval(row, desc, MODULE_COLUMNS + 1, &isnull);
-		if (!isnull)
-			push_lesson(document, row, desc);
-		*required += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 1);
-		*completed += is_true(row, desc, MODULE_COLUMNS + LESSON_COLUMNS + 2);
+		if (!row.nulls[LESSON])
+			push_lesson(document, &row);
+		*required += is_true(&row, REQUIRED);
+		*completed += is_true(&row, COMPLETED);
 	}
 	if (module != NULL)
 		end_module(document);
@@ -261,14 +293,15 @@ outline(const Call *call, Datum course_id)
 	Document	document = {0};
 	int64		required = 0;
 	int64		completed = 0;
-	int			columns;
+	Row			row;
 
 	if (query_execute(&course_row, call->schema, values, NULL, true) == 0)
 		missing_course(course_id);
-	columns = SPI_tuptable->tupdesc->natts;
-	values[2] = BoolGetDatum(is_true(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, columns));
+	row = row_of_query();
+	read_row(&row, 0);
+	values[2] = BoolGetDatum(is_true(&row, row.desc->natts - 1));
 	push(&document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(&document, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, columns);
+	push_columns(&document, &row, 0, row.desc->natts);
 
 	query_execute(&lesson_rows, call->schema, values, NULL, true);
 	push_modules(&document, &required, &completed);
