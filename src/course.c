@@ -42,6 +42,21 @@ static const LibraryQuery visible_course = {
 	1, {UUIDOID}
 };
 
+static const LibraryQuery percentage = {
+	"SELECT %1$s.content_library_percentage($1, $2)",
+	2, {INT8OID, INT8OID}
+};
+
+/* The percentage of completed among required lessons, by its one definition; inside SPI. */
+Datum
+course_percentage(const char *schema, int64 completed, int64 required, bool *isnull)
+{
+	Datum		counts[] = {Int64GetDatum(completed), Int64GetDatum(required)};
+
+	query_execute(&percentage, schema, counts, NULL, true);
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+}
+
 /* Refuses a course that the caller does not see; inside SPI. */
 void
 require_course(const char *schema, Datum course_id)

@@ -30,5 +30,7 @@
 	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id"
 
 extern void require_course(const char *schema, Datum course_id);
+extern Datum course_percentage(const char *schema, int64 completed, int64 required,
+							   bool *isnull);
 
 #endif							/* CONTENT_LIBRARY_COURSE_H */

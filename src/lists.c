@@ -1,9 +1,14 @@
 /* lists.c: what comes as rows: a learner's courses, what to continue, the reports on a course. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #include "caller.h"
@@ -12,25 +17,24 @@
 #include "plans.h"
 
 static const LibraryQuery courses_of_learner = {
-	" SELECT c.id, c.title,"
-	"   pg_catalog.count(l.id) FILTER (WHERE l.is_required)::pg_catalog.int4,"
-	"   pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed)::pg_catalog.int4,"
-	"   %1$s.content_library_percentage("
-	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required AND p.completed),"
-	"     pg_catalog.count(l.id) FILTER (WHERE l.is_required)),"
-	"   pg_catalog.max(p.last_watched),"
-	"   (pg_catalog.array_agg(l.id" COURSE_ORDER_SQL ")"
-	"     FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],"
-	"   e.enrolled_at, e.completed_at"
+	" SELECT c.id, c.title, e.enrolled_at, e.completed_at"
 	" FROM %1$s.enrollments AS e"
 	" JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) e.course_id"
-	" LEFT JOIN %1$s.modules AS m ON m.course_id OPERATOR(pg_catalog.=) c.id"
-	" LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	" LEFT JOIN %1$s.content_progress AS p"
-	"   ON p.user_id OPERATOR(pg_catalog.=) e.user_id AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
 	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	" GROUP BY e.id, c.id"
 	" ORDER BY e.enrolled_at, c.id",
+	1, {UUIDOID}
+};
+
+/* In no order: of a thousand lessons a few are the first, and none is shown. */
+static const LibraryQuery lessons_of_learner = {
+	" SELECT e.course_id, m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id,"
+	"   l.is_required, p.completed, p.last_watched"
+	" FROM %1$s.enrollments AS e"
+	" JOIN %1$s.modules AS m ON m.course_id OPERATOR(pg_catalog.=) e.course_id"
+	" JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	" LEFT JOIN %1$s.content_progress AS p"
+	"   ON p.user_id OPERATOR(pg_catalog.=) $1 AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	" WHERE e.user_id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}
 };
 
@@ -120,15 +124,131 @@ return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *sche
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 }
 
+/* Where a lesson stands in its course: the columns of COURSE_ORDER_SQL. */
+#define ORDER_COLUMNS 6
+
+/* How far a learner has got in a course. */
+typedef struct Tally
+{
+	pg_uuid_t	course_id;		/* must be first */
+	int32		required;
+	int32		completed;
+	bool		begun;
+	TimestampTz last_watched;	/* if begun */
+	Datum	   *next;			/* ORDER_COLUMNS of the next lesson, or NULL */
+} Tally;
+
+/* Compares two lessons' places in COURSE_ORDER_SQL. */
+static int
+compare_places(const Datum *a, const Datum *b)
+{
+	static const PGFunction compare[ORDER_COLUMNS] = {
+		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
+	};
+	int			result = 0;
+
+	for (int i = 0; i < ORDER_COLUMNS && result == 0; i++)
+		result = DatumGetInt32(DirectFunctionCall2(compare[i], a[i], b[i]));
+	return result;
+}
+
+/* Adds a row of lessons_of_learner, whose columns after the first are given. */
+static void
+tally_lesson(Tally *tally, const Datum *values, const bool *nulls)
+{
+	const Datum *state = values + ORDER_COLUMNS;
+	bool		begun = !nulls[ORDER_COLUMNS + 1];
+	bool		completed = begun && DatumGetBool(state[1]);
+
+	if (begun && (!tally->begun || DatumGetTimestampTz(state[2]) > tally->last_watched))
+		tally->last_watched = DatumGetTimestampTz(state[2]);
+	tally->begun |= begun;
+	if (!DatumGetBool(state[0]))
+		return;
+	tally->required++;
+	tally->completed += completed;
+	if (completed || (tally->next != NULL && compare_places(values, tally->next) >= 0))
+		return;
+	if (tally->next == NULL)
+		tally->next = palloc(ORDER_COLUMNS * sizeof(Datum));
+	memcpy(tally->next, values, ORDER_COLUMNS * sizeof(Datum));
+}
+
+/* The tallies of a learner's courses, those with lessons. */
+static HTAB *
+tally_courses(const Call *call)
+{
+	HASHCTL		ctl = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};
+	HTAB	   *tallies = hash_create("courses of a learner", 32, &ctl,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Datum	   *values;
+	bool	   *nulls;
+
+	query_execute(&lessons_of_learner, call->schema, (Datum *) &call->user_id, NULL, true);
+	values = palloc(SPI_tuptable->tupdesc->natts * sizeof(Datum));
+	nulls = palloc(SPI_tuptable->tupdesc->natts * sizeof(bool));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Tally	   *tally;
+		bool		found;
+
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
+		tally = hash_search(tallies, DatumGetPointer(values[0]), HASH_ENTER, &found);
+		if (!found)
+			memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
+		tally_lesson(tally, values + 1, nulls + 1);
+	}
+	return tallies;
+}
+
+/* Returns a row of course_progress. */
+static void
+return_tally(ReturnSetInfo *result, const char *schema, const Tally *tally,
+			 const Datum *course, const bool *isnull)
+{
+	Datum		values[] = {
+		course[0], course[1],
+		Int32GetDatum(tally->required), Int32GetDatum(tally->completed), 0,
+		TimestampTzGetDatum(tally->last_watched),
+		tally->next != NULL ? tally->next[ORDER_COLUMNS - 1] : (Datum) 0,
+		course[2], course[3]
+	};
+	bool		nulls[] = {
+		false, false, false, false, false,
+		!tally->begun, tally->next == NULL, isnull[2], isnull[3]
+	};
+
+	values[4] = course_percentage(schema, tally->completed, tally->required, &nulls[4]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 PG_FUNCTION_INFO_V1(course_progress);
 
 Datum
 course_progress(PG_FUNCTION_ARGS)
 {
+	static const Tally no_lessons;
 	Call		call;
+	HTAB	   *tallies;
+	SPITupleTable *courses;
+	uint64		count;
 
 	call_begin(&call, fcinfo, 0);
-	return_rows(fcinfo, &courses_of_learner, call.schema, &call.user_id, false);
+	InitMaterializedSRF(fcinfo, 0);
+	tallies = tally_courses(&call);
+	count = query_execute(&courses_of_learner, call.schema, &call.user_id, NULL, true);
+	courses = SPI_tuptable;
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum		values[4];
+		bool		nulls[4];
+		const Tally *tally;
+
+		heap_deform_tuple(courses->vals[i], courses->tupdesc, values, nulls);
+		tally = hash_search(tallies, DatumGetPointer(values[0]), HASH_FIND, NULL);
+		return_tally((ReturnSetInfo *) fcinfo->resultinfo, call.schema,
+					 tally != NULL ? tally : &no_lessons, values, nulls);
+	}
 	call_end(&call);
 	return (Datum) 0;
 }

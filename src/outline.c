@@ -63,11 +63,6 @@ static const LibraryQuery lesson_rows = {
 	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
-static const LibraryQuery percentage = {
-	"SELECT %1$s.content_library_percentage($1, $2)",
-	2, {INT8OID, INT8OID}
-};
-
 /* A row of the last query, all its columns read at once. */
 typedef struct Row
 {
@@ -272,20 +267,6 @@ push_modules(Document *document, int64 *required, int64 *completed)
 	push(document, WJB_END_ARRAY, NULL);
 }
 
-/* The percentage, by its one definition. */
-static void
-push_percentage(Document *document, const char *schema, int64 required, int64 completed)
-{
-	Datum		counts[] = {Int64GetDatum(completed), Int64GetDatum(required)};
-	bool		isnull;
-	Datum		datum;
-
-	query_execute(&percentage, schema, counts, NULL, true);
-	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	push_key(document, "completion");
-	push_value(document, datum, isnull, INT4OID);
-}
-
 static Jsonb *
 outline(const Call *call, Datum course_id)
 {
@@ -293,6 +274,8 @@ outline(const Call *call, Datum course_id)
 	Document	document = {0};
 	int64		required = 0;
 	int64		completed = 0;
+	Datum		percentage;
+	bool		isnull;
 	Row			row;
 
 	if (query_execute(&course_row, call->schema, values, NULL, true) == 0)
@@ -307,7 +290,9 @@ outline(const Call *call, Datum course_id)
 	push_modules(&document, &required, &completed);
 	push_count(&document, "required_lessons", required);
 	push_count(&document, "completed_lessons", completed);
-	push_percentage(&document, call->schema, required, completed);
+	push_key(&document, "completion");
+	percentage = course_percentage(call->schema, completed, required, &isnull);
+	push_value(&document, percentage, isnull, INT4OID);
 	push(&document, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(document.result);
 }
