@@ -104,7 +104,9 @@ RESET session_replication_role;
 
 -- The starter pattern: whenever progress changes, a trigger computes the
 -- percentage of the enrollment anew. Switched on while it is measured.
+SET client_min_messages = error;
 ALTER TABLE public.enrollments ADD COLUMN starter_pct integer;
+SET client_min_messages = warning;
 CREATE FUNCTION bench.starter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
