@@ -15,6 +15,11 @@ def say(text):
     print('==', text, file=sys.stderr, flush=True)
 
 
+def cpu(connection):
+    """The microseconds that a connection's backend has worked, however many others wanted the processor."""
+    return int(pathlib.Path(f'/proc/{connection.info.backend_pid}/schedstat').read_text().split()[0]) / 1000
+
+
 class Database:
     """A database of so many learners, and a connection to it as their role."""
 
@@ -52,11 +57,13 @@ class Database:
         self.cursor.execute(text, args)
         return self.cursor.fetchone() if self.cursor.description else None
 
-    def call(self, procedure, *args):
-        """What a procedure answers when a learner calls it."""
+    def call(self, procedure, first, calls, *args):
+        """What a procedure answers when a learner calls it: time and WAL of a call; and its processor time."""
         self.run('SET ROLE authenticated')
         try:
-            return self.run(f"CALL bench.{procedure}({', '.join(map(str, args))}, NULL, NULL)")
+            before = cpu(self.connection)
+            answer = self.run(f"CALL bench.{procedure}({', '.join(map(str, (first, calls, *args)))}, NULL, NULL)")
+            return (*answer, (cpu(self.connection) - before) / calls)
         finally:
             self.run('RESET ROLE')
 

@@ -1,16 +1,16 @@
 """measured: reads what bench/measure printed, and tells how many times as good the library is."""
 
 # What has a ratio, and whether less of it is better.
-LESS = {'us': True, 'instructions': True, 'WAL bytes': True, 'calls/s': False}
+LESS = {'us': True, 'CPU us': True, 'instructions': True, 'WAL bytes': True, 'calls/s': False}
 
 
-def read(lines, column=0):
-    """Medians, or (column 1) first quartiles, by learners, workload, unit and peer."""
+def read(lines):
+    """Medians by learners, workload, unit and peer."""
     figures = {}
     for line in lines:
         if not line.startswith('#'):
-            learners, workload, peer, unit, *values, _ = line.split('\t')
-            figures.setdefault((int(learners), workload, unit), {})[peer] = float(values[column])
+            learners, workload, peer, unit, median, *_ = line.split('\t')
+            figures.setdefault((int(learners), workload, unit), {})[peer] = float(median)
     return figures
 
 
