@@ -104,7 +104,9 @@ RESET session_replication_role;
 
 -- The starter pattern: whenever progress changes, a trigger computes the
 -- percentage of the enrollment anew. Switched on while it is measured.
+SET client_min_messages = error;
 ALTER TABLE public.enrollments ADD COLUMN starter_pct integer;
+SET client_min_messages = warning;
 CREATE FUNCTION bench.starter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -154,7 +156,8 @@ $$;
 
 -- A day of 1,000 learners, from one on: an hour and a half each at some time of
 -- the day, video after video of 5 to 60 minutes, a report every ten seconds. The
--- first two lessons were begun before.
+-- first two lessons were begun before, in the course that other workloads report
+-- on least.
 CREATE TABLE bench.day (t integer, n bigint, who uuid, lesson uuid, pct integer, pos integer);
 GRANT SELECT ON bench.day TO authenticated;
 CREATE FUNCTION bench.make_day(first_learner bigint) RETURNS void
@@ -171,7 +174,7 @@ BEGIN
 		SELECT n, begins, starts + duration, l + 1, (300 + random() * 3300)::integer
 		FROM video WHERE starts + duration < begins + 5400
 	)
-	SELECT starts + pos, n, bench.learner(n), bench.lesson(bench.course_of(n, 0), l), 100 * pos / duration, pos
+	SELECT starts + pos, n, bench.learner(n), bench.lesson(bench.course_of(n, 3), l), 100 * pos / duration, pos
 	FROM video, generate_series(10, least(duration, begins + 5400 - starts), 10) AS pos;
 	CREATE INDEX IF NOT EXISTS day_t ON bench.day (t);
 	ANALYZE bench.day;

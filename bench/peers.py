@@ -1,6 +1,19 @@
 """peers: what is measured, each in its best form: the library, and what an app would do without it."""
 import datetime
 
+NAMES = {
+    'upsert': "the app's upsert",
+    'plan': "the same on the plan's tables",
+    'plpgsql': 'PL/pgSQL (SQL edition)',
+    'starter': 'trigger that recomputes',
+    'client': 'two requests, computed by the client',
+    'query': 'one SQL query',
+    'update': 'bare UPDATE by primary key',
+    'nothing': 'empty C function',
+    'single': 'single calls',
+    'ours': 'content_library',
+}
+
 # Where {who} and the like stand, a call has its own: a variable, a parameter, an expression.
 
 UPSERT = '''
