@@ -9,6 +9,7 @@
 #include "utils/uuid.h"
 
 #include "claim.h"
+#include "course.h"
 #include "owner.h"
 #include "plans.h"
 
@@ -21,21 +22,24 @@
 	"   AND e.user_id OPERATOR(pg_catalog.=) $1" \
 	"   AND e.completed_at IS NULL"
 
-/* Whether the learner of enrollment e has completed each required lesson there is. */
+/*
+ * Whether the learner of enrollment e has completed each required lesson there
+ * is.  Mostly one is soon found that is not; the course's lessons come first,
+ * by OFFSET 0, lest they be looked for among all.
+ */
 #define ALL_COMPLETED_SQL \
-	" EXISTS (" \
+	" CASE WHEN NOT EXISTS (" \
+	"   SELECT FROM (" \
+	"     SELECT rl.id FROM %1$s.modules AS rm" \
+	"     JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
+	"     WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required OFFSET 0) AS r" \
+	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") \
+	"   WHERE p.completed IS NOT TRUE)" \
+	" THEN EXISTS (" \
 	"   SELECT FROM %1$s.modules AS rm" \
 	"   JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
 	"   WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required)" \
-	" AND NOT EXISTS (" \
-	"   SELECT FROM %1$s.modules AS rm" \
-	"   JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
-	"   WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required" \
-	"     AND NOT EXISTS (" \
-	"       SELECT FROM %1$s.content_progress AS p" \
-	"        WHERE p.user_id OPERATOR(pg_catalog.=) e.user_id" \
-	"          AND p.lesson_id OPERATOR(pg_catalog.=) rl.id" \
-	"          AND p.completed))"
+	" ELSE false END"
 
 #define COMPLETE_SQL(which) \
 	"UPDATE %1$s.enrollments AS e" \

@@ -13,7 +13,7 @@
 #define COURSE_LESSONS_SQL \
 	" %1$s.modules AS m" \
 	"  JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id" \
-	LEARNERS_PROGRESS_SQL \
+	PROGRESS_BY_KEY_SQL("$2", "l.id") \
 	" WHERE m.course_id OPERATOR(pg_catalog.=) c.id"
 
 /* No row, in each of them: the caller sees no such course. */

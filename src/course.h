@@ -17,14 +17,17 @@
 	"      AND e.course_id OPERATOR(pg_catalog.=) c.id))"
 
 /*
- * The progress p of learner $2 on lesson l, by its key: OFFSET 0 keeps the
- * planner from reading all that a learner has ever watched.
+ * The progress p of a learner on a lesson, by its key.  OFFSET 0 keeps the
+ * planner from reading all that a learner has ever watched, and the percentage,
+ * which is always there, from reading all learners of the lesson in the index
+ * that knows who has completed it.
  */
-#define LEARNERS_PROGRESS_SQL \
+#define PROGRESS_BY_KEY_SQL(user_id, lesson_id) \
 	"  LEFT JOIN LATERAL (" \
 	"    SELECT p.* FROM %1$s.content_progress AS p" \
-	"     WHERE p.user_id OPERATOR(pg_catalog.=) $2" \
-	"       AND p.lesson_id OPERATOR(pg_catalog.=) l.id OFFSET 0) AS p ON true"
+	"     WHERE p.user_id OPERATOR(pg_catalog.=) " user_id \
+	"       AND p.lesson_id OPERATOR(pg_catalog.=) " lesson_id \
+	"       AND p.watched_pct OPERATOR(pg_catalog.>=) 0 OFFSET 0) AS p ON true"
 
 #define COURSE_ORDER_SQL \
 	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id"

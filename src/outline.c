@@ -57,7 +57,7 @@ static const LibraryQuery lesson_rows = {
 	"       l.is_required, l.is_required AND p.completed"
 	"  FROM %1$s.modules AS m"
 	"  LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	LEARNERS_PROGRESS_SQL
+	PROGRESS_BY_KEY_SQL("$2", "l.id")
 	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
 	COURSE_ORDER_SQL,
 	3, {UUIDOID, UUIDOID, BOOLOID}

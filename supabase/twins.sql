@@ -371,17 +371,21 @@ CREATE FUNCTION public.content_library_all_completed(user_id uuid, course_id uui
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	RETURN EXISTS (
+	-- The course's lessons come first, by OFFSET 0, lest they be looked for among
+	-- all; the percentage, which is always there, keeps to the key of the row.
+	RETURN NOT EXISTS (
+			SELECT FROM (
+				SELECT l.id FROM public.modules AS m
+				JOIN public.lessons AS l ON l.module_id = m.id
+				WHERE m.course_id = $2 AND l.is_required OFFSET 0) AS r
+			LEFT JOIN LATERAL (
+				SELECT p.completed FROM public.content_progress AS p
+				WHERE p.user_id = $1 AND p.lesson_id = r.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE p.completed IS NOT TRUE)
+		AND EXISTS (
 			SELECT FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
-			WHERE m.course_id = $2 AND l.is_required)
-		AND NOT EXISTS (
-			SELECT FROM public.modules AS m
-			JOIN public.lessons AS l ON l.module_id = m.id
-			WHERE m.course_id = $2 AND l.is_required
-				AND NOT EXISTS (
-					SELECT FROM public.content_progress AS p
-					WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.completed));
+			WHERE m.course_id = $2 AND l.is_required);
 END
 $$;
 COMMENT ON FUNCTION public.content_library_all_completed(uuid, uuid) IS
@@ -647,7 +651,7 @@ BEGIN
 
 		-- What a completion needs is locked before anything is written.
 		completes := GREATEST(watched_pct, progress.watched_pct) >= seen.bar;
-		claims := (completes OR progress.completed OR NOT seen.required)
+		claims := (completes OR progress.completed IS TRUE OR NOT seen.required)
 			AND (completes OR public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson_id]));
 		IF claims THEN
 			PERFORM public.content_library_step('lock', who.user_id, who.for_other, ARRAY[lesson_id]);
@@ -764,7 +768,7 @@ BEGIN
 			END IF;
 			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= seen.bar, false);
 			completing := completing OR completes;
-			IF completes OR progress.completed OR NOT seen.required THEN
+			IF completes OR progress.completed IS TRUE OR NOT seen.required THEN
 				candidates := candidates || lessons[i];
 			END IF;
 		END LOOP;
@@ -984,13 +988,14 @@ BEGIN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	who := public.content_library_caller($2);
-	-- By its key: all that a learner has ever watched is not read.
+	-- By its key, which the percentage, always there, keeps to: neither all that a
+	-- learner has ever watched is read, nor all learners of a lesson.
 	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
 				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 			WHERE m.course_id = c.id AND l.is_required)
 	INTO completion
 	FROM public.courses AS c
@@ -1052,7 +1057,7 @@ BEGIN
 		FROM public.lessons AS l
 		LEFT JOIN LATERAL (
 			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+			WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 		WHERE l.module_id = m.id) AS o
 	WHERE m.course_id = $1;
 
@@ -1084,7 +1089,7 @@ BEGIN
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
 				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id OFFSET 0) AS p ON true
+				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 			WHERE m.course_id = c.id AND l.is_required AND p.completed IS NOT TRUE
 			ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
 			LIMIT 1)
