@@ -98,7 +98,7 @@ sub interrupt
 
 	$session->query_safe("SET request.jwt.claims = '$claims'");
 	$session->query_safe('SET ROLE authenticated');
-	$session->query_safe("SET statement_timeout = '700ms'") if $how eq 'timeout';
+	$session->query_safe("SET statement_timeout = '5s'") if $how eq 'timeout';
 	$session->{stdin} .= "$statement;\n\\echo ended\n";
 	$session->{run}->pump_nb;
 	$node->poll_query_until('app', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
