@@ -82,12 +82,12 @@ my $locks = "SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid() AND loc
 $node->safe_psql('app', "ALTER TABLE enrollments DISABLE TRIGGER slow;
 	UPDATE enrollments SET completed_at = NULL WHERE user_id = '$ann'; ALTER TABLE enrollments ENABLE TRIGGER slow");
 
-# All lessons of a course of Ann's, at 100 %, in a batch; and the last one alone.
+# All lessons of a course of Ann's, at 100 %, in a batch; and a required one alone, last.
 my $course = $node->safe_psql('app', "SELECT min(course_id::text) FROM enrollments WHERE user_id = '$ann'");
 my $lessons = "SELECT l.id FROM lessons AS l JOIN modules AS m ON m.id = l.module_id WHERE m.course_id = '$course'";
 my $all = "SELECT count(*) FROM record_progress_batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', id, 'watched_pct', 100)) FROM ($lessons) AS l))";
-my $but_one = "SELECT count(*) FROM record_progress_batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', id, 'watched_pct', 100)) FROM ($lessons ORDER BY id OFFSET 1) AS l))";
-my $last = "SELECT (record_progress(id, 100)).completed FROM ($lessons ORDER BY id LIMIT 1) AS l";
+my $but_one = "SELECT count(*) FROM record_progress_batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', id, 'watched_pct', 100)) FROM ($lessons ORDER BY l.is_required DESC, l.id OFFSET 1) AS l))";
+my $last = "SELECT (record_progress(id, 100)).completed FROM ($lessons ORDER BY l.is_required DESC, l.id LIMIT 1) AS l";
 
 # Ends $statement in its middle, and says how; the session goes on.
 sub interrupt
