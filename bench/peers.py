@@ -65,19 +65,25 @@ LEFT JOIN public.content_progress AS p ON p.lesson_id = l.id AND p.user_id = e.u
 WHERE e.user_id = {who} AND l.is_required
 GROUP BY e.id, c.id''')
 
-# courses?select=*,modules(*,lessons(*,content_progress(*)))
-OUTLINE = rows('''
+
+def tree(columns, join):
+    """A course with its modules and their lessons, as PostgREST nests them."""
+    return rows(f'''
 SELECT c.*, mm.modules FROM public.courses AS c LEFT JOIN LATERAL (
     SELECT json_agg(x) AS modules FROM (
         SELECT m.*, ll.lessons FROM public.modules AS m LEFT JOIN LATERAL (
             SELECT json_agg(y) AS lessons FROM (
-                SELECT l.*, pp.progress FROM public.lessons AS l LEFT JOIN LATERAL (
-                    SELECT json_agg(z) AS progress FROM (
-                        SELECT p.* FROM public.content_progress AS p
-                        WHERE p.lesson_id = l.id AND p.user_id = {who}) AS z) AS pp ON true
+                SELECT {columns} FROM public.lessons AS l {join}
                 WHERE l.module_id = m.id ORDER BY l.sort_order) AS y) AS ll ON true
         WHERE m.course_id = c.id ORDER BY m.sort_order) AS x) AS mm ON true
-WHERE c.id = {course}''')
+WHERE c.id = {{course}}''')
+
+
+# courses?select=*,modules(*,lessons(*,content_progress(*)))
+OUTLINE = tree('l.*, pp.progress', '''LEFT JOIN LATERAL (
+                    SELECT json_agg(z) AS progress FROM (
+                        SELECT p.* FROM public.content_progress AS p
+                        WHERE p.lesson_id = l.id AND p.user_id = {who}) AS z) AS pp ON true''')
 
 CONTINUE = rows('''
 SELECT p.*, l.title AS lesson_title, c.id AS course_id, c.title AS course_title
@@ -214,8 +220,7 @@ PROGRESS_OF = rows('''SELECT * FROM public.content_progress
     WHERE user_id = $1::uuid AND lesson_id = ANY ($2::uuid[])''')
 ALL_PROGRESS_OF = rows('''SELECT lesson_id, completed, last_watched FROM public.content_progress
     WHERE user_id = $1::uuid''')
-COURSE = OUTLINE.replace(', pp.progress', '').split(' LEFT JOIN LATERAL (\n                    SELECT json_agg(z)')
-COURSE = (COURSE[0] + '\n                WHERE l.module_id' + COURSE[1].split('WHERE l.module_id')[1]).replace('{course}', '$1::uuid')
+COURSE = tree('l.*', '').format(course='$1::uuid')
 ENROLLED = rows('''
 SELECT e.*, cc.course FROM public.enrollments AS e LEFT JOIN LATERAL (
     SELECT row_to_json(w) AS course FROM (

@@ -22,6 +22,13 @@
 	"   AND e.user_id OPERATOR(pg_catalog.=) $1" \
 	"   AND e.completed_at IS NULL"
 
+/* The required lessons of the course of enrollment e. */
+#define REQUIRED_LESSONS_SQL \
+	" SELECT rl.id" \
+	"   FROM %1$s.modules AS rm" \
+	"   JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
+	"  WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required"
+
 /*
  * Whether the learner of enrollment e has completed each required lesson there
  * is.  Mostly one is soon found that is not; the course's lessons come first,
@@ -30,15 +37,11 @@
 #define ALL_COMPLETED_SQL \
 	" CASE WHEN NOT EXISTS (" \
 	"   SELECT FROM (" \
-	"     SELECT rl.id FROM %1$s.modules AS rm" \
-	"     JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
-	"     WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required OFFSET 0) AS r" \
+	REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
 	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") \
 	"   WHERE p.completed IS NOT TRUE)" \
 	" THEN EXISTS (" \
-	"   SELECT FROM %1$s.modules AS rm" \
-	"   JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
-	"   WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required)" \
+	REQUIRED_LESSONS_SQL ")" \
 	" ELSE false END"
 
 #define COMPLETE_SQL(which) \
