@@ -165,8 +165,8 @@ CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_
 
 -- A lesson is deleted, and a course reported on, without reading all progress.
 -- Columns that change with every report stay out: they would cost HOT updates.
-CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id)
-	INCLUDE (user_id, completed);
+CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
+	INCLUDE (user_id);
 
 
 -- 4. updated_at --------------------------------------------------------------
@@ -1303,7 +1303,7 @@ BEGIN ATOMIC
 		('constraint', 'content_progress', 'content_progress_watched_pct_check', 'CHECK (((watched_pct >= 0) AND (watched_pct <= 100)))'),
 		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE'),
 		('constraint', 'content_progress', 'content_progress_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
-		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id) INCLUDE (user_id, completed)'),
+		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id)'),
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id)'),
 		('policy', 'content_progress', 'Service role manages content_progress', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
 		('policy', 'content_progress', 'Users read own progress', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),

@@ -268,8 +268,8 @@ ALTER TABLE @extschema@.content_progress
 	SET (fillfactor = 90);
 
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
-CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id)
-	INCLUDE (user_id, completed);
+CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
+	INCLUDE (user_id);
 
 -- Locked until the update makes the policies anew.
 ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;

@@ -7,7 +7,9 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/rls.h"
 
@@ -18,6 +20,41 @@
 static const LibraryQuery auth_uid = {
 	"SELECT auth.uid()::pg_catalog.uuid", 0, {InvalidOid}
 };
+
+/* The claim sub of a JWT's claims, NULL if there is none. */
+static char *
+subject_of(const char *claims)
+{
+	LOCAL_FCINFO(fcinfo, 2);
+	Datum		subject;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(claims);
+	fcinfo->args[1].value = CStringGetTextDatum("sub");
+	subject = json_object_field_text(fcinfo);
+	return fcinfo->isnull ? NULL : TextDatumGetCString(subject);
+}
+
+/*
+ * The policies ask auth.uid() up to five times in one statement, and it makes
+ * jsonb of all the claims each time.  It looks first in the setting that had
+ * the subject alone in older versions of PostgREST; so until call_end() that
+ * has it again.
+ */
+static void
+set_subject(void)
+{
+	const char *setting = "request.jwt.claim.sub";
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+	const char *subject = GetConfigOption(setting, true, false);
+
+	if ((subject != NULL && subject[0] != '\0') || claims == NULL || claims[0] == '\0')
+		return;
+	subject = subject_of(claims);
+	if (subject != NULL)
+		(void) set_config_option(setting, subject, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
 
 /* The signed-in user; isnull when nobody is.  Nothing here relies on what auth.uid() returns. */
 static Datum
@@ -38,22 +75,6 @@ signed_in_user(const char *schema, bool *isnull)
 	}
 	uid = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
-}
-
-/*
- * The policies ask auth.uid() up to five times in one statement, and it parses
- * the claims' JSON each time.  Until call_end() it finds its own answer in the
- * setting that it reads first, where older PostgREST puts it.
- */
-static void
-remember_signed_in_user(Datum uid)
-{
-	const char *setting = "request.jwt.claim.sub";
-	const char *value = GetConfigOption(setting, true, false);
-
-	if (value == NULL || value[0] == '\0')
-		(void) set_config_option(setting, uuid_text(uid), PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -89,6 +110,7 @@ resolve_user(const char *schema, const NullableDatum *named, bool *for_other)
 	if (*for_other)
 		return named->value;
 
+	set_subject();
 	uid = signed_in_user(schema, &nobody);
 
 	if (named->isnull && nobody)
@@ -105,7 +127,6 @@ resolve_user(const char *schema, const NullableDatum *named, bool *for_other)
 						uuid_text(named->value)),
 				 errhint("Leave user_id out, or call as service_role.")));
 
-	remember_signed_in_user(uid);
 	return uid;
 }
 

@@ -3,6 +3,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -107,21 +108,20 @@ static const LibraryQuery lessons_of_course = {
  */
 static void
 return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *schema,
-			Datum *values, bool once)
+			const Datum *values, bool once)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
 	int			guc_level = NewGUCNestLevel();
 
 	InitMaterializedSRF(fcinfo, 0);
+	SetTuplestoreDestReceiverParams(receiver, result->setResult,
+									result->econtext->ecxt_per_query_memory,
+									false, NULL, NULL);
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	if (once)
-		query_execute_once(query, schema, values);
-	else
-		query_execute(query, schema, values, NULL, true);
+	query_send(query, schema, values, once, receiver);
 	AtEOXact_GUC(true, guc_level);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 }
 
 /* Where a lesson stands in its course: the columns of COURSE_ORDER_SQL. */

@@ -48,12 +48,17 @@ make_kept_plans(void)
 	return hash_create("content_library plans", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
+static char *
+query_text(const LibraryQuery *query, const char *schema)
+{
+	return psprintf(query->sql, quote_identifier(schema));
+}
+
 /* A key look-up gains nothing from a plan made for its values. */
 static SPIPlanPtr
 prepare(const LibraryQuery *query, const char *schema)
 {
-	char	   *sql = psprintf(query->sql, quote_identifier(schema));
-	SPIPlanPtr	plan = SPI_prepare_cursor(sql, query->nargs,
+	SPIPlanPtr	plan = SPI_prepare_cursor(query_text(query, schema), query->nargs,
 										  (Oid *) query->argtypes,
 										  CURSOR_OPT_GENERIC_PLAN);
 
@@ -127,17 +132,40 @@ query_execute_latest(const LibraryQuery *query, const char *schema, Datum *value
 	return execute(query, schema, values, NULL, GetLatestSnapshot(), false);
 }
 
-/* The same, planned for these values alone, and reading only. */
-uint64
-query_execute_once(const LibraryQuery *query, const char *schema, Datum *values)
+static ParamListInfo
+make_params(const LibraryQuery *query, const Datum *values)
 {
-	char	   *sql = psprintf(query->sql, quote_identifier(schema));
-	int			code = SPI_execute_with_args(sql, query->nargs, (Oid *) query->argtypes,
-											 values, NULL, true, 0);
+	ParamListInfo params = makeParamList(query->nargs);
+
+	for (int i = 0; i < query->nargs; i++)
+	{
+		params->params[i] = (ParamExternData) {
+			.value = values[i], .pflags = PARAM_FLAG_CONST, .ptype = query->argtypes[i]
+		};
+	}
+	return params;
+}
+
+/*
+ * Runs a query that only reads, and gives its rows to a receiver, none of them
+ * kept; planned for these values alone, where once is asked for.
+ */
+void
+query_send(const LibraryQuery *query, const char *schema, const Datum *values,
+		   bool once, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {
+		.params = make_params(query, values), .read_only = true, .dest = receiver
+	};
+	int			code;
+
+	if (once)
+		code = SPI_execute_extended(query_text(query, schema), &options);
+	else
+		code = SPI_execute_plan_extended(find_plan(query, schema), &options);
 
 	if (code < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
-	return SPI_processed;
+		elog(ERROR, "SPI cannot execute: %s", SPI_result_code_string(code));
 }
 
 /* The first column of the first row that the last query returned; never NULL. */

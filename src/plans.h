@@ -18,8 +18,8 @@ extern uint64 query_execute(const LibraryQuery *query, const char *schema,
 							Datum *values, const char *nulls, bool read_only);
 extern uint64 query_execute_latest(const LibraryQuery *query, const char *schema,
 								   Datum *values);
-extern uint64 query_execute_once(const LibraryQuery *query, const char *schema,
-								 Datum *values);
+extern void query_send(const LibraryQuery *query, const char *schema, const Datum *values,
+					   bool once, DestReceiver *receiver);
 extern Datum query_value(void);
 
 #endif							/* CONTENT_LIBRARY_PLANS_H */

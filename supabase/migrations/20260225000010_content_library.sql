@@ -168,8 +168,8 @@ CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progre
 
 -- A lesson is deleted, and a course reported on, without reading all progress.
 -- Columns that change with every report stay out: they would cost HOT updates.
-CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id)
-	INCLUDE (user_id, completed);
+CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id, completed)
+	INCLUDE (user_id);
 
 
 -- 4. updated_at --------------------------------------------------------------

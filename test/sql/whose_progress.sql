@@ -76,6 +76,24 @@ SELECT current_setting('request.jwt.claim.sub', true) AS sub, auth.uid() = test.
 SELECT course_completion(test.id('whose')) IS NOT NULL AS done,
 	   current_setting('request.jwt.claim.sub', true) AS sub, auth.uid() = test.id('whose-ann') AS ann;
 
+-- A subject is what auth.uid() takes for it: the last of two, none that is further in, nor null.
+SELECT set_config('request.jwt.claims', format('{"user_metadata": {"sub": "nobody"}, "sub": "%s", "sub": "%s"}',
+	test.id('whose-bob'), test.id('whose-ann')), true) IS NOT NULL AS set;
+SELECT auth.uid() = test.id('whose-ann') AS outside, user_id = test.id('whose-ann') AS inside
+FROM record_progress(test.id('whose/1'), 0);
+SELECT set_config('request.jwt.claims', '{"sub": null}', true) IS NOT NULL AS set;
+SELECT record_progress(test.id('whose/1'), 99);
+
+-- An auth.uid() that knows users by another name than their id does so inside, too.
+RESET ROLE;
+CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
+	SELECT test.id(coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''),
+							nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'))
+$$;
+SET LOCAL ROLE authenticated;
+SELECT set_config('request.jwt.claims', '{"sub": "whose-ann"}', true) IS NOT NULL AS set;
+SELECT user_id = test.id('whose-ann') AS ann, watched_pct FROM record_progress(test.id('whose/1'), 0);
+
 -- In the end nobody wrote anybody else's.
 RESET ROLE;
 SELECT user_id = test.id('whose-ann') AS ann, lesson_id = test.id('whose/1') AS first_lesson, watched_pct
