@@ -26,15 +26,22 @@ static const LibraryQuery courses_of_learner = {
 	1, {UUIDOID}
 };
 
-/* In no order: of a thousand lessons a few are the first, and none is shown. */
+/*
+ * In no order: of a thousand lessons a few are the first, and none is shown.
+ * OFFSET 0 has the learner's progress read at once, for most of it is wanted,
+ * and not lesson by lesson.
+ */
 static const LibraryQuery lessons_of_learner = {
 	" SELECT e.course_id, m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id,"
 	"   l.is_required, p.completed, p.last_watched"
 	" FROM %1$s.enrollments AS e"
 	" JOIN %1$s.modules AS m ON m.course_id OPERATOR(pg_catalog.=) e.course_id"
 	" JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	" LEFT JOIN %1$s.content_progress AS p"
-	"   ON p.user_id OPERATOR(pg_catalog.=) $1 AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
+	" LEFT JOIN ("
+	"   SELECT p.lesson_id, p.completed, p.last_watched"
+	"   FROM %1$s.content_progress AS p"
+	"   WHERE p.user_id OPERATOR(pg_catalog.=) $1 OFFSET 0) AS p"
+	"   ON p.lesson_id OPERATOR(pg_catalog.=) l.id"
 	" WHERE e.user_id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}
 };
