@@ -20,14 +20,17 @@
 
 -- 1. What must be there first ------------------------------------------------
 
+-- Names and operators below are the server's, whatever stands in the installer's schemas.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
 -- This script runs as superuser and names the schema. Whoever owns it must not
 -- rename it meanwhile and put another in its place.
-LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+LOCK TABLE pg_namespace IN SHARE MODE;
 DO $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e
-				   WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
-					 AND e.extnamespace OPERATOR(pg_catalog.=) '@extschema@'::pg_catalog.regnamespace::pg_catalog.oid)
+	IF NOT EXISTS (SELECT FROM pg_extension AS e
+				   WHERE e.extname = 'content_library'
+					 AND e.extnamespace = '@extschema@'::regnamespace::oid)
 	THEN
 		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
 	END IF;
@@ -41,17 +44,17 @@ DECLARE
 	missing text;
 	remedy text;
 BEGIN
-	SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name),
-		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
+	SELECT string_agg(r.name, ', ' ORDER BY r.name),
+		   string_agg(format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
 	INTO missing, remedy
 	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
-					  WHERE have.rolname OPERATOR(pg_catalog.=) r.name::pg_catalog.name);
+	WHERE NOT EXISTS (SELECT FROM pg_roles AS have
+					  WHERE have.rolname = r.name::name);
 
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
 			USING ERRCODE = 'undefined_object',
-				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' OPERATOR(pg_catalog.||) remedy;
+				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' || remedy;
 	END IF;
 END
 $$;
@@ -60,7 +63,7 @@ $$;
 -- 2. Tables ------------------------------------------------------------------
 
 CREATE TABLE @extschema@.courses (
-	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	title					text NOT NULL,
 	description				text NOT NULL DEFAULT '',
 	slug					text NOT NULL UNIQUE,
@@ -71,32 +74,32 @@ CREATE TABLE @extschema@.courses (
 							CHECK (tier_required IN ('free', 'pro', 'studio')),
 	is_published			boolean NOT NULL DEFAULT false,
 	sort_order				integer NOT NULL DEFAULT 0,
-	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at				timestamptz NOT NULL DEFAULT now(),
+	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+							CHECK (jsonb_typeof(metadata) = 'object')
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
 COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
 
 CREATE TABLE @extschema@.modules (
-	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	course_id	uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
 	title		text NOT NULL,
 	description	text NOT NULL DEFAULT '',
 	sort_order	integer NOT NULL DEFAULT 0,
-	created_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	updated_at	timestamptz NOT NULL DEFAULT now(),
 	metadata	jsonb NOT NULL DEFAULT '{}'
-				CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+				CHECK (jsonb_typeof(metadata) = 'object')
 );
 COMMENT ON TABLE @extschema@.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN @extschema@.modules.metadata IS 'The application''s own attributes, a JSON object.';
 
 CREATE TABLE @extschema@.lessons (
-	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	module_id				uuid NOT NULL REFERENCES @extschema@.modules (id) ON DELETE CASCADE,
 	title					text NOT NULL,
 	description				text NOT NULL DEFAULT '',
@@ -108,12 +111,12 @@ CREATE TABLE @extschema@.lessons (
 	mux_status				text NOT NULL DEFAULT 'pending'
 							CHECK (mux_status IN ('pending', 'processing', 'ready', 'error')),
 	is_preview				boolean NOT NULL DEFAULT false,
-	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at				timestamptz NOT NULL DEFAULT now(),
+	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	is_required				boolean NOT NULL DEFAULT true,
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+							CHECK (jsonb_typeof(metadata) = 'object')
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
@@ -121,10 +124,10 @@ COMMENT ON COLUMN @extschema@.lessons.is_required IS 'Whether the lesson counts 
 COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attributes, a JSON object.';
 
 CREATE TABLE @extschema@.enrollments (
-	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id			uuid NOT NULL,	-- references auth.users: see section 7
 	course_id		uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
-	enrolled_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	enrolled_at		timestamptz NOT NULL DEFAULT now(),
 	completed_at	timestamptz,
 	UNIQUE (user_id, course_id)
 );
@@ -133,13 +136,13 @@ COMMENT ON COLUMN @extschema@.enrollments.completed_at IS 'When the learner firs
 
 -- The free space keeps a report's new row version on its page (a HOT update).
 CREATE TABLE @extschema@.content_progress (
-	id					uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id				uuid NOT NULL,	-- references auth.users: see section 7
 	lesson_id			uuid NOT NULL REFERENCES @extschema@.lessons (id) ON DELETE CASCADE,
 	watched_pct			integer NOT NULL DEFAULT 0 CHECK (watched_pct BETWEEN 0 AND 100),
 	completed			boolean NOT NULL DEFAULT false,
-	last_watched		timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	position_seconds	integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	last_watched		timestamptz NOT NULL DEFAULT now(),
+	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
@@ -176,7 +179,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	NEW.updated_at := pg_catalog.now();
+	NEW.updated_at := now();
 	RETURN NEW;
 END
 $$;
@@ -187,13 +190,13 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_set_updated_at()
 
 -- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.courses
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.modules
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.lessons
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
 
 
@@ -246,7 +249,7 @@ ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "Authenticated users can read published courses"
 	ON @extschema@.courses FOR SELECT TO authenticated
-	USING (is_published OPERATOR(pg_catalog.=) true);
+	USING (is_published = true);
 
 CREATE POLICY "Service role manages courses"
 	ON @extschema@.courses FOR ALL TO service_role
@@ -295,29 +298,29 @@ CREATE POLICY "Service role manages content_progress"
 CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT NULLIF(pg_catalog.concat_ws(' and ',
+	SELECT NULLIF(concat_ws(' and ',
 		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_catalog.pg_class AS c
-			JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-			JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
-			JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) c.oid
-			WHERE n.nspname OPERATOR(pg_catalog.=) 'auth'
-				AND c.relname OPERATOR(pg_catalog.=) 'users'
-				AND a.attname OPERATOR(pg_catalog.=) 'id'
-				AND a.atttypid OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype::pg_catalog.oid
+			SELECT FROM pg_class AS c
+			JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			JOIN pg_attribute AS a ON a.attrelid = c.oid
+			JOIN pg_index AS i ON i.indrelid = c.oid
+			WHERE n.nspname = 'auth'
+				AND c.relname = 'users'
+				AND a.attname = 'id'
+				AND a.atttypid = 'uuid'::regtype::oid
 				AND i.indisunique AND i.indimmediate AND i.indisvalid
 				AND i.indpred IS NULL
-				AND i.indnkeyatts OPERATOR(pg_catalog.=) 1::smallint
-				AND i.indkey[0] OPERATOR(pg_catalog.=) a.attnum)
+				AND i.indnkeyatts = 1::smallint
+				AND i.indkey[0] = a.attnum)
 		THEN 'the table auth.users with a primary key id of type uuid' END,
 		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_catalog.pg_proc AS p
-			JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-			WHERE n.nspname OPERATOR(pg_catalog.=) 'auth'
-				AND p.proname OPERATOR(pg_catalog.=) 'uid'
-				AND p.pronargs OPERATOR(pg_catalog.=) 0::smallint
+			SELECT FROM pg_proc AS p
+			JOIN pg_namespace AS n ON n.oid = p.pronamespace
+			WHERE n.nspname = 'auth'
+				AND p.proname = 'uid'
+				AND p.pronargs = 0::smallint
 				AND NOT p.proretset
-				AND p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype::pg_catalog.oid)
+				AND p.prorettype = 'uuid'::regtype::oid)
 		THEN 'the function auth.uid() returning uuid' END), '');
 END;
 COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
@@ -453,7 +456,7 @@ CREATE FUNCTION @extschema@.content_library_percentage(completed bigint, require
 RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT (100 OPERATOR(pg_catalog.*) completed OPERATOR(pg_catalog./) NULLIF(required, 0))::pg_catalog.int4;
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
 	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
@@ -680,10 +683,10 @@ CREATE TABLE @extschema@.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
-	received_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	CHECK (object OPERATOR(pg_catalog.=) 'upload' AND upload_id IS NOT NULL
+	received_at			timestamptz NOT NULL DEFAULT now(),
+	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
-		OR object OPERATOR(pg_catalog.=) 'asset' AND asset_id IS NOT NULL
+		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
 COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
@@ -707,7 +710,7 @@ CREATE FUNCTION @extschema@.mux_verify_signature(
 	signature_header text,
 	secrets text[],
 	tolerance interval DEFAULT '5 minutes',
-	checked_at timestamptz DEFAULT pg_catalog.clock_timestamp())
+	checked_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME';
@@ -726,9 +729,9 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
 	SELECT e.*
 	FROM @extschema@.mux_events AS e
-	WHERE e.object OPERATOR(pg_catalog.=) 'upload'
-		AND e.upload_id OPERATOR(pg_catalog.=) $1
-	ORDER BY pg_catalog.array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
+	WHERE e.object = 'upload'
+		AND e.upload_id = $1
+	ORDER BY array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
 		e.event_at DESC, e.event_id DESC
 	LIMIT 1;
 END;
@@ -741,12 +744,12 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
 	SELECT e.*
 	FROM @extschema@.mux_events AS e
-	WHERE e.object OPERATOR(pg_catalog.=) 'asset'
-		AND e.asset_id OPERATOR(pg_catalog.=) $1
-	ORDER BY e.status OPERATOR(pg_catalog.=) 'deleted' DESC,
+	WHERE e.object = 'asset'
+		AND e.asset_id = $1
+	ORDER BY e.status = 'deleted' DESC,
 		e.status IN ('errored', 'ready') DESC,
 		e.event_at DESC,
-		pg_catalog.array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
+		array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
 		e.event_id DESC
 	LIMIT 1;
 END;
@@ -763,42 +766,42 @@ RETURNS TABLE (
 	error jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT CASE WHEN v.status OPERATOR(pg_catalog.<>) 'pending' THEN l.asset_id END,
-		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN p.id END,
+	SELECT CASE WHEN v.status <> 'pending' THEN l.asset_id END,
+		CASE WHEN v.status = 'ready' THEN p.id END,
 		v.status,
-		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN a.duration_seconds END,
-		CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted'
-			 THEN pg_catalog.jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
-			 WHEN v.status OPERATOR(pg_catalog.<>) 'error' THEN NULL
-			 WHEN a.status OPERATOR(pg_catalog.=) 'errored' THEN a.error
+		CASE WHEN v.status = 'ready' THEN a.duration_seconds END,
+		CASE WHEN a.status = 'deleted'
+			 THEN jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
+			 WHEN v.status <> 'error' THEN NULL
+			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
-			 ELSE pg_catalog.jsonb_build_object('type', 'no_playback_id') END
+			 ELSE jsonb_build_object('type', 'no_playback_id') END
 	-- The asset that the upload itself names, else the one that names the upload.
 	FROM (SELECT (SELECT e.asset_id
 				  FROM @extschema@.mux_events AS e
-				  WHERE e.upload_id OPERATOR(pg_catalog.=) $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object OPERATOR(pg_catalog.=) 'upload' DESC, e.event_at DESC, e.event_id DESC
+				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
 				  LIMIT 1) AS asset_id) AS l
 	LEFT JOIN LATERAL @extschema@.content_library_mux_upload($1) AS u ON true
 	LEFT JOIN LATERAL @extschema@.content_library_mux_asset(l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
 		SELECT w.id
-		FROM ROWS FROM (pg_catalog.jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
+		FROM ROWS FROM (jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
 			WITH ORDINALITY AS w(id, policy, place)
-		WHERE w.policy OPERATOR(pg_catalog.=) ANY (@extschema@.content_library_mux_policies())
-		ORDER BY pg_catalog.array_position(@extschema@.content_library_mux_policies(), w.policy), w.place
+		WHERE w.policy = ANY (@extschema@.content_library_mux_policies())
+		ORDER BY array_position(@extschema@.content_library_mux_policies(), w.policy), w.place
 		LIMIT 1) AS p ON true
 	CROSS JOIN LATERAL (
-		SELECT u.status OPERATOR(pg_catalog.=) 'errored'
+		SELECT u.status = 'errored'
 			AND (a.status IS NULL
-				 OR a.status OPERATOR(pg_catalog.<>) 'ready'
-				 OR a.event_at OPERATOR(pg_catalog.<) u.event_at) AS failed) AS f
+				 OR a.status <> 'ready'
+				 OR a.event_at < u.event_at) AS failed) AS f
 	CROSS JOIN LATERAL (
 		SELECT f.failed,
-			CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted' THEN 'pending'
-				 WHEN f.failed OR a.status OPERATOR(pg_catalog.=) 'errored' THEN 'error'
-				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' AND p.id IS NULL THEN 'error'
-				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' THEN 'ready'
+			CASE WHEN a.status = 'deleted' THEN 'pending'
+				 WHEN f.failed OR a.status = 'errored' THEN 'error'
+				 WHEN a.status = 'ready' AND p.id IS NULL THEN 'error'
+				 WHEN a.status = 'ready' THEN 'ready'
 				 WHEN l.asset_id IS NOT NULL THEN 'processing'
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
@@ -833,33 +836,33 @@ DECLARE
 	field text;
 	value jsonb;
 	text_value text;
-	data jsonb := event OPERATOR(pg_catalog.->) 'data';
+	data jsonb := event -> 'data';
 BEGIN
 	IF event IS NULL THEN
 		RAISE EXCEPTION 'event must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF pg_catalog.jsonb_typeof(event) OPERATOR(pg_catalog.<>) 'object' THEN
-		RAISE EXCEPTION 'event is not a JSON object but: %', pg_catalog.jsonb_typeof(event)
+	IF jsonb_typeof(event) <> 'object' THEN
+		RAISE EXCEPTION 'event is not a JSON object but: %', jsonb_typeof(event)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
 	-- The texts that are read of it. Other types of events may be of any form.
 	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
-		IF field OPERATOR(pg_catalog.=) 'data.id' AND type OPERATOR(pg_catalog.<>) ALL (ARRAY[
+		IF field = 'data.id' AND type <> ALL (ARRAY[
 			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
 			'video.asset.created', 'video.asset.updated', 'video.asset.ready', 'video.asset.errored', 'video.asset.deleted'])
 		THEN
 			RETURN;
 		END IF;
 
-		value := NULLIF(event OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(field, '.'), 'null');
-		text_value := value OPERATOR(pg_catalog.#>>) '{}';
+		value := NULLIF(event #> string_to_array(field, '.'), 'null');
+		text_value := value #>> '{}';
 		IF value IS NULL THEN
 			IF field IN ('type', 'id', 'data.id') THEN
 				RAISE EXCEPTION 'event has no %', field USING ERRCODE = 'invalid_parameter_value';
 			END IF;
-		ELSIF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'string'
-			OR pg_catalog.length(text_value) NOT BETWEEN 1 AND 255
+		ELSIF jsonb_typeof(value) <> 'string'
+			OR length(text_value) NOT BETWEEN 1 AND 255
 		THEN
 			RAISE EXCEPTION '% of the event is not a text of 1 to 255 characters', field
 				USING ERRCODE = 'invalid_parameter_value';
@@ -877,40 +880,40 @@ BEGIN
 		END CASE;
 	END LOOP;
 
-	IF type OPERATOR(pg_catalog.~~) 'video.upload.%' THEN
+	IF type ~~ 'video.upload.%' THEN
 		object := 'upload';
-		upload_id := data OPERATOR(pg_catalog.->>) 'id';
-		asset_id := data OPERATOR(pg_catalog.->>) 'asset_id';
-		status := pg_catalog.split_part(type, '.', 3);
+		upload_id := data ->> 'id';
+		asset_id := data ->> 'asset_id';
+		status := split_part(type, '.', 3);
 	ELSE
 		object := 'asset';
-		asset_id := data OPERATOR(pg_catalog.->>) 'id';
-		upload_id := data OPERATOR(pg_catalog.->>) 'upload_id';
-		status := CASE WHEN type OPERATOR(pg_catalog.=) 'video.asset.deleted' THEN 'deleted'
+		asset_id := data ->> 'id';
+		upload_id := data ->> 'upload_id';
+		status := CASE WHEN type = 'video.asset.deleted' THEN 'deleted'
 					   WHEN status IN ('preparing', 'errored', 'ready') THEN status
-					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN pg_catalog.split_part(type, '.', 3)
+					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN split_part(type, '.', 3)
 					   ELSE 'preparing' END;
 	END IF;
 
 	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
-	value := COALESCE(event OPERATOR(pg_catalog.->) 'created_at', 'null');
-	text_value := value OPERATOR(pg_catalog.#>>) '{}';
+	value := COALESCE(event -> 'created_at', 'null');
+	text_value := value #>> '{}';
 	BEGIN
-		CASE pg_catalog.jsonb_typeof(value)
+		CASE jsonb_typeof(value)
 			WHEN 'null' THEN
 				event_at := '-infinity';
 			WHEN 'string' THEN
 				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
-				IF text_value OPERATOR(pg_catalog.~) '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
-					event_at := text_value::pg_catalog.timestamptz;
+				IF text_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
+					event_at := text_value::timestamptz;
 				END IF;
 			WHEN 'number' THEN
-				event_at := pg_catalog.to_timestamp(text_value::pg_catalog.float8);
+				event_at := to_timestamp(text_value::float8);
 			WHEN 'object' THEN
-				event_at := pg_catalog.to_timestamp((
-					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
-					OPERATOR(pg_catalog.+) (COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
-						OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric))::pg_catalog.float8);
+				event_at := to_timestamp((
+					(value ->> 'seconds')::int8::numeric
+					+ (COALESCE((value ->> 'nanos')::int4, 0)
+						/ 1000000000::numeric))::float8);
 			ELSE
 				NULL;
 		END CASE;
@@ -918,49 +921,49 @@ BEGIN
 		event_at := NULL;
 	END;
 	IF event_at IS NULL THEN
-		RAISE EXCEPTION 'created_at of the event is not a time: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'created_at of the event is not a time: %', left(value::text, 60)
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
-	IF status OPERATOR(pg_catalog.=) 'errored' THEN
-		value := data OPERATOR(pg_catalog.->) (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
-		IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'object' THEN
-			SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO error
-			FROM pg_catalog.jsonb_each(value) AS e
+	IF status = 'errored' THEN
+		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
+		IF jsonb_typeof(value) = 'object' THEN
+			SELECT jsonb_object_agg(e.key, e.value) INTO error
+			FROM jsonb_each(value) AS e
 			WHERE e.key IN ('type', 'message', 'messages');
 		END IF;
 	END IF;
 
-	IF status OPERATOR(pg_catalog.<>) 'ready' THEN
+	IF status <> 'ready' THEN
 		RETURN;
 	END IF;
 
-	value := COALESCE(NULLIF(data OPERATOR(pg_catalog.->) 'playback_ids', 'null'), '[]');
-	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'array'
-		OR EXISTS (SELECT FROM pg_catalog.jsonb_array_elements(value) AS p
-				   WHERE pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'id') IS DISTINCT FROM 'string'
-					  OR pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'policy') IS DISTINCT FROM 'string')
+	value := COALESCE(NULLIF(data -> 'playback_ids', 'null'), '[]');
+	IF jsonb_typeof(value) <> 'array'
+		OR EXISTS (SELECT FROM jsonb_array_elements(value) AS p
+				   WHERE jsonb_typeof(p -> 'id') IS DISTINCT FROM 'string'
+					  OR jsonb_typeof(p -> 'policy') IS DISTINCT FROM 'string')
 	THEN
 		RAISE EXCEPTION 'data.playback_ids of the event is not an array of objects with an id and a policy'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-						'id', e.p OPERATOR(pg_catalog.->) 'id', 'policy', e.p OPERATOR(pg_catalog.->) 'policy') ORDER BY e.place), '[]')
+	SELECT COALESCE(jsonb_agg(jsonb_build_object(
+						'id', e.p -> 'id', 'policy', e.p -> 'policy') ORDER BY e.place), '[]')
 	INTO playback_ids
-	FROM pg_catalog.jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
+	FROM jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
 
-	value := NULLIF(data OPERATOR(pg_catalog.->) 'duration', 'null');
+	value := NULLIF(data -> 'duration', 'null');
 	IF value IS NULL THEN
 		RETURN;
 	END IF;
-	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
-		OR pg_catalog.abs(pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)) OPERATOR(pg_catalog.>) 2147483647
+	IF jsonb_typeof(value) <> 'number'
+		OR abs(round((value #>> '{}')::numeric)) > 2147483647
 	THEN
-		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', left(value::text, 60)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);
+	duration_seconds := GREATEST(1, round((value #>> '{}')::numeric)::int4);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.content_library_mux_read(jsonb) IS
@@ -1094,7 +1097,7 @@ CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
 CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
 	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
 		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status OPERATOR(pg_catalog.=) 'pending')
+		AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
 
 CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -1188,8 +1191,8 @@ RETURNS TABLE (kind text, "table" text, name text, definition text, needs_auth b
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT v.kind, v."table", v.name,
-		   pg_catalog.replace(v.definition, '{schema}', pg_catalog.quote_ident(n.nspname)),
-		   pg_catalog.strpos(v.definition, 'auth.') OPERATOR(pg_catalog.>) 0
+		   replace(v.definition, '{schema}', quote_ident(n.nspname)),
+		   strpos(v.definition, 'auth.') > 0
 	FROM (VALUES
 		('table', 'courses', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
 		('table', 'courses', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
@@ -1326,9 +1329,9 @@ BEGIN ATOMIC
 		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id)'),
 		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id)')
 	) AS v(kind, "table", name, definition)
-	CROSS JOIN pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
+	CROSS JOIN pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'content_library';
 END;
 COMMENT ON FUNCTION @extschema@.content_library_expected() IS
 	'What the tables are as CREATE EXTENSION makes them: each column, constraint, index, policy, trigger and switch, with its definition.';
@@ -1341,87 +1344,87 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH tables AS (
-		SELECT c.oid, c.relname::pg_catalog.text AS name,
+		SELECT c.oid, c.relname::text AS name,
 			   c.relrowsecurity, c.relforcerowsecurity, c.relpersistence
-		FROM pg_catalog.pg_extension AS e
-		JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) ANY (e.extconfig)
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+		FROM pg_extension AS e
+		JOIN pg_class AS c ON c.oid = ANY (e.extconfig)
+		WHERE e.extname = 'content_library'
 	)
 	SELECT 'table', t.name, switch.name, switch.definition
 	FROM tables AS t
 	CROSS JOIN LATERAL (VALUES
 		('row-level security',
-		 CASE WHEN t.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END OPERATOR(pg_catalog.||) ' ROW LEVEL SECURITY'),
+		 CASE WHEN t.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END || ' ROW LEVEL SECURITY'),
 		('row-level security of the owner',
-		 CASE WHEN t.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END OPERATOR(pg_catalog.||) ' ROW LEVEL SECURITY'),
+		 CASE WHEN t.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END || ' ROW LEVEL SECURITY'),
 		('storage',
-		 CASE WHEN t.relpersistence OPERATOR(pg_catalog.=) 'p' THEN 'SET LOGGED' ELSE 'SET UNLOGGED' END)
+		 CASE WHEN t.relpersistence = 'p' THEN 'SET LOGGED' ELSE 'SET UNLOGGED' END)
 	) AS switch(name, definition)
 	UNION ALL
 	SELECT 'column', t.name, a.attname,
-		   pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
-			   CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) y.typcollation
-					THEN 'COLLATE ' OPERATOR(pg_catalog.||) a.attcollation::pg_catalog.regcollation::pg_catalog.text END,
+		   concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+			   CASE WHEN a.attcollation <> y.typcollation
+					THEN 'COLLATE ' || a.attcollation::regcollation::text END,
 			   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
-			   'DEFAULT ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+			   'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid))
 	FROM tables AS t
-	JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
-		AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
-	JOIN pg_catalog.pg_type AS y ON y.oid OPERATOR(pg_catalog.=) a.atttypid
-	LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
-		AND d.adnum OPERATOR(pg_catalog.=) a.attnum
+	JOIN pg_attribute AS a ON a.attrelid = t.oid
+		AND a.attnum > 0::int2 AND NOT a.attisdropped
+	JOIN pg_type AS y ON y.oid = a.atttypid
+	LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid
+		AND d.adnum = a.attnum
 	UNION ALL
 	-- A foreign key is kept by triggers, which a superuser can switch off.
 	SELECT 'constraint', t.name, k.conname,
-		   pg_catalog.concat(pg_catalog.pg_get_constraintdef(k.oid),
-			   CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
-								 WHERE g.tgconstraint OPERATOR(pg_catalog.=) k.oid
-									AND g.tgenabled OPERATOR(pg_catalog.<>) 'O')
+		   concat(pg_get_constraintdef(k.oid),
+			   CASE WHEN EXISTS (SELECT FROM pg_trigger AS g
+								 WHERE g.tgconstraint = k.oid
+									AND g.tgenabled <> 'O')
 					THEN ' (switched off)' END)
 	FROM tables AS t
-	JOIN pg_catalog.pg_constraint AS k ON k.conrelid OPERATOR(pg_catalog.=) t.oid
-	WHERE k.contype OPERATOR(pg_catalog.=) ANY ('{c,f,p,u,x}'::pg_catalog."char"[])
+	JOIN pg_constraint AS k ON k.conrelid = t.oid
+	WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
 	UNION ALL
 	SELECT 'index', t.name, c.relname,
-		   pg_catalog.concat(pg_catalog.pg_get_indexdef(i.indexrelid),
+		   concat(pg_get_indexdef(i.indexrelid),
 			   CASE WHEN NOT i.indisvalid THEN ' (invalid)' END)
 	FROM tables AS t
-	JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) t.oid
-	JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
-					  WHERE k.conindid OPERATOR(pg_catalog.=) i.indexrelid
-						AND k.conrelid OPERATOR(pg_catalog.=) t.oid)
+	JOIN pg_index AS i ON i.indrelid = t.oid
+	JOIN pg_class AS c ON c.oid = i.indexrelid
+	WHERE NOT EXISTS (SELECT FROM pg_constraint AS k
+					  WHERE k.conindid = i.indexrelid
+						AND k.conrelid = t.oid)
 	UNION ALL
 	SELECT 'policy', t.name, p.polname,
-		   pg_catalog.concat_ws(' ',
+		   concat_ws(' ',
 			   CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
-			   CASE p.polcmd::pg_catalog.text WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT'
+			   CASE p.polcmd::text WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT'
 				   WHEN 'w' THEN 'FOR UPDATE' WHEN 'd' THEN 'FOR DELETE' ELSE 'FOR ALL' END,
 			   'TO',
-			   (SELECT pg_catalog.string_agg(COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
-				FROM pg_catalog.unnest(p.polroles) AS of(role)
-				LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) of.role),
-			   'USING (' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.polqual, p.polrelid) OPERATOR(pg_catalog.||) ')',
-			   'WITH CHECK (' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) OPERATOR(pg_catalog.||) ')')
+			   (SELECT string_agg(COALESCE(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
+				FROM unnest(p.polroles) AS of(role)
+				LEFT JOIN pg_roles AS r ON r.oid = of.role),
+			   'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+			   'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
 	FROM tables AS t
-	JOIN pg_catalog.pg_policy AS p ON p.polrelid OPERATOR(pg_catalog.=) t.oid
+	JOIN pg_policy AS p ON p.polrelid = t.oid
 	UNION ALL
 	SELECT 'trigger', t.name, g.tgname,
-		   pg_catalog.concat(pg_catalog.pg_get_triggerdef(g.oid),
-			   CASE g.tgenabled::pg_catalog.text WHEN 'O' THEN '' WHEN 'D' THEN ' (switched off)'
+		   concat(pg_get_triggerdef(g.oid),
+			   CASE g.tgenabled::text WHEN 'O' THEN '' WHEN 'D' THEN ' (switched off)'
 				   ELSE ' (fires in replication)' END)
 	FROM tables AS t
-	JOIN pg_catalog.pg_trigger AS g ON g.tgrelid OPERATOR(pg_catalog.=) t.oid AND NOT g.tgisinternal
+	JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
 	UNION ALL
-	SELECT 'rule', t.name, r.rulename, pg_catalog.pg_get_ruledef(r.oid)
+	SELECT 'rule', t.name, r.rulename, pg_get_ruledef(r.oid)
 	FROM tables AS t
-	JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) t.oid
+	JOIN pg_rewrite AS r ON r.ev_class = t.oid
 	UNION ALL
 	SELECT 'publication', t.name, p.pubname,
-		   pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %s;', p.pubname, t.oid::pg_catalog.regclass)
+		   format('ALTER PUBLICATION %I ADD TABLE %s;', p.pubname, t.oid::regclass)
 	FROM tables AS t
-	JOIN pg_catalog.pg_publication_rel AS r ON r.prrelid OPERATOR(pg_catalog.=) t.oid
-	JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) r.prpubid;
+	JOIN pg_publication_rel AS r ON r.prrelid = t.oid
+	JOIN pg_publication AS p ON p.oid = r.prpubid;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_found() IS
 	'What the tables are now, in the form of content_library_expected().';
@@ -1433,16 +1436,16 @@ RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH extension AS (
-		SELECT e.extversion, pg_catalog.quote_ident(n.nspname) AS schema,
+		SELECT e.extversion, quote_ident(n.nspname) AS schema,
 			   @extschema@.content_library_missing_auth() AS missing_auth
-		FROM pg_catalog.pg_extension AS e
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+		FROM pg_extension AS e
+		JOIN pg_namespace AS n ON n.oid = e.extnamespace
+		WHERE e.extname = 'content_library'
 	), found AS MATERIALIZED (
 		SELECT * FROM @extschema@.content_library_found()
 	), difference AS (
-		SELECT kind, "table", name, pg_catalog.quote_ident(name) AS quoted,
-			   pg_catalog.format('%s.%I', x.schema, "table") AS qualified,
+		SELECT kind, "table", name, quote_ident(name) AS quoted,
+			   format('%s.%I', x.schema, "table") AS qualified,
 			   w.definition AS wanted, f.definition AS found, w.needs_auth, x.schema,
 			   CASE WHEN w.definition IS NULL THEN 'added' WHEN f.definition IS NULL THEN 'dropped' ELSE 'altered' END AS change
 		FROM @extschema@.content_library_expected() AS w
@@ -1451,80 +1454,80 @@ BEGIN ATOMIC
 		WHERE w.definition IS DISTINCT FROM f.definition
 			-- Those below stand for all that is missing with them.
 			AND NOT (x.missing_auth IS NOT NULL AND w.needs_auth AND f.definition IS NULL)
-			AND "table" OPERATOR(pg_catalog.=) ANY (SELECT t."table" FROM found AS t)
+			AND "table" = ANY (SELECT t."table" FROM found AS t)
 	)
 	SELECT CASE
-			WHEN d.kind OPERATOR(pg_catalog.=) 'policy' THEN 'error'
-			WHEN d.kind OPERATOR(pg_catalog.=) 'table'
-				AND d.name OPERATOR(pg_catalog.<>) 'row-level security of the owner' THEN 'error'
-			WHEN d.kind OPERATOR(pg_catalog.=) 'column' AND d.change OPERATOR(pg_catalog.<>) 'altered' THEN 'error'
-			WHEN d.kind OPERATOR(pg_catalog.=) 'constraint' AND d.change OPERATOR(pg_catalog.<>) 'added' THEN 'error'
+			WHEN d.kind = 'policy' THEN 'error'
+			WHEN d.kind = 'table'
+				AND d.name <> 'row-level security of the owner' THEN 'error'
+			WHEN d.kind = 'column' AND d.change <> 'altered' THEN 'error'
+			WHEN d.kind = 'constraint' AND d.change <> 'added' THEN 'error'
 			ELSE 'warning' END,
 		CASE d.kind
-			WHEN 'table' THEN pg_catalog.format('%s of %I', d.name, d."table")
-			WHEN 'column' THEN pg_catalog.format('column %I.%s', d."table", d.quoted)
-			ELSE pg_catalog.format('%s %s %s %I', d.kind, d.quoted, CASE d.kind WHEN 'publication' THEN 'of' ELSE 'on' END, d."table") END,
+			WHEN 'table' THEN format('%s of %I', d.name, d."table")
+			WHEN 'column' THEN format('column %I.%s', d."table", d.quoted)
+			ELSE format('%s %s %s %I', d.kind, d.quoted, CASE d.kind WHEN 'publication' THEN 'of' ELSE 'on' END, d."table") END,
 		CASE
-			WHEN d.kind OPERATOR(pg_catalog.=) 'table' THEN CASE d.found
+			WHEN d.kind = 'table' THEN CASE d.found
 				WHEN 'DISABLE ROW LEVEL SECURITY' THEN 'row-level security is switched off: whoever has a grant reads and writes every row'
 				WHEN 'FORCE ROW LEVEL SECURITY' THEN 'row-level security holds for the owner, too, who can no longer see or dump the rows'
 				ELSE 'the table is unlogged: a crash empties it' END
-			WHEN d.kind OPERATOR(pg_catalog.=) 'column' AND d.change OPERATOR(pg_catalog.=) 'added'
+			WHEN d.kind = 'column' AND d.change = 'added'
 				THEN 'content_library does not know it: a restored table lacks it, and then none of the table''s rows can be loaded from the dump'
-			WHEN d.change OPERATOR(pg_catalog.=) 'added' AND d.kind OPERATOR(pg_catalog.=) 'policy'
-				THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' OPERATOR(pg_catalog.||) d.found
-			WHEN d.change OPERATOR(pg_catalog.=) 'added'
-				THEN pg_catalog.format('content_library does not know it: pg_dump%s leaves it out: %s',
+			WHEN d.change = 'added' AND d.kind = 'policy'
+				THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' || d.found
+			WHEN d.change = 'added'
+				THEN format('content_library does not know it: pg_dump%s leaves it out: %s',
 					CASE d.kind WHEN 'publication' THEN ' before 18' ELSE '' END, d.found)
-			WHEN d.change OPERATOR(pg_catalog.=) 'dropped' THEN 'it is missing; a restore would bring it back'
-			ELSE 'it was altered; a restore would undo that: ' OPERATOR(pg_catalog.||) d.found END,
+			WHEN d.change = 'dropped' THEN 'it is missing; a restore would bring it back'
+			ELSE 'it was altered; a restore would undo that: ' || d.found END,
 		CASE
-			WHEN d.needs_auth THEN pg_catalog.format('SELECT %s.content_library_attach();', d.schema)
-			WHEN d.kind OPERATOR(pg_catalog.=) 'table' THEN pg_catalog.format('ALTER TABLE %s %s;', d.qualified, d.wanted)
-			WHEN d.kind OPERATOR(pg_catalog.=) 'column' THEN CASE
-				WHEN d.wanted IS NOT NULL THEN pg_catalog.format('Bring it back, with ALTER TABLE %s: %s %s', d.qualified, d.quoted, d.wanted)
-				ELSE pg_catalog.format('Move its values %sto a table of your own with a foreign key to this one. Then: ALTER TABLE %s DROP COLUMN %s;',
+			WHEN d.needs_auth THEN format('SELECT %s.content_library_attach();', d.schema)
+			WHEN d.kind = 'table' THEN format('ALTER TABLE %s %s;', d.qualified, d.wanted)
+			WHEN d.kind = 'column' THEN CASE
+				WHEN d.wanted IS NOT NULL THEN format('Bring it back, with ALTER TABLE %s: %s %s', d.qualified, d.quoted, d.wanted)
+				ELSE format('Move its values %sto a table of your own with a foreign key to this one. Then: ALTER TABLE %s DROP COLUMN %s;',
 					-- Where there is one.
-					(SELECT pg_catalog.format('into %I.metadata or ', w."table")
+					(SELECT format('into %I.metadata or ', w."table")
 					 FROM @extschema@.content_library_expected() AS w
-					 WHERE w.kind OPERATOR(pg_catalog.=) 'column' AND w."table" OPERATOR(pg_catalog.=) d."table"
-						AND w.name OPERATOR(pg_catalog.=) 'metadata'),
+					 WHERE w.kind = 'column' AND w."table" = d."table"
+						AND w.name = 'metadata'),
 					d.qualified, d.quoted) END
-			ELSE pg_catalog.concat(
-				CASE WHEN d.wanted IS NULL AND d.kind OPERATOR(pg_catalog.<>) 'policy'
+			ELSE concat(
+				CASE WHEN d.wanted IS NULL AND d.kind <> 'policy'
 					THEN 'Keep its definition to make it anew after each restore, or: ' END,
 				CASE WHEN d.found IS NOT NULL THEN CASE d.kind
-					WHEN 'index' THEN pg_catalog.format('DROP INDEX %s.%s;', d.schema, d.quoted)
-					WHEN 'publication' THEN pg_catalog.format('ALTER PUBLICATION %s DROP TABLE %s;', d.quoted, d.qualified)
-					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %s;', d.qualified, d.quoted)
-					ELSE pg_catalog.format('DROP %s %s ON %s;', pg_catalog.upper(d.kind), d.quoted, d.qualified) END END,
+					WHEN 'index' THEN format('DROP INDEX %s.%s;', d.schema, d.quoted)
+					WHEN 'publication' THEN format('ALTER PUBLICATION %s DROP TABLE %s;', d.quoted, d.qualified)
+					WHEN 'constraint' THEN format('ALTER TABLE %s DROP CONSTRAINT %s;', d.qualified, d.quoted)
+					ELSE format('DROP %s %s ON %s;', upper(d.kind), d.quoted, d.qualified) END END,
 				CASE d.change WHEN 'altered' THEN ' ' END,
 				CASE d.kind
-					WHEN 'policy' THEN pg_catalog.format('CREATE POLICY %s ON %s ', d.quoted, d.qualified)
-					WHEN 'constraint' THEN pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %s ', d.qualified, d.quoted)
-					ELSE '' END OPERATOR(pg_catalog.||) d.wanted OPERATOR(pg_catalog.||) ';') END
+					WHEN 'policy' THEN format('CREATE POLICY %s ON %s ', d.quoted, d.qualified)
+					WHEN 'constraint' THEN format('ALTER TABLE %s ADD CONSTRAINT %s ', d.qualified, d.quoted)
+					ELSE '' END || d.wanted || ';') END
 	FROM difference AS d
 	UNION ALL
-	SELECT DISTINCT 'error', pg_catalog.format('table %I', w."table"),
+	SELECT DISTINCT 'error', format('table %I', w."table"),
 		   'it was taken out of the extension, and a dump with it cannot be restored; only a superuser can put it back',
-		   pg_catalog.format('ALTER EXTENSION content_library ADD TABLE %1$s.%2$I; UPDATE pg_catalog.pg_extension SET extconfig = pg_catalog.array_append(extconfig, %3$L::pg_catalog.regclass::pg_catalog.oid), extcondition = pg_catalog.array_append(extcondition, '''') WHERE extname = ''content_library'';',
-							 x.schema, w."table", pg_catalog.format('%s.%I', x.schema, w."table"))
+		   format('ALTER EXTENSION content_library ADD TABLE %1$s.%2$I; UPDATE pg_catalog.pg_extension SET extconfig = pg_catalog.array_append(extconfig, %3$L::pg_catalog.regclass::pg_catalog.oid), extcondition = pg_catalog.array_append(extcondition, '''') WHERE extname = ''content_library'';',
+							 x.schema, w."table", format('%s.%I', x.schema, w."table"))
 	FROM @extschema@.content_library_expected() AS w
 	CROSS JOIN extension AS x
-	WHERE w."table" OPERATOR(pg_catalog.<>) ALL (SELECT t."table" FROM found AS t)
+	WHERE w."table" <> ALL (SELECT t."table" FROM found AS t)
 	UNION ALL
 	SELECT 'error', 'schema auth',
-		   pg_catalog.format('not found: %s; the tables are locked for learners', x.missing_auth),
-		   pg_catalog.format('Create what is missing. Then: SELECT %s.content_library_attach();', x.schema)
+		   format('not found: %s; the tables are locked for learners', x.missing_auth),
+		   format('Create what is missing. Then: SELECT %s.content_library_attach();', x.schema)
 	FROM extension AS x
 	WHERE x.missing_auth IS NOT NULL
 	UNION ALL
 	SELECT 'warning', 'extension content_library',
-		   pg_catalog.format('version %s is installed, and a restore would make %s', x.extversion, a.default_version),
+		   format('version %s is installed, and a restore would make %s', x.extversion, a.default_version),
 		   'ALTER EXTENSION content_library UPDATE;'
 	FROM extension AS x
-	JOIN pg_catalog.pg_available_extensions AS a ON a.name OPERATOR(pg_catalog.=) 'content_library'
-	WHERE a.default_version OPERATOR(pg_catalog.<>) x.extversion;
+	JOIN pg_available_extensions AS a ON a.name = 'content_library'
+	WHERE a.default_version <> x.extversion;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_definitions() IS
 	'The part of content_library_check() that compares tables, policies, attachment and version with what CREATE EXTENSION makes.';
@@ -1536,77 +1539,77 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH member AS (
-		SELECT d.classid, d.objid, pg_catalog.quote_ident(n.nspname) AS schema
-		FROM pg_catalog.pg_extension AS e
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-		JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) e.oid
-			AND d.refclassid OPERATOR(pg_catalog.=) e.tableoid
-			AND d.deptype OPERATOR(pg_catalog.=) 'e'
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+		SELECT d.classid, d.objid, quote_ident(n.nspname) AS schema
+		FROM pg_extension AS e
+		JOIN pg_namespace AS n ON n.oid = e.extnamespace
+		JOIN pg_depend AS d ON d.refobjid = e.oid
+			AND d.refclassid = e.tableoid
+			AND d.deptype = 'e'
+		WHERE e.extname = 'content_library'
 	), object AS (
-		SELECT c.tableoid AS class, c.oid, 0 AS column_number, NULL::pg_catalog.text AS column_name,
-			   pg_catalog.quote_ident(c.relname) AS name, m.schema, 'TABLE' AS type, c.relacl AS acl
+		SELECT c.tableoid AS class, c.oid, 0 AS column_number, NULL::text AS column_name,
+			   quote_ident(c.relname) AS name, m.schema, 'TABLE' AS type, c.relacl AS acl
 		FROM member AS m
-		JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
+		JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
 		UNION ALL
-		SELECT c.tableoid, c.oid, a.attnum, pg_catalog.quote_ident(a.attname),
-			   pg_catalog.quote_ident(c.relname), m.schema, 'TABLE', a.attacl
+		SELECT c.tableoid, c.oid, a.attnum, quote_ident(a.attname),
+			   quote_ident(c.relname), m.schema, 'TABLE', a.attacl
 		FROM member AS m
-		JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
-		JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped
+		JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
+		JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
 		UNION ALL
 		SELECT p.tableoid, p.oid, 0, NULL,
-			   pg_catalog.format('%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
-			   m.schema, 'FUNCTION', COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
+			   format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+			   m.schema, 'FUNCTION', COALESCE(p.proacl, acldefault('f', p.proowner))
 		FROM member AS m
-		JOIN pg_catalog.pg_proc AS p ON p.tableoid OPERATOR(pg_catalog.=) m.classid AND p.oid OPERATOR(pg_catalog.=) m.objid
+		JOIN pg_proc AS p ON p.tableoid = m.classid AND p.oid = m.objid
 	), first AS (
 		SELECT i.classoid AS class, i.objoid AS oid, i.objsubid AS column_number, g.*
-		FROM pg_catalog.pg_init_privs AS i
-		CROSS JOIN LATERAL pg_catalog.aclexplode(i.initprivs) AS g
+		FROM pg_init_privs AS i
+		CROSS JOIN LATERAL aclexplode(i.initprivs) AS g
 	), granted AS (
 		SELECT o.*, g.privilege_type AS privilege,
-			   CASE WHEN g.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC' ELSE r.rolname::pg_catalog.text END AS grantee,
+			   CASE WHEN g.grantee = 0::oid THEN 'PUBLIC' ELSE r.rolname::text END AS grantee,
 			   CASE WHEN f.has THEN 'GRANT OPTION FOR ' ELSE '' END AS option
 		FROM object AS o
-		CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) AS g
-		LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
+		CROSS JOIN LATERAL aclexplode(o.acl) AS g
+		LEFT JOIN pg_roles AS r ON r.oid = g.grantee
 		CROSS JOIN LATERAL (
-			SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS has,
-				   pg_catalog.bool_or(first.is_grantable) AS grantable
+			SELECT count(*) > 0 AS has,
+				   bool_or(first.is_grantable) AS grantable
 			FROM first
-			WHERE first.class OPERATOR(pg_catalog.=) o.class
-				AND first.oid OPERATOR(pg_catalog.=) o.oid
-				AND first.column_number OPERATOR(pg_catalog.=) ANY (ARRAY[0, o.column_number])
-				AND first.grantee OPERATOR(pg_catalog.=) g.grantee
-				AND first.privilege_type OPERATOR(pg_catalog.=) g.privilege_type) AS f
+			WHERE first.class = o.class
+				AND first.oid = o.oid
+				AND first.column_number = ANY (ARRAY[0, o.column_number])
+				AND first.grantee = g.grantee
+				AND first.privilege_type = g.privilege_type) AS f
 		WHERE NOT f.has OR (g.is_grantable AND NOT f.grantable)
 	)
 	SELECT 'error',
-		   pg_catalog.format('%s %s', CASE WHEN g.column_name IS NULL THEN pg_catalog.lower(g.type) ELSE 'column' END,
-							 pg_catalog.concat_ws('.', g.name, g.column_name)),
-		   pg_catalog.format('%s has %s%s, which content_library does not grant%s', g.grantee,
-			   pg_catalog.lower(g.option), pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege),
-			   CASE WHEN pg_catalog.bool_or(g.privilege OPERATOR(pg_catalog.=) 'TRUNCATE')
+		   format('%s %s', CASE WHEN g.column_name IS NULL THEN lower(g.type) ELSE 'column' END,
+							 concat_ws('.', g.name, g.column_name)),
+		   format('%s has %s%s, which content_library does not grant%s', g.grantee,
+			   lower(g.option), string_agg(g.privilege, ', ' ORDER BY g.privilege),
+			   CASE WHEN bool_or(g.privilege = 'TRUNCATE')
 				   THEN '; row-level security does not stop TRUNCATE' END),
-		   pg_catalog.format('REVOKE %s%s ON %s %s.%s FROM %s;', g.option,
-			   pg_catalog.string_agg(pg_catalog.concat(g.privilege, ' (' OPERATOR(pg_catalog.||) g.column_name OPERATOR(pg_catalog.||) ')'),
+		   format('REVOKE %s%s ON %s %s.%s FROM %s;', g.option,
+			   string_agg(concat(g.privilege, ' (' || g.column_name || ')'),
 									 ', ' ORDER BY g.privilege),
 			   g.type, g.schema, g.name, g.grantee)
 	FROM granted AS g
-	WHERE g.grantee OPERATOR(pg_catalog.=) ANY ('{PUBLIC,anon,authenticated}')
+	WHERE g.grantee = ANY ('{PUBLIC,anon,authenticated}')
 	GROUP BY g.type, g.schema, g.name, g.column_name, g.grantee, g.option
 	UNION ALL
-	SELECT 'error', pg_catalog.format('table %I', c.relname),
-		   pg_catalog.format('it belongs to %I and courses to %I: completion is claimed, and keys are checked, with the rights of one owner of all', owner.rolname, other.rolname),
-		   pg_catalog.format('ALTER TABLE %s.%I OWNER TO %I;', m.schema, c.relname, other.rolname)
+	SELECT 'error', format('table %I', c.relname),
+		   format('it belongs to %I and courses to %I: completion is claimed, and keys are checked, with the rights of one owner of all', owner.rolname, other.rolname),
+		   format('ALTER TABLE %s.%I OWNER TO %I;', m.schema, c.relname, other.rolname)
 	FROM member AS m
-	JOIN pg_catalog.pg_class AS c ON c.tableoid OPERATOR(pg_catalog.=) m.classid AND c.oid OPERATOR(pg_catalog.=) m.objid
-		AND c.relkind OPERATOR(pg_catalog.=) 'r'
-	JOIN pg_catalog.pg_roles AS owner ON owner.oid OPERATOR(pg_catalog.=) c.relowner
-	JOIN pg_catalog.pg_class AS courses ON courses.oid OPERATOR(pg_catalog.=) '@extschema@.courses'::pg_catalog.regclass::pg_catalog.oid
-	JOIN pg_catalog.pg_roles AS other ON other.oid OPERATOR(pg_catalog.=) courses.relowner
-	WHERE c.relowner OPERATOR(pg_catalog.<>) courses.relowner;
+	JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
+		AND c.relkind = 'r'
+	JOIN pg_roles AS owner ON owner.oid = c.relowner
+	JOIN pg_class AS courses ON courses.oid = '@extschema@.courses'::regclass::oid
+	JOIN pg_roles AS other ON other.oid = courses.relowner
+	WHERE c.relowner <> courses.relowner;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_rights() IS
 	'The part of content_library_check() that finds rights of PUBLIC, anon and authenticated beyond those that CREATE EXTENSION grants, and tables of different owners.';
@@ -1617,48 +1620,48 @@ RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH extension AS (
-		SELECT pg_catalog.quote_ident(n.nspname) AS schema
-		FROM pg_catalog.pg_extension AS e
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
+		SELECT quote_ident(n.nspname) AS schema
+		FROM pg_extension AS e
+		JOIN pg_namespace AS n ON n.oid = e.extnamespace
+		WHERE e.extname = 'content_library'
 	), bar AS MATERIALIZED (
 		SELECT l.id AS lesson_id, m.course_id, @extschema@.completion_threshold(l.id) AS threshold
 		FROM @extschema@.lessons AS l
-		JOIN @extschema@.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id
+		JOIN @extschema@.modules AS m ON m.id = l.module_id
 	), due AS (
-		SELECT b.course_id, pg_catalog.count(*) AS n
+		SELECT b.course_id, count(*) AS n
 		FROM @extschema@.content_progress AS p
-		JOIN bar AS b ON b.lesson_id OPERATOR(pg_catalog.=) p.lesson_id
-		WHERE NOT p.completed AND p.watched_pct OPERATOR(pg_catalog.>=) b.threshold
+		JOIN bar AS b ON b.lesson_id = p.lesson_id
+		WHERE NOT p.completed AND p.watched_pct >= b.threshold
 			-- Not needed, but it spares most rows the join.
-			AND p.watched_pct OPERATOR(pg_catalog.>=) (SELECT pg_catalog.min(threshold) FROM bar)
+			AND p.watched_pct >= (SELECT min(threshold) FROM bar)
 		GROUP BY b.course_id
 	), crowded AS (
 		-- To move the last to the end numbers all and leaves them in their order.
 		SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,
-			   pg_catalog.count(*) OPERATOR(pg_catalog.-) pg_catalog.count(DISTINCT m.sort_order) AS n,
-			   pg_catalog.format('move_module(%L)',
-				   (pg_catalog.array_agg(m.id ORDER BY m.sort_order DESC, m.created_at DESC, m.id DESC))[1]) AS move
+			   count(*) - count(DISTINCT m.sort_order) AS n,
+			   format('move_module(%L)',
+				   (array_agg(m.id ORDER BY m.sort_order DESC, m.created_at DESC, m.id DESC))[1]) AS move
 		FROM @extschema@.modules AS m
 		GROUP BY m.course_id
 		UNION ALL
 		SELECT 'lessons', 'module', l.module_id,
-			   pg_catalog.count(*) OPERATOR(pg_catalog.-) pg_catalog.count(DISTINCT l.sort_order),
-			   pg_catalog.format('move_lesson(%L, %L)',
-				   (pg_catalog.array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)
+			   count(*) - count(DISTINCT l.sort_order),
+			   format('move_lesson(%L, %L)',
+				   (array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)
 		FROM @extschema@.lessons AS l
 		GROUP BY l.module_id
 	)
-	SELECT 'notice', pg_catalog.format('%s %s', c.parent, c.id),
-		   pg_catalog.format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
-		   pg_catalog.format('SELECT %s.%s;', x.schema, c.move)
+	SELECT 'notice', format('%s %s', c.parent, c.id),
+		   format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
+		   format('SELECT %s.%s;', x.schema, c.move)
 	FROM crowded AS c
 	CROSS JOIN extension AS x
-	WHERE c.n OPERATOR(pg_catalog.>) 0
+	WHERE c.n > 0
 	UNION ALL
-	SELECT 'notice', pg_catalog.format('course %s', d.course_id),
-		   pg_catalog.format('%s rows of content_progress have reached the threshold and are not completed', d.n),
-		   pg_catalog.format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
+	SELECT 'notice', format('course %s', d.course_id),
+		   format('%s rows of content_progress have reached the threshold and are not completed', d.n),
+		   format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
 	FROM due AS d
 	CROSS JOIN extension AS x;
 END;
@@ -1675,7 +1678,7 @@ BEGIN ATOMIC
 		  SELECT * FROM @extschema@.content_library_check_rights()
 		  UNION ALL
 		  SELECT * FROM @extschema@.content_library_check_rows()) AS c
-	ORDER BY pg_catalog.array_position('{error,warning,notice}', c.severity),
+	ORDER BY array_position('{error,warning,notice}', c.severity),
 			 c.object COLLATE "C", c.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check() IS
@@ -1695,26 +1698,26 @@ DECLARE
 BEGIN
 	FOR altered IN
 		SELECT DISTINCT t.relname AS name
-		FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
-		JOIN pg_catalog.pg_extension AS e ON c.objid OPERATOR(pg_catalog.=) ANY (e.extconfig)
-		JOIN pg_catalog.pg_class AS t ON t.oid OPERATOR(pg_catalog.=) c.objid
-		WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
-			AND c.classid OPERATOR(pg_catalog.=) t.tableoid
+		FROM pg_event_trigger_ddl_commands() AS c
+		JOIN pg_extension AS e ON c.objid = ANY (e.extconfig)
+		JOIN pg_class AS t ON t.oid = c.objid
+		WHERE e.extname = 'content_library'
+			AND c.classid = t.tableoid
 			-- An update of the extension may well add a column.
 			AND NOT c.in_extension
 	LOOP
-		LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+		LOCK TABLE pg_namespace IN SHARE MODE;
 		SELECT n.nspname INTO schema
-		FROM pg_catalog.pg_event_trigger AS t
-		JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-		WHERE t.evtname OPERATOR(pg_catalog.=) 'content_library_warn_of_columns';
+		FROM pg_event_trigger AS t
+		JOIN pg_proc AS p ON p.oid = t.evtfoid
+		JOIN pg_namespace AS n ON n.oid = p.pronamespace
+		WHERE t.evtname = 'content_library_warn_of_columns';
 
-		FOR finding IN EXECUTE pg_catalog.format(
+		FOR finding IN EXECUTE format(
 			'SELECT * FROM %I.content_library_check_definitions() AS f
 			 WHERE pg_catalog.starts_with(f.object, $1)
 			 ORDER BY f.object COLLATE "C"', schema)
-			USING pg_catalog.format('column %I.', altered.name)
+			USING format('column %I.', altered.name)
 		LOOP
 			RAISE WARNING '%: %', finding.object, finding.problem USING HINT = finding.remedy;
 		END LOOP;
@@ -1754,12 +1757,12 @@ GRANT EXECUTE ON FUNCTION
 
 -- 12. What pg_dump keeps ------------------------------------------------------
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.courses', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.modules', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.lessons', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrollments', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.content_progress', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.mux_events', '');
+SELECT pg_extension_config_dump('@extschema@.courses', '');
+SELECT pg_extension_config_dump('@extschema@.modules', '');
+SELECT pg_extension_config_dump('@extschema@.lessons', '');
+SELECT pg_extension_config_dump('@extschema@.enrollments', '');
+SELECT pg_extension_config_dump('@extschema@.content_progress', '');
+SELECT pg_extension_config_dump('@extschema@.mux_events', '');
 
 
 -- 13. Attach now, or when auth appears ---------------------------------------

@@ -12,14 +12,17 @@
 
 -- 1. The plan's tables, as they should be ------------------------------------
 
+-- Names and operators below are the server's, whatever stands in the installer's schemas.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
 -- This script runs as superuser and names the schema. Whoever owns it must not
 -- rename it meanwhile and put another in its place.
-LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
+LOCK TABLE pg_namespace IN SHARE MODE;
 DO $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e
-				   WHERE e.extname OPERATOR(pg_catalog.=) 'content_library'
-					 AND e.extnamespace OPERATOR(pg_catalog.=) '@extschema@'::pg_catalog.regnamespace::pg_catalog.oid)
+	IF NOT EXISTS (SELECT FROM pg_extension AS e
+				   WHERE e.extname = 'content_library'
+					 AND e.extnamespace = '@extschema@'::regnamespace::oid)
 	THEN
 		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
 	END IF;
@@ -29,7 +32,7 @@ $$;
 CREATE SCHEMA content_library_plan;
 
 CREATE TABLE content_library_plan.courses (
-	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	title			text NOT NULL,
 	description		text NOT NULL DEFAULT '',
 	slug			text NOT NULL UNIQUE,
@@ -40,20 +43,20 @@ CREATE TABLE content_library_plan.courses (
 					CHECK (tier_required IN ('free', 'pro', 'studio')),
 	is_published	boolean NOT NULL DEFAULT false,
 	sort_order		integer NOT NULL DEFAULT 0,
-	created_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at		timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	updated_at		timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE content_library_plan.modules (
-	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	course_id	uuid NOT NULL REFERENCES content_library_plan.courses (id) ON DELETE CASCADE,
 	title		text NOT NULL,
 	description	text NOT NULL DEFAULT '',
 	sort_order	integer NOT NULL DEFAULT 0,
-	created_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at	timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	updated_at	timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE content_library_plan.lessons (
-	id					uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	module_id			uuid NOT NULL REFERENCES content_library_plan.modules (id) ON DELETE CASCADE,
 	title				text NOT NULL,
 	description			text NOT NULL DEFAULT '',
@@ -65,23 +68,23 @@ CREATE TABLE content_library_plan.lessons (
 	mux_status			text NOT NULL DEFAULT 'pending'
 						CHECK (mux_status IN ('pending', 'processing', 'ready', 'error')),
 	is_preview			boolean NOT NULL DEFAULT false,
-	created_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at			timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at			timestamptz NOT NULL DEFAULT now(),
+	updated_at			timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE content_library_plan.enrollments (
-	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id		uuid NOT NULL,
 	course_id	uuid NOT NULL REFERENCES content_library_plan.courses (id) ON DELETE CASCADE,
-	enrolled_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	enrolled_at	timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (user_id, course_id)
 );
 CREATE TABLE content_library_plan.content_progress (
-	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id			uuid NOT NULL,
 	lesson_id		uuid NOT NULL REFERENCES content_library_plan.lessons (id) ON DELETE CASCADE,
 	watched_pct		integer NOT NULL DEFAULT 0 CHECK (watched_pct BETWEEN 0 AND 100),
 	completed		boolean NOT NULL DEFAULT false,
-	last_watched	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	last_watched	timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (user_id, lesson_id)
 );
 
@@ -112,64 +115,64 @@ DECLARE
 	differences text;
 BEGIN
 	WITH tables AS (
-		SELECT c.oid, c.relname AS name, n.nspname AS schema, n.nspname OPERATOR(pg_catalog.=) 'content_library_plan' AS planned,
+		SELECT c.oid, c.relname AS name, n.nspname AS schema, n.nspname = 'content_library_plan' AS planned,
 			   c.relkind, c.relpersistence, c.relowner, c.relacl
-		FROM pg_catalog.pg_class AS c
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-		WHERE n.oid OPERATOR(pg_catalog.=) ANY (ARRAY['@extschema@'::pg_catalog.regnamespace, 'content_library_plan'::pg_catalog.regnamespace]::pg_catalog.oid[])
-			AND c.relname OPERATOR(pg_catalog.=) ANY ('{courses,modules,lessons,enrollments,content_progress}')
+		FROM pg_class AS c
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.oid = ANY (ARRAY['@extschema@'::regnamespace, 'content_library_plan'::regnamespace]::oid[])
+			AND c.relname = ANY ('{courses,modules,lessons,enrollments,content_progress}')
 	), described AS (
 		-- Each with what makes it so, where that can be said: as planned, or without it.
-		SELECT t.planned, pg_catalog.format('column %I.%I', t.name, a.attname) AS object,
-			   pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
-				   CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) y.typcollation
-						THEN 'COLLATE ' OPERATOR(pg_catalog.||) a.attcollation::pg_catalog.regcollation::pg_catalog.text END,
+		SELECT t.planned, format('column %I.%I', t.name, a.attname) AS object,
+			   concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+				   CASE WHEN a.attcollation <> y.typcollation
+						THEN 'COLLATE ' || a.attcollation::regcollation::text END,
 				   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
-				   'DEFAULT ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-				   CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' OR a.attidentity OPERATOR(pg_catalog.<>) '' THEN 'GENERATED' END) AS definition,
+				   'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
+				   CASE WHEN a.attgenerated <> '' OR a.attidentity <> '' THEN 'GENERATED' END) AS definition,
 			   'move its values to a table of your own and drop it' AS remedy
 		FROM tables AS t
-		JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
-			AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
-		JOIN pg_catalog.pg_type AS y ON y.oid OPERATOR(pg_catalog.=) a.atttypid
-		LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
-			AND d.adnum OPERATOR(pg_catalog.=) a.attnum
+		JOIN pg_attribute AS a ON a.attrelid = t.oid
+			AND a.attnum > 0::int2 AND NOT a.attisdropped
+		JOIN pg_type AS y ON y.oid = a.atttypid
+		LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid
+			AND d.adnum = a.attnum
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('constraint %I on %I', k.conname, t.name),
-			   pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.quote_ident(t.schema) OPERATOR(pg_catalog.||) '.', ''),
+		SELECT t.planned, format('constraint %I on %I', k.conname, t.name),
+			   replace(pg_get_constraintdef(k.oid), quote_ident(t.schema) || '.', ''),
 			   'drop it'
 		FROM tables AS t
-		JOIN pg_catalog.pg_constraint AS k ON k.conrelid OPERATOR(pg_catalog.=) t.oid
-		WHERE k.contype OPERATOR(pg_catalog.=) ANY ('{c,f,p,u,x}'::pg_catalog."char"[])
+		JOIN pg_constraint AS k ON k.conrelid = t.oid
+		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
 			-- Those to auth.users are made anew.
-			AND NOT (k.contype OPERATOR(pg_catalog.=) 'f'
+			AND NOT (k.contype = 'f'
 					 AND t.name IN ('enrollments', 'content_progress')
-					 AND k.conname OPERATOR(pg_catalog.=) (t.name OPERATOR(pg_catalog.||) '_user_id_fkey'))
+					 AND k.conname = (t.name || '_user_id_fkey'))
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('index %I on %I', c.relname, t.name),
-			   pg_catalog.concat(
-				   pg_catalog.replace(pg_catalog.pg_get_indexdef(c.oid), ' ' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(t.schema) OPERATOR(pg_catalog.||) '.', ' '),
+		SELECT t.planned, format('index %I on %I', c.relname, t.name),
+			   concat(
+				   replace(pg_get_indexdef(c.oid), ' ' || quote_ident(t.schema) || '.', ' '),
 				   CASE WHEN NOT i.indisvalid THEN ' (invalid)' END),
 			   'drop it; you may make it again afterwards'
 		FROM tables AS t
-		JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) t.oid
-		JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
-		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
-						  WHERE k.conindid OPERATOR(pg_catalog.=) i.indexrelid
-							AND k.conrelid OPERATOR(pg_catalog.=) t.oid)
+		JOIN pg_index AS i ON i.indrelid = t.oid
+		JOIN pg_class AS c ON c.oid = i.indexrelid
+		WHERE NOT EXISTS (SELECT FROM pg_constraint AS k
+						  WHERE k.conindid = i.indexrelid
+							AND k.conrelid = t.oid)
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('trigger %I on %I', g.tgname, t.name), pg_catalog.pg_get_triggerdef(g.oid),
+		SELECT t.planned, format('trigger %I on %I', g.tgname, t.name), pg_get_triggerdef(g.oid),
 			   'drop it; content_library keeps updated_at itself'
 		FROM tables AS t
-		JOIN pg_catalog.pg_trigger AS g ON g.tgrelid OPERATOR(pg_catalog.=) t.oid AND NOT g.tgisinternal
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('rule %I on %I', r.rulename, t.name), pg_catalog.pg_get_ruledef(r.oid), 'drop it'
+		SELECT t.planned, format('rule %I on %I', r.rulename, t.name), pg_get_ruledef(r.oid), 'drop it'
 		FROM tables AS t
-		JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) t.oid
+		JOIN pg_rewrite AS r ON r.ev_class = t.oid
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('policy %I on %I', p.polname, t.name), '', 'drop it'
+		SELECT t.planned, format('policy %I on %I', p.polname, t.name), '', 'drop it'
 		FROM tables AS t
-		JOIN pg_catalog.pg_policy AS p ON p.polrelid OPERATOR(pg_catalog.=) t.oid
+		JOIN pg_policy AS p ON p.polrelid = t.oid
 		-- The plan's are made anew, whatever they say now.
 		WHERE NOT EXISTS (
 			SELECT FROM (VALUES
@@ -180,41 +183,41 @@ BEGIN
 				('enrollments', 'Service role manages enrollments'),
 				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
 				('content_progress', 'Service role manages content_progress')) AS v("table", policy)
-			WHERE v."table" OPERATOR(pg_catalog.=) t.name AND v.policy OPERATOR(pg_catalog.=) p.polname)
+			WHERE v."table" = t.name AND v.policy = p.polname)
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('table %I', t.name),
-			   CASE WHEN t.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'of another kind'
-					WHEN t.relpersistence OPERATOR(pg_catalog.<>) 'p' THEN 'UNLOGGED'
-					WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits AS i
-								 WHERE t.oid OPERATOR(pg_catalog.=) ANY (ARRAY[i.inhrelid, i.inhparent])) THEN 'INHERITS'
+		SELECT t.planned, format('table %I', t.name),
+			   CASE WHEN t.relkind <> 'r' THEN 'of another kind'
+					WHEN t.relpersistence <> 'p' THEN 'UNLOGGED'
+					WHEN EXISTS (SELECT FROM pg_inherits AS i
+								 WHERE t.oid = ANY (ARRAY[i.inhrelid, i.inhparent])) THEN 'INHERITS'
 					ELSE 'an ordinary table' END, ''
 		FROM tables AS t
 		UNION ALL
-		SELECT t.planned, pg_catalog.format('the owner of %I', t.name), r.rolname::pg_catalog.text,
-			   pg_catalog.format('ALTER TABLE %I.%I OWNER TO %s', t.schema, t.name, '@extowner@')
+		SELECT t.planned, format('the owner of %I', t.name), r.rolname::text,
+			   format('ALTER TABLE %I.%I OWNER TO %s', t.schema, t.name, '@extowner@')
 		FROM tables AS t
-		JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) t.relowner
-		WHERE NOT t.planned AND NOT pg_catalog.pg_has_role('@extowner@'::pg_catalog.regrole::pg_catalog.oid, t.relowner, 'USAGE')
+		JOIN pg_roles AS r ON r.oid = t.relowner
+		WHERE NOT t.planned AND NOT pg_has_role('@extowner@'::regrole::oid, t.relowner, 'USAGE')
 		UNION ALL
 		-- In a dump they would pass for grants that the extension makes.
-		SELECT DISTINCT t.planned, pg_catalog.format('the rights of %I on %I', r.rolname, t.name), '',
-			   pg_catalog.format('REVOKE ALL ON %I.%I FROM %I, and grant them again afterwards', t.schema, t.name, r.rolname)
+		SELECT DISTINCT t.planned, format('the rights of %I on %I', r.rolname, t.name), '',
+			   format('REVOKE ALL ON %I.%I FROM %I, and grant them again afterwards', t.schema, t.name, r.rolname)
 		FROM tables AS t
 		CROSS JOIN LATERAL (
-			SELECT g.grantee FROM pg_catalog.aclexplode(t.relacl) AS g
+			SELECT g.grantee FROM aclexplode(t.relacl) AS g
 			UNION ALL
-			SELECT g.grantee FROM pg_catalog.pg_attribute AS a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
-			WHERE a.attrelid OPERATOR(pg_catalog.=) t.oid
+			SELECT g.grantee FROM pg_attribute AS a CROSS JOIN LATERAL aclexplode(a.attacl) AS g
+			WHERE a.attrelid = t.oid
 		) AS g
-		JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
-		WHERE NOT t.planned AND r.oid OPERATOR(pg_catalog.<>) t.relowner
-			AND r.rolname OPERATOR(pg_catalog.<>) ALL ('{anon,authenticated,service_role}')
+		JOIN pg_roles AS r ON r.oid = g.grantee
+		WHERE NOT t.planned AND r.oid <> t.relowner
+			AND r.rolname <> ALL ('{anon,authenticated,service_role}')
 	)
-	SELECT pg_catalog.string_agg(pg_catalog.format('%s: %s', object,
+	SELECT string_agg(format('%s: %s', object,
 			   CASE
-				   WHEN p.object IS NULL THEN pg_catalog.concat(NULLIF(pg_catalog.concat(f.definition, '; '), '; '), f.remedy)
-				   WHEN f.object IS NULL THEN pg_catalog.format('missing; make it: %s', p.definition)
-				   ELSE pg_catalog.format('%s; make it: %s', f.definition, p.definition) END), E'\n' ORDER BY object COLLATE "C")
+				   WHEN p.object IS NULL THEN concat(NULLIF(concat(f.definition, '; '), '; '), f.remedy)
+				   WHEN f.object IS NULL THEN format('missing; make it: %s', p.definition)
+				   ELSE format('%s; make it: %s', f.definition, p.definition) END), E'\n' ORDER BY object COLLATE "C")
 	INTO differences
 	FROM (SELECT * FROM described WHERE planned) AS p
 	FULL JOIN (SELECT * FROM described WHERE NOT planned) AS f USING (object)
@@ -247,23 +250,23 @@ ALTER TABLE @extschema@.courses
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 ALTER TABLE @extschema@.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 ALTER TABLE @extschema@.lessons
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN is_required boolean NOT NULL DEFAULT true,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 ALTER TABLE @extschema@.enrollments
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completed_at timestamptz;
 ALTER TABLE @extschema@.content_progress
 	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN position_seconds integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	ADD COLUMN position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN completed_at timestamptz,
 	SET (fillfactor = 90);
 

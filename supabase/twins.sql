@@ -1459,7 +1459,7 @@ CREATE FUNCTION public.mux_verify_signature(
 	signature_header text,
 	secrets text[],
 	tolerance interval DEFAULT '5 minutes',
-	checked_at timestamptz DEFAULT pg_catalog.clock_timestamp())
+	checked_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$

@@ -9,6 +9,8 @@
 -- change those. docs/sql-edition.md says what differs from the extension.
 
 SET client_min_messages = warning;
+-- Names and operators below are the server's, whatever stands in other schemas.
+SET search_path TO pg_catalog, pg_temp;
 
 
 
@@ -21,17 +23,17 @@ DECLARE
 	missing text;
 	remedy text;
 BEGIN
-	SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name),
-		   pg_catalog.string_agg(pg_catalog.format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
+	SELECT string_agg(r.name, ', ' ORDER BY r.name),
+		   string_agg(format('CREATE ROLE %s NOLOGIN%s;', r.name, r.options), ' ' ORDER BY r.name)
 	INTO missing, remedy
 	FROM (VALUES ('anon', ''), ('authenticated', ''), ('service_role', ' BYPASSRLS')) AS r(name, options)
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS have
-					  WHERE have.rolname OPERATOR(pg_catalog.=) r.name::pg_catalog.name);
+	WHERE NOT EXISTS (SELECT FROM pg_roles AS have
+					  WHERE have.rolname = r.name::name);
 
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
 			USING ERRCODE = 'undefined_object',
-				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' OPERATOR(pg_catalog.||) remedy;
+				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' || remedy;
 	END IF;
 END
 $$;
@@ -40,7 +42,7 @@ $$;
 -- 2. Tables ------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS public.courses (
-	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	title					text NOT NULL,
 	description				text NOT NULL DEFAULT '',
 	slug					text NOT NULL UNIQUE,
@@ -51,41 +53,41 @@ CREATE TABLE IF NOT EXISTS public.courses (
 							CHECK (tier_required IN ('free', 'pro', 'studio')),
 	is_published			boolean NOT NULL DEFAULT false,
 	sort_order				integer NOT NULL DEFAULT 0,
-	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at				timestamptz NOT NULL DEFAULT now(),
+	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+							CHECK (jsonb_typeof(metadata) = 'object')
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
 
 CREATE TABLE IF NOT EXISTS public.modules (
-	id			uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	course_id	uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
 	title		text NOT NULL,
 	description	text NOT NULL DEFAULT '',
 	sort_order	integer NOT NULL DEFAULT 0,
-	created_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	updated_at	timestamptz NOT NULL DEFAULT now(),
 	metadata	jsonb NOT NULL DEFAULT '{}'
-				CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+				CHECK (jsonb_typeof(metadata) = 'object')
 );
 ALTER TABLE public.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 COMMENT ON TABLE public.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN public.modules.metadata IS 'The application''s own attributes, a JSON object.';
 
 CREATE TABLE IF NOT EXISTS public.lessons (
-	id						uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	module_id				uuid NOT NULL REFERENCES public.modules (id) ON DELETE CASCADE,
 	title					text NOT NULL,
 	description				text NOT NULL DEFAULT '',
@@ -97,29 +99,29 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 	mux_status				text NOT NULL DEFAULT 'pending'
 							CHECK (mux_status IN ('pending', 'processing', 'ready', 'error')),
 	is_preview				boolean NOT NULL DEFAULT false,
-	created_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	updated_at				timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at				timestamptz NOT NULL DEFAULT now(),
+	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	is_required				boolean NOT NULL DEFAULT true,
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object')
+							CHECK (jsonb_typeof(metadata) = 'object')
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN IF NOT EXISTS is_required boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (pg_catalog.jsonb_typeof(metadata) OPERATOR(pg_catalog.=) 'object');
+		CHECK (jsonb_typeof(metadata) = 'object');
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
 COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes, a JSON object.';
 
 CREATE TABLE IF NOT EXISTS public.enrollments (
-	id				uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id			uuid NOT NULL,
 	course_id		uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
-	enrolled_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	enrolled_at		timestamptz NOT NULL DEFAULT now(),
 	completed_at	timestamptz,
 	UNIQUE (user_id, course_id)
 );
@@ -131,19 +133,19 @@ COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first com
 
 -- The free space keeps a report's new row version on its page (a HOT update).
 CREATE TABLE IF NOT EXISTS public.content_progress (
-	id					uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id				uuid NOT NULL,
 	lesson_id			uuid NOT NULL REFERENCES public.lessons (id) ON DELETE CASCADE,
 	watched_pct			integer NOT NULL DEFAULT 0 CHECK (watched_pct BETWEEN 0 AND 100),
 	completed			boolean NOT NULL DEFAULT false,
-	last_watched		timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	position_seconds	integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	last_watched		timestamptz NOT NULL DEFAULT now(),
+	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 ALTER TABLE public.content_progress
 	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds OPERATOR(pg_catalog.>=) 0),
+	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
 	SET (fillfactor = 90);
 COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
@@ -179,7 +181,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	NEW.updated_at := pg_catalog.now();
+	NEW.updated_at := now();
 	RETURN NEW;
 END
 $$;
@@ -190,13 +192,13 @@ REVOKE ALL ON FUNCTION public.content_library_set_updated_at()
 
 -- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.modules
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
-	FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
+	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
 
 
@@ -240,7 +242,7 @@ ALTER TABLE public.courses ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS "Authenticated users can read published courses" ON public.courses;
 CREATE POLICY "Authenticated users can read published courses"
 	ON public.courses FOR SELECT TO authenticated
-	USING (is_published OPERATOR(pg_catalog.=) true);
+	USING (is_published = true);
 
 DROP POLICY IF EXISTS "Service role manages courses" ON public.courses;
 CREATE POLICY "Service role manages courses"
@@ -976,7 +978,7 @@ RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT (100 OPERATOR(pg_catalog.*) completed OPERATOR(pg_catalog./) NULLIF(required, 0))::pg_catalog.int4;
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
 END;
 COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
 	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
@@ -1905,10 +1907,10 @@ CREATE TABLE IF NOT EXISTS public.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
-	received_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	CHECK (object OPERATOR(pg_catalog.=) 'upload' AND upload_id IS NOT NULL
+	received_at			timestamptz NOT NULL DEFAULT now(),
+	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
-		OR object OPERATOR(pg_catalog.=) 'asset' AND asset_id IS NOT NULL
+		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
 COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
@@ -1930,7 +1932,7 @@ CREATE OR REPLACE FUNCTION public.mux_verify_signature(
 	signature_header text,
 	secrets text[],
 	tolerance interval DEFAULT '5 minutes',
-	checked_at timestamptz DEFAULT pg_catalog.clock_timestamp())
+	checked_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -2018,9 +2020,9 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT e.*
 	FROM public.mux_events AS e
-	WHERE e.object OPERATOR(pg_catalog.=) 'upload'
-		AND e.upload_id OPERATOR(pg_catalog.=) $1
-	ORDER BY pg_catalog.array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
+	WHERE e.object = 'upload'
+		AND e.upload_id = $1
+	ORDER BY array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
 		e.event_at DESC, e.event_id DESC
 	LIMIT 1;
 END;
@@ -2034,12 +2036,12 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT e.*
 	FROM public.mux_events AS e
-	WHERE e.object OPERATOR(pg_catalog.=) 'asset'
-		AND e.asset_id OPERATOR(pg_catalog.=) $1
-	ORDER BY e.status OPERATOR(pg_catalog.=) 'deleted' DESC,
+	WHERE e.object = 'asset'
+		AND e.asset_id = $1
+	ORDER BY e.status = 'deleted' DESC,
 		e.status IN ('errored', 'ready') DESC,
 		e.event_at DESC,
-		pg_catalog.array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
+		array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
 		e.event_id DESC
 	LIMIT 1;
 END;
@@ -2057,42 +2059,42 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT CASE WHEN v.status OPERATOR(pg_catalog.<>) 'pending' THEN l.asset_id END,
-		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN p.id END,
+	SELECT CASE WHEN v.status <> 'pending' THEN l.asset_id END,
+		CASE WHEN v.status = 'ready' THEN p.id END,
 		v.status,
-		CASE WHEN v.status OPERATOR(pg_catalog.=) 'ready' THEN a.duration_seconds END,
-		CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted'
-			 THEN pg_catalog.jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
-			 WHEN v.status OPERATOR(pg_catalog.<>) 'error' THEN NULL
-			 WHEN a.status OPERATOR(pg_catalog.=) 'errored' THEN a.error
+		CASE WHEN v.status = 'ready' THEN a.duration_seconds END,
+		CASE WHEN a.status = 'deleted'
+			 THEN jsonb_build_object('type', 'asset_deleted', 'asset_id', l.asset_id)
+			 WHEN v.status <> 'error' THEN NULL
+			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
-			 ELSE pg_catalog.jsonb_build_object('type', 'no_playback_id') END
+			 ELSE jsonb_build_object('type', 'no_playback_id') END
 	-- The asset that the upload itself names, else the one that names the upload.
 	FROM (SELECT (SELECT e.asset_id
 				  FROM public.mux_events AS e
-				  WHERE e.upload_id OPERATOR(pg_catalog.=) $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object OPERATOR(pg_catalog.=) 'upload' DESC, e.event_at DESC, e.event_id DESC
+				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
 				  LIMIT 1) AS asset_id) AS l
 	LEFT JOIN LATERAL public.content_library_mux_upload($1) AS u ON true
 	LEFT JOIN LATERAL public.content_library_mux_asset(l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
 		SELECT w.id
-		FROM ROWS FROM (pg_catalog.jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
+		FROM ROWS FROM (jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
 			WITH ORDINALITY AS w(id, policy, place)
-		WHERE w.policy OPERATOR(pg_catalog.=) ANY (public.content_library_mux_policies())
-		ORDER BY pg_catalog.array_position(public.content_library_mux_policies(), w.policy), w.place
+		WHERE w.policy = ANY (public.content_library_mux_policies())
+		ORDER BY array_position(public.content_library_mux_policies(), w.policy), w.place
 		LIMIT 1) AS p ON true
 	CROSS JOIN LATERAL (
-		SELECT u.status OPERATOR(pg_catalog.=) 'errored'
+		SELECT u.status = 'errored'
 			AND (a.status IS NULL
-				 OR a.status OPERATOR(pg_catalog.<>) 'ready'
-				 OR a.event_at OPERATOR(pg_catalog.<) u.event_at) AS failed) AS f
+				 OR a.status <> 'ready'
+				 OR a.event_at < u.event_at) AS failed) AS f
 	CROSS JOIN LATERAL (
 		SELECT f.failed,
-			CASE WHEN a.status OPERATOR(pg_catalog.=) 'deleted' THEN 'pending'
-				 WHEN f.failed OR a.status OPERATOR(pg_catalog.=) 'errored' THEN 'error'
-				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' AND p.id IS NULL THEN 'error'
-				 WHEN a.status OPERATOR(pg_catalog.=) 'ready' THEN 'ready'
+			CASE WHEN a.status = 'deleted' THEN 'pending'
+				 WHEN f.failed OR a.status = 'errored' THEN 'error'
+				 WHEN a.status = 'ready' AND p.id IS NULL THEN 'error'
+				 WHEN a.status = 'ready' THEN 'ready'
 				 WHEN l.asset_id IS NOT NULL THEN 'processing'
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
@@ -2147,33 +2149,33 @@ DECLARE
 	field text;
 	value jsonb;
 	text_value text;
-	data jsonb := event OPERATOR(pg_catalog.->) 'data';
+	data jsonb := event -> 'data';
 BEGIN
 	IF event IS NULL THEN
 		RAISE EXCEPTION 'event must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF pg_catalog.jsonb_typeof(event) OPERATOR(pg_catalog.<>) 'object' THEN
-		RAISE EXCEPTION 'event is not a JSON object but: %', pg_catalog.jsonb_typeof(event)
+	IF jsonb_typeof(event) <> 'object' THEN
+		RAISE EXCEPTION 'event is not a JSON object but: %', jsonb_typeof(event)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
 	-- The texts that are read of it. Other types of events may be of any form.
 	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
-		IF field OPERATOR(pg_catalog.=) 'data.id' AND type OPERATOR(pg_catalog.<>) ALL (ARRAY[
+		IF field = 'data.id' AND type <> ALL (ARRAY[
 			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
 			'video.asset.created', 'video.asset.updated', 'video.asset.ready', 'video.asset.errored', 'video.asset.deleted'])
 		THEN
 			RETURN;
 		END IF;
 
-		value := NULLIF(event OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(field, '.'), 'null');
-		text_value := value OPERATOR(pg_catalog.#>>) '{}';
+		value := NULLIF(event #> string_to_array(field, '.'), 'null');
+		text_value := value #>> '{}';
 		IF value IS NULL THEN
 			IF field IN ('type', 'id', 'data.id') THEN
 				RAISE EXCEPTION 'event has no %', field USING ERRCODE = 'invalid_parameter_value';
 			END IF;
-		ELSIF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'string'
-			OR pg_catalog.length(text_value) NOT BETWEEN 1 AND 255
+		ELSIF jsonb_typeof(value) <> 'string'
+			OR length(text_value) NOT BETWEEN 1 AND 255
 		THEN
 			RAISE EXCEPTION '% of the event is not a text of 1 to 255 characters', field
 				USING ERRCODE = 'invalid_parameter_value';
@@ -2191,40 +2193,40 @@ BEGIN
 		END CASE;
 	END LOOP;
 
-	IF type OPERATOR(pg_catalog.~~) 'video.upload.%' THEN
+	IF type ~~ 'video.upload.%' THEN
 		object := 'upload';
-		upload_id := data OPERATOR(pg_catalog.->>) 'id';
-		asset_id := data OPERATOR(pg_catalog.->>) 'asset_id';
-		status := pg_catalog.split_part(type, '.', 3);
+		upload_id := data ->> 'id';
+		asset_id := data ->> 'asset_id';
+		status := split_part(type, '.', 3);
 	ELSE
 		object := 'asset';
-		asset_id := data OPERATOR(pg_catalog.->>) 'id';
-		upload_id := data OPERATOR(pg_catalog.->>) 'upload_id';
-		status := CASE WHEN type OPERATOR(pg_catalog.=) 'video.asset.deleted' THEN 'deleted'
+		asset_id := data ->> 'id';
+		upload_id := data ->> 'upload_id';
+		status := CASE WHEN type = 'video.asset.deleted' THEN 'deleted'
 					   WHEN status IN ('preparing', 'errored', 'ready') THEN status
-					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN pg_catalog.split_part(type, '.', 3)
+					   WHEN type IN ('video.asset.errored', 'video.asset.ready') THEN split_part(type, '.', 3)
 					   ELSE 'preparing' END;
 	END IF;
 
 	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
-	value := COALESCE(event OPERATOR(pg_catalog.->) 'created_at', 'null');
-	text_value := value OPERATOR(pg_catalog.#>>) '{}';
+	value := COALESCE(event -> 'created_at', 'null');
+	text_value := value #>> '{}';
 	BEGIN
-		CASE pg_catalog.jsonb_typeof(value)
+		CASE jsonb_typeof(value)
 			WHEN 'null' THEN
 				event_at := '-infinity';
 			WHEN 'string' THEN
 				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
-				IF text_value OPERATOR(pg_catalog.~) '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
-					event_at := text_value::pg_catalog.timestamptz;
+				IF text_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
+					event_at := text_value::timestamptz;
 				END IF;
 			WHEN 'number' THEN
-				event_at := pg_catalog.to_timestamp(text_value::pg_catalog.float8);
+				event_at := to_timestamp(text_value::float8);
 			WHEN 'object' THEN
-				event_at := pg_catalog.to_timestamp((
-					(value OPERATOR(pg_catalog.->>) 'seconds')::pg_catalog.int8::pg_catalog.numeric
-					OPERATOR(pg_catalog.+) (COALESCE((value OPERATOR(pg_catalog.->>) 'nanos')::pg_catalog.int4, 0)
-						OPERATOR(pg_catalog./) 1000000000::pg_catalog.numeric))::pg_catalog.float8);
+				event_at := to_timestamp((
+					(value ->> 'seconds')::int8::numeric
+					+ (COALESCE((value ->> 'nanos')::int4, 0)
+						/ 1000000000::numeric))::float8);
 			ELSE
 				NULL;
 		END CASE;
@@ -2232,49 +2234,49 @@ BEGIN
 		event_at := NULL;
 	END;
 	IF event_at IS NULL THEN
-		RAISE EXCEPTION 'created_at of the event is not a time: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'created_at of the event is not a time: %', left(value::text, 60)
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
-	IF status OPERATOR(pg_catalog.=) 'errored' THEN
-		value := data OPERATOR(pg_catalog.->) (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
-		IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'object' THEN
-			SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO error
-			FROM pg_catalog.jsonb_each(value) AS e
+	IF status = 'errored' THEN
+		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
+		IF jsonb_typeof(value) = 'object' THEN
+			SELECT jsonb_object_agg(e.key, e.value) INTO error
+			FROM jsonb_each(value) AS e
 			WHERE e.key IN ('type', 'message', 'messages');
 		END IF;
 	END IF;
 
-	IF status OPERATOR(pg_catalog.<>) 'ready' THEN
+	IF status <> 'ready' THEN
 		RETURN;
 	END IF;
 
-	value := COALESCE(NULLIF(data OPERATOR(pg_catalog.->) 'playback_ids', 'null'), '[]');
-	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'array'
-		OR EXISTS (SELECT FROM pg_catalog.jsonb_array_elements(value) AS p
-				   WHERE pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'id') IS DISTINCT FROM 'string'
-					  OR pg_catalog.jsonb_typeof(p OPERATOR(pg_catalog.->) 'policy') IS DISTINCT FROM 'string')
+	value := COALESCE(NULLIF(data -> 'playback_ids', 'null'), '[]');
+	IF jsonb_typeof(value) <> 'array'
+		OR EXISTS (SELECT FROM jsonb_array_elements(value) AS p
+				   WHERE jsonb_typeof(p -> 'id') IS DISTINCT FROM 'string'
+					  OR jsonb_typeof(p -> 'policy') IS DISTINCT FROM 'string')
 	THEN
 		RAISE EXCEPTION 'data.playback_ids of the event is not an array of objects with an id and a policy'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-						'id', e.p OPERATOR(pg_catalog.->) 'id', 'policy', e.p OPERATOR(pg_catalog.->) 'policy') ORDER BY e.place), '[]')
+	SELECT COALESCE(jsonb_agg(jsonb_build_object(
+						'id', e.p -> 'id', 'policy', e.p -> 'policy') ORDER BY e.place), '[]')
 	INTO playback_ids
-	FROM pg_catalog.jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
+	FROM jsonb_array_elements(value) WITH ORDINALITY AS e(p, place);
 
-	value := NULLIF(data OPERATOR(pg_catalog.->) 'duration', 'null');
+	value := NULLIF(data -> 'duration', 'null');
 	IF value IS NULL THEN
 		RETURN;
 	END IF;
-	IF pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.<>) 'number'
-		OR pg_catalog.abs(pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)) OPERATOR(pg_catalog.>) 2147483647
+	IF jsonb_typeof(value) <> 'number'
+		OR abs(round((value #>> '{}')::numeric)) > 2147483647
 	THEN
-		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', pg_catalog.left(value::pg_catalog.text, 60)
+		RAISE EXCEPTION 'data.duration of the event is not a number of seconds up to 2147483647: %', left(value::text, 60)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	duration_seconds := GREATEST(1, pg_catalog.round((value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.numeric)::pg_catalog.int4);
+	duration_seconds := GREATEST(1, round((value #>> '{}')::numeric)::int4);
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_read(jsonb) IS
@@ -2405,7 +2407,7 @@ CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
 	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
 		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status OPERATOR(pg_catalog.=) 'pending')
+		AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION public.content_library_mux_bind();
 
 CREATE OR REPLACE FUNCTION public.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -2519,4 +2521,5 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION public.mux_playback_claims(uuid, interval)
 	TO authenticated, service_role;
 
+RESET search_path;
 RESET client_min_messages;
