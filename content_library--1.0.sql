@@ -479,7 +479,7 @@ RETURNS SETOF @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,

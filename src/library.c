@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -137,6 +138,13 @@ char *
 uuid_text(Datum uuid)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+/* As much of a text as an error quotes: 60 characters. */
+char *
+quotable(const char *text, int len)
+{
+	return pnstrdup(text, pg_mbcharcliplen(text, len, 60));
 }
 
 void

@@ -29,6 +29,7 @@ extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name)
 extern void check_watched_pct(int32 watched_pct);
 extern void check_position(int32 position_seconds);
 extern char *uuid_text(Datum uuid);
+extern char *quotable(const char *text, int len);
 
 /* errors that several functions have: library.c */
 pg_noreturn extern void missing_course(Datum course_id);
