@@ -105,6 +105,16 @@ library_lock(uint64 key, LOCKMODE mode)
 	(void) LockAcquire(&tag, mode, false, false);
 }
 
+/* The same, without waiting; false if somebody else holds it. */
+bool
+library_try_lock(uint64 key, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 /* An argument that must not be NULL. */
 Datum
 required_arg(FunctionCallInfo fcinfo, int number, const char *name)

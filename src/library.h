@@ -23,6 +23,7 @@ extern char *library_schema(FunctionCallInfo fcinfo);
 
 /* locks that nobody else can take: library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);
+extern bool library_try_lock(uint64 key, LOCKMODE mode);
 
 /* arguments: library.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
