@@ -584,7 +584,7 @@ DECLARE
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
 	-- A character for each, forgotten with the transaction, or what of it is rolled back.
-	taken CONSTANT text := COALESCE(current_setting('content_library.video_locks', true), '');
+	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
 	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
@@ -599,7 +599,7 @@ BEGIN
 
 	many := length(taken) >= 256;
 	IF NOT many THEN
-		PERFORM set_config('content_library.video_locks', taken || '+', true);
+		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
 	END IF;
 	IF for_event AND many THEN
 		RETURN pg_try_advisory_xact_lock(events) AND pg_try_advisory_xact_lock(bindings);
