@@ -454,10 +454,8 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
 -- The one definition of a course's percentage: never rounded up to 100.
 CREATE FUNCTION @extschema@.content_library_percentage(completed bigint, required bigint)
 RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
 	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
 

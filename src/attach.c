@@ -4,8 +4,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "library.h"
-#include "owner.h"
+#include "boundary.h"
 
 PG_FUNCTION_INFO_V1(content_library_attach);
 
@@ -18,17 +17,19 @@ PG_FUNCTION_INFO_V1(content_library_attach);
 Datum
 content_library_attach(PG_FUNCTION_ARGS)
 {
-	char	   *schema = library_schema(fcinfo);
-	char	   *sql = psprintf("SELECT %s.content_library_attach_as_owner()",
-							   quote_identifier(schema));
-	Disguise	disguise;
+	Library		library;
+	Boundary	boundary;
+	char	   *sql;
 
-	act_as_owner(&disguise, schema, fcinfo->flinfo->fn_oid);
+	library_find(&library, fcinfo);
+	sql = psprintf("SELECT %s.content_library_attach_as_owner()",
+				   quote_identifier(library.schema_name));
+	become_owner(&boundary, &library);
 	SPI_connect();
 	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "content_library_attach_as_owner() failed");
 	SPI_finish();
-	act_as_caller(&disguise);
+	become_caller(&boundary);
 
 	PG_RETURN_VOID();
 }

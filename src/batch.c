@@ -12,19 +12,17 @@
 #include "utils/tuplestore.h"
 
 #include "batch_reports.h"
-#include "caller.h"
 #include "claim.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 #define REPORT_ARGTYPES \
 	6, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 
 /* The reports; key is the lesson of a row to make, or the id of one to change. */
 #define REPORTS_SQL(key) \
-	" ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)," \
-	"            pg_catalog.unnest($5), pg_catalog.unnest($6))" \
+	" ROWS FROM (unnest($2), unnest($3), unnest($4)," \
+	"            unnest($5), unnest($6))" \
 	"   WITH ORDINALITY AS r (" key ", watched_pct, watched_at, position_seconds, threshold, number)"
 
 /*
@@ -33,12 +31,12 @@
  * the learner, of which there may be 100,000.
  */
 static const LibraryQuery read_rows = {
-	"SELECT r.number, p.id::pg_catalog.uuid," PROGRESS_COLUMNS_SQL("r.lesson_id", "$3")
-	"  FROM pg_catalog.unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
+	"SELECT r.number, p.id," PROGRESS_COLUMNS_SQL("p.whole", "r.lesson_id", "$3")
+	"  FROM unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
 	" CROSS JOIN LATERAL ("
-	"   SELECT p.* FROM %1$s.content_progress AS p"
-	"    WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"      AND p.lesson_id OPERATOR(pg_catalog.=) r.lesson_id OFFSET 0) AS p",
+	"   SELECT p AS whole, p.* FROM %1$s.content_progress AS p"
+	"    WHERE p.user_id = $1"
+	"      AND p.lesson_id = r.lesson_id OFFSET 0) AS p",
 	3, {UUIDOID, UUIDARRAYOID, INT4OID}
 };
 
@@ -46,9 +44,9 @@ static const LibraryQuery read_rows = {
 static const LibraryQuery admit_rows = {
 	"SELECT r.number, " THRESHOLD_SQL("$3") ","
 	MAY_WATCH_SQL ","
-	"       l.is_required"
-	"  FROM pg_catalog.unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
-	"  JOIN %1$s.lessons AS l ON l.id OPERATOR(pg_catalog.=) r.lesson_id"
+	"       l.is_required, c.id"
+	"  FROM unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
+	"  JOIN %1$s.lessons AS l ON l.id = r.lesson_id"
 	COURSE_OF_LESSON_SQL
 	" WHERE c.is_published",
 	3, {UUIDOID, UUIDARRAYOID, INT4OID}
@@ -59,12 +57,12 @@ static const LibraryQuery insert_rows = {
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
 	"        completed, completed_at)"
 	" SELECT $1, r.lesson_id, r.watched_pct, r.watched_at, r.position_seconds,"
-	"        r.watched_pct OPERATOR(pg_catalog.>=) r.threshold,"
-	"        CASE WHEN r.watched_pct OPERATOR(pg_catalog.>=) r.threshold THEN r.watched_at END"
+	"        r.watched_pct >= r.threshold,"
+	"        CASE WHEN r.watched_pct >= r.threshold THEN r.watched_at END"
 	"   FROM " REPORTS_SQL("lesson_id")
 	"  ORDER BY r.number"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
-	" RETURNING p, p.lesson_id::pg_catalog.uuid",
+	" RETURNING p, p.lesson_id",
 	REPORT_ARGTYPES
 };
 
@@ -73,24 +71,24 @@ static const LibraryQuery advance_rows = {
 	"WITH news AS ("
 	"  SELECT r.*"
 	"    FROM " REPORTS_SQL("id")
-	"    JOIN %1$s.content_progress AS p ON p.id OPERATOR(pg_catalog.=) r.id"
-	"   WHERE p.user_id OPERATOR(pg_catalog.=) $1"
+	"    JOIN %1$s.content_progress AS p ON p.id = r.id"
+	"   WHERE p.user_id = $1"
 	"   ORDER BY r.number"
 	"     FOR NO KEY UPDATE OF p)"
 	" UPDATE %1$s.content_progress AS p"
 	ADVANCE_SQL("n.watched_pct", "n.watched_at", "n.position_seconds", "n.threshold")
 	"  FROM news AS n"
-	" WHERE p.id OPERATOR(pg_catalog.=) n.id"
-	" RETURNING p, p.lesson_id::pg_catalog.uuid",
+	" WHERE p.id = n.id"
+	" RETURNING p, p.lesson_id",
 	REPORT_ARGTYPES
 };
 
 /* Of each course of these lessons one of them; in the order of courses. */
 static const LibraryQuery one_lesson_a_course = {
-	"SELECT DISTINCT ON (m.course_id) l.id::pg_catalog.uuid"
+	"SELECT DISTINCT ON (m.course_id) l.id"
 	"  FROM %1$s.lessons AS l"
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	" WHERE l.id OPERATOR(pg_catalog.=) ANY ($1)"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id"
+	" WHERE l.id = ANY ($1)"
 	" ORDER BY m.course_id, l.id",
 	1, {UUIDARRAYOID}
 };
@@ -108,6 +106,17 @@ static Datum
 uuid_array(Datum *uuids, int size)
 {
 	return array_of(uuids, NULL, size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+}
+
+/* Of a trigger of the tables' owner that made another row than was asked for. */
+pg_noreturn static void
+changed_by_trigger(Datum lesson_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the progress on lesson \"%s\" was not written as reported",
+					uuid_text(lesson_id)),
+			 errhint("Look for a trigger of your own on content_progress that changes lesson_id.")));
 }
 
 /* Which elements a query is about. */
@@ -178,29 +187,20 @@ look_at(const Call *call, const LibraryQuery *query, const Choice *choice)
 		Int32GetDatum(library_completion_threshold)
 	};
 
-	query_execute(query, call->schema, values, NULL, false);
-}
-
-static Datum
-column(uint64 row, int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
+	query_execute(&call->library, query, values, NULL, false);
 }
 
 /* The element that a row of look_at() is about. */
 static BatchedReport *
 element_of(const Choice *choice, uint64 row)
 {
-	bool		isnull;
-
-	return choice->elements[DatumGetInt64(column(row, 1, &isnull)) - 1];
+	return choice->elements[DatumGetInt64(result_value(row, 1, INT8OID)) - 1];
 }
 
 static void
 read_progress(const Call *call, Batch *batch)
 {
 	Choice	   *choice = choose(batch, any);
-	bool		isnull;
 
 	for (int i = 0; i < batch->size; i++)
 		batch->elements[i].exists = false;
@@ -210,9 +210,8 @@ read_progress(const Call *call, Batch *batch)
 		BatchedReport *element = element_of(choice, row);
 
 		element->exists = true;
-		element->id = column(row, 2, &isnull);
-		progress_from_row(&element->progress, SPI_tuptable->vals[row],
-						  SPI_tuptable->tupdesc, 3);
+		element->id = result_value(row, 2, UUIDOID);
+		progress_from_row(&element->progress, call, row, 3);
 	}
 }
 
@@ -223,17 +222,38 @@ first_of(BatchedReport *one, BatchedReport *other)
 	return one == NULL || other->number < one->number ? other : one;
 }
 
+/* Refuses the first lesson that is none, or of a course that the caller does not see. */
+static void
+refuse_unknown(Call *call, const Choice *known, const Choice *missing)
+{
+	BatchedReport *unknown = NULL;
+	Datum		courses[MAX_REPORTS];
+	bool		seen[MAX_REPORTS];
+
+	for (int i = 0; i < known->size; i++)
+		courses[i] = known->elements[i]->course_id;
+	see_courses(call, courses, known->size, seen);
+	for (int i = 0; i < known->size; i++)
+		if (!seen[i])
+			known->elements[i]->progress.threshold = 0;
+	for (int i = 0; i < missing->size; i++)
+		if (missing->elements[i]->progress.threshold == 0)
+			unknown = first_of(unknown, missing->elements[i]);
+	if (unknown != NULL)
+		missing_lesson(unknown->report.lesson_id);
+}
+
 /*
  * Finds out what the missing rows have to reach; returns the first that the
  * learner may not begin (rule R8), or NULL.
  */
 static BatchedReport *
-first_refused(const Call *call, const Choice *missing)
+first_refused(Call *call, const Choice *missing)
 {
-	BatchedReport *unknown = NULL;
+	Choice	   *known = palloc(sizeof(Choice));
 	BatchedReport *refused = NULL;
-	bool		isnull;
 
+	known->size = 0;
 	for (int i = 0; i < missing->size; i++)
 		memset(&missing->elements[i]->progress, 0, sizeof(Progress));
 	look_at(call, &admit_rows, missing);
@@ -241,16 +261,14 @@ first_refused(const Call *call, const Choice *missing)
 	{
 		BatchedReport *element = element_of(missing, row);
 
-		element->progress.threshold = DatumGetInt32(column(row, 2, &isnull));
-		element->progress.required = DatumGetBool(column(row, 4, &isnull));
-		if (!DatumGetBool(column(row, 3, &isnull)))
+		element->progress.threshold = result_int32(row, 2);
+		element->progress.required = result_bool(row, 4);
+		element->course_id = result_value(row, 5, UUIDOID);
+		known->elements[known->size++] = element;
+		if (!result_bool(row, 3))
 			refused = first_of(refused, element);
 	}
-	for (int i = 0; i < missing->size; i++)
-		if (missing->elements[i]->progress.threshold == 0)
-			unknown = first_of(unknown, missing->elements[i]);
-	if (unknown != NULL)
-		missing_lesson(unknown->report.lesson_id);
+	refuse_unknown(call, known, missing);
 	return refused;
 }
 
@@ -258,8 +276,12 @@ static BatchedReport *
 find_lesson(Batch *batch, Datum lesson_id)
 {
 	BatchedReport key = {.report.lesson_id = lesson_id};
+	BatchedReport *found = bsearch(&key, batch->elements, batch->size,
+								   sizeof(BatchedReport), compare_lessons);
 
-	return bsearch(&key, batch->elements, batch->size, sizeof(BatchedReport), compare_lessons);
+	if (found == NULL)
+		changed_by_trigger(lesson_id);
+	return found;
 }
 
 /*
@@ -276,7 +298,6 @@ write_rows(const Call *call, const LibraryQuery *query, Batch *batch,
 	bool		no_position[MAX_REPORTS];
 	Datum		thresholds[MAX_REPORTS];
 	Datum		values[6];
-	bool		isnull;
 	int			size = choice->size;
 
 	for (int i = 0; i < size; i++)
@@ -297,9 +318,10 @@ write_rows(const Call *call, const LibraryQuery *query, Batch *batch,
 	values[4] = array_of(positions, no_position, size, INT4OID, sizeof(int32), true, TYPALIGN_INT);
 	values[5] = array_of(thresholds, NULL, size, INT4OID, sizeof(int32), true, TYPALIGN_INT);
 
-	query_execute(query, call->schema, values, NULL, false);
+	query_execute(&call->library, query, values, NULL, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		find_lesson(batch, column(row, 2, &isnull))->progress.row = column(row, 1, &isnull);
+		find_lesson(batch, result_value(row, 2, UUIDOID))->progress.row =
+			result_value(row, 1, call_row_type(call));
 	return SPI_processed == size;
 }
 
@@ -345,29 +367,24 @@ courses_to_claim(const Call *call, Batch *batch, Datum *lesson_ids)
 	Choice	   *candidates = choose(batch, holds_nothing_back);
 	bool		completing = choose(batch, completes)->size > 0;
 	Datum		lessons;
-	SPITupleTable *courses;
-	uint64		size;
+	int			size;
 	int			found = 0;
-	bool		isnull;
 
 	if (candidates->size == 0)
 		return 0;
 	lessons = lessons_of(candidates);
-	size = query_execute(&one_lesson_a_course, call->schema, &lessons, NULL, false);
-	courses = SPI_tuptable;
-	for (uint64 row = 0; row < size; row++)
-	{
-		Datum		lesson_id = SPI_getbinval(courses->vals[row], courses->tupdesc, 1, &isnull);
-
-		if (completing || completion_is_due(call, lesson_id))
-			lesson_ids[found++] = lesson_id;
-	}
+	size = (int) query_execute(&call->library, &one_lesson_a_course, &lessons, NULL, false);
+	for (int i = 0; i < size; i++)
+		lesson_ids[i] = result_value(i, 1, UUIDOID);
+	for (int i = 0; i < size; i++)
+		if (completing || completion_is_due(call, lesson_ids[i]))
+			lesson_ids[found++] = lesson_ids[i];
 	return found;
 }
 
 /* The same as try_record() in progress.c, for all the reports together. */
 static bool
-try_record(const Call *call, Batch *batch)
+try_record(Call *call, Batch *batch)
 {
 	Choice	   *missing;
 	Choice	   *news;
@@ -396,7 +413,7 @@ try_record(const Call *call, Batch *batch)
 }
 
 static void
-record_batch(const Call *call, Batch *batch)
+record_batch(Call *call, Batch *batch)
 {
 	int			attempts = 10;
 
@@ -408,7 +425,7 @@ record_batch(const Call *call, Batch *batch)
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("the progress of user \"%s\" can be neither read nor written",
 							uuid_text(call->user_id)),
-					 errhint("Look for a policy or trigger of your own on content_progress that hides rows.")));
+					 errhint("Look for a trigger of your own on content_progress that takes rows back.")));
 	}
 }
 
@@ -417,14 +434,21 @@ static void
 return_rows(ReturnSetInfo *result, const Batch *batch)
 {
 	Datum		rows[MAX_REPORTS];
+	Datum		lessons[MAX_REPORTS];
 
-	for (int i = 0; i < batch->size; i++)
-		rows[batch->elements[i].number] = batch->elements[i].progress.row;
 	for (int i = 0; i < batch->size; i++)
 	{
-		HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
+		rows[batch->elements[i].number] = batch->elements[i].progress.row;
+		lessons[batch->elements[i].number] = batch->elements[i].report.lesson_id;
+	}
+	for (int i = 0; i < batch->size; i++)
+	{
+		HeapTupleHeader row;
 		HeapTupleData tuple = {0};
 
+		if (rows[i] == (Datum) 0)
+			changed_by_trigger(lessons[i]);
+		row = DatumGetHeapTupleHeader(rows[i]);
 		tuple.t_len = HeapTupleHeaderGetDatumLength(row);
 		tuple.t_data = row;
 		tuplestore_puttuple(result->setResult, &tuple);
@@ -442,7 +466,7 @@ record_progress_batch(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 
-	call_begin(&call, fcinfo, 1);
+	call_begin_as_user(&call, fcinfo, 1);
 	call_lock_user(&call);
 	record_batch(&call, batch);
 	return_rows((ReturnSetInfo *) fcinfo->resultinfo, batch);

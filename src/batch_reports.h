@@ -14,6 +14,7 @@ typedef struct BatchedReport
 	int			number;			/* its place in the caller's array */
 	bool		exists;			/* whether its row does */
 	Datum		id;				/* of that row */
+	Datum		course_id;		/* looked up where there is none */
 	Progress	progress;
 } BatchedReport;
 

@@ -10,24 +10,24 @@
 
 #include "claim.h"
 #include "course.h"
-#include "owner.h"
 #include "plans.h"
+#include "result.h"
 
 /* The enrollment e of user $1 in the course of lesson $2, while not completed. */
 #define OPEN_ENROLLMENT_SQL \
 	"  FROM %1$s.lessons AS l" \
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id" \
-	"  JOIN %1$s.enrollments AS e ON e.course_id OPERATOR(pg_catalog.=) m.course_id" \
-	" WHERE l.id OPERATOR(pg_catalog.=) $2" \
-	"   AND e.user_id OPERATOR(pg_catalog.=) $1" \
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id" \
+	"  JOIN %1$s.enrollments AS e ON e.course_id = m.course_id" \
+	" WHERE l.id = $2" \
+	"   AND e.user_id = $1" \
 	"   AND e.completed_at IS NULL"
 
 /* The required lessons of the course of enrollment e. */
 #define REQUIRED_LESSONS_SQL \
 	" SELECT rl.id" \
 	"   FROM %1$s.modules AS rm" \
-	"   JOIN %1$s.lessons AS rl ON rl.module_id OPERATOR(pg_catalog.=) rm.id" \
-	"  WHERE rm.course_id OPERATOR(pg_catalog.=) e.course_id AND rl.is_required"
+	"   JOIN %1$s.lessons AS rl ON rl.module_id = rm.id" \
+	"  WHERE rm.course_id = e.course_id AND rl.is_required"
 
 /*
  * Whether the learner of enrollment e has completed each required lesson there
@@ -48,9 +48,9 @@
 	"UPDATE %1$s.enrollments AS e" \
 	"   SET completed_at = $2" \
 	" WHERE " which " AND e.completed_at IS NULL AND " ALL_COMPLETED_SQL \
-	" RETURNING pg_catalog.json_build_object(" \
+	" RETURNING json_build_object(" \
 	"   'event', 'course_completed', 'course_id', e.course_id," \
-	"   'user_id', e.user_id, 'completed_at', e.completed_at)::pg_catalog.text"
+	"   'user_id', e.user_id, 'completed_at', e.completed_at)::text"
 
 static const LibraryQuery completed_enrollment = {
 	"SELECT e.id" OPEN_ENROLLMENT_SQL " AND " ALL_COMPLETED_SQL,
@@ -62,56 +62,56 @@ static const LibraryQuery completed_enrollment = {
  * go with it: so it and a claim never wait for each other.
  */
 static const LibraryQuery lock_course = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
+	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery lock_courses_of = {
 	"SELECT FROM %1$s.courses AS c"
-	" WHERE c.id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" WHERE c.id = ANY (ARRAY("
 	"   SELECT m.course_id"
 	"     FROM %1$s.lessons AS l"
-	"     JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"    WHERE l.id OPERATOR(pg_catalog.=) ANY ($1)))"
+	"     JOIN %1$s.modules AS m ON m.id = l.module_id"
+	"    WHERE l.id = ANY ($1)))"
 	" ORDER BY c.id FOR KEY SHARE",
 	1, {UUIDARRAYOID}
 };
 
 static const LibraryQuery lock_enrollment = {
-	"SELECT e.id::pg_catalog.uuid" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
+	"SELECT e.id" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
 	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery complete_enrollment = {
-	COMPLETE_SQL("e.id OPERATOR(pg_catalog.=) $1"),
+	COMPLETE_SQL("e.id = $1"),
 	2, {UUIDOID, TIMESTAMPTZOID}
 };
 
 static const LibraryQuery lock_enrollment_in = {
 	"SELECT FROM %1$s.enrollments AS e"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND e.course_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
+	" WHERE e.user_id = $1"
+	"   AND e.course_id = $2 FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery reopen_enrollment = {
 	"UPDATE %1$s.enrollments AS e"
 	"   SET completed_at = NULL"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND e.course_id OPERATOR(pg_catalog.=) $2"
+	" WHERE e.user_id = $1"
+	"   AND e.course_id = $2"
 	"   AND e.completed_at IS NOT NULL AND NOT (" ALL_COMPLETED_SQL ")",
 	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery lock_enrollments = {
 	"SELECT FROM %1$s.enrollments AS e"
-	" WHERE e.course_id OPERATOR(pg_catalog.=) $1 AND e.completed_at IS NULL"
+	" WHERE e.course_id = $1 AND e.completed_at IS NULL"
 	" ORDER BY e.user_id FOR NO KEY UPDATE",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery complete_enrollments = {
-	COMPLETE_SQL("e.course_id OPERATOR(pg_catalog.=) $1"),
+	COMPLETE_SQL("e.course_id = $1"),
 	2, {UUIDOID, TIMESTAMPTZOID}
 };
 
@@ -129,25 +129,16 @@ bool
 completion_is_due(const Call *call, Datum lesson_id)
 {
 	Datum		values[] = {call->user_id, lesson_id};
-	Disguise	disguise;
-	bool		due;
 
-	act_as_owner(&disguise, call->schema, call->function);
-	due = query_execute(&completed_enrollment, call->schema, values, NULL, false) > 0;
-	act_as_caller(&disguise);
-	return due;
+	return query_execute(&call->library, &completed_enrollment, values, NULL, false) > 0;
 }
 
 /* A learner, then courses: the first of the locks. */
 static void
 lock_first(const Call *call, const LibraryQuery *courses, Datum value)
 {
-	Disguise	disguise;
-
 	call_lock_user(call);
-	act_as_owner(&disguise, call->schema, call->function);
-	query_execute_latest(courses, call->schema, &value);
-	act_as_caller(&disguise);
+	query_execute_latest(&call->library, courses, &value);
 }
 
 /*
@@ -179,27 +170,24 @@ void
 claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 {
 	Datum		values[] = {call->user_id, lesson_id};
-	Disguise	disguise;
 
-	act_as_owner(&disguise, call->schema, call->function);
-	if (query_execute(&lock_enrollment, call->schema, values, NULL, false) > 0)
+	if (query_execute(&call->library, &lock_enrollment, values, NULL, false) > 0)
 	{
-		values[0] = query_value();
+		values[0] = result_value(0, 1, UUIDOID);
 		values[1] = TimestampTzGetDatum(at);
-		query_execute_latest(&complete_enrollment, call->schema, values);
+		query_execute_latest(&call->library, &complete_enrollment, values);
 		send_events();
 	}
-	act_as_caller(&disguise);
 }
 
-/* The same for every enrollment of a course, with the rights that the caller has. */
+/* The same for every enrollment of a course. */
 void
-claim_completions(const char *schema, Datum course_id, TimestampTz at)
+claim_completions(const Call *call, Datum course_id, TimestampTz at)
 {
 	Datum		values[] = {course_id, TimestampTzGetDatum(at)};
 
-	query_execute(&lock_enrollments, schema, values, NULL, false);
-	query_execute_latest(&complete_enrollments, schema, values);
+	query_execute(&call->library, &lock_enrollments, values, NULL, false);
+	query_execute_latest(&call->library, &complete_enrollments, values);
 	send_events();
 }
 
@@ -212,10 +200,7 @@ void
 reopen_completion(const Call *call, Datum course_id)
 {
 	Datum		values[] = {call->user_id, course_id};
-	Disguise	disguise;
 
-	act_as_owner(&disguise, call->schema, call->function);
-	query_execute(&lock_enrollment_in, call->schema, values, NULL, false);
-	query_execute_latest(&reopen_enrollment, call->schema, values);
-	act_as_caller(&disguise);
+	query_execute(&call->library, &lock_enrollment_in, values, NULL, false);
+	query_execute_latest(&call->library, &reopen_enrollment, values);
 }

@@ -2,86 +2,114 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
-#include "caller.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 /* The lessons l of course $1 with the learner's progress p, as there are now. */
 #define COURSE_LESSONS_SQL \
 	" %1$s.modules AS m" \
-	"  JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id" \
+	"  JOIN %1$s.lessons AS l ON l.module_id = m.id" \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
-	" WHERE m.course_id OPERATOR(pg_catalog.=) c.id"
-
-/* No row, in each of them: the caller sees no such course. */
+	" WHERE m.course_id = c.id"
 
 static const LibraryQuery completion = {
 	"SELECT (SELECT %1$s.content_library_percentage("
-	"                 pg_catalog.count(*) FILTER (WHERE p.completed), pg_catalog.count(*))"
+	"                 count(*) FILTER (WHERE p.completed), count(*))"
 	"          FROM " COURSE_LESSONS_SQL " AND l.is_required)"
 	"  FROM %1$s.courses AS c"
-	" WHERE c.id OPERATOR(pg_catalog.=) $1",
+	" WHERE c.id = $1",
 	2, {UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery next_unfinished = {
-	"SELECT (SELECT l.id::pg_catalog.uuid"
+	"SELECT (SELECT l.id"
 	"          FROM " COURSE_LESSONS_SQL
 	"           AND l.is_required AND p.completed IS NOT TRUE"
 	COURSE_ORDER_SQL " LIMIT 1)"
 	"  FROM %1$s.courses AS c"
-	" WHERE c.id OPERATOR(pg_catalog.=) $1",
+	" WHERE c.id = $1",
 	2, {UUIDOID, UUIDOID}
 };
 
-static const LibraryQuery visible_course = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
-	1, {UUIDOID}
+/* Which of these courses the caller sees, by their numbers from 1. */
+static const LibraryQuery seen_courses = {
+	"SELECT r.number"
+	"  FROM %1$s.courses AS c"
+	"  JOIN pg_catalog.unnest($1) WITH ORDINALITY AS r (id, number)"
+	"    ON r.id OPERATOR(pg_catalog.=) c.id",
+	1, {UUIDARRAYOID}, .as_caller = true
 };
 
-static const LibraryQuery percentage = {
-	"SELECT %1$s.content_library_percentage($1, $2)",
-	2, {INT8OID, INT8OID}
-};
-
-/* The percentage of completed among required lessons, by its one definition; inside SPI. */
+/* The percentage of completed among required lessons (rules R4, R5); its one definition. */
 Datum
-course_percentage(const char *schema, int64 completed, int64 required, bool *isnull)
+course_percentage(int64 completed, int64 required, bool *isnull)
 {
-	Datum		counts[] = {Int64GetDatum(completed), Int64GetDatum(required)};
-
-	query_execute(&percentage, schema, counts, NULL, true);
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	*isnull = required == 0;
+	return *isnull ? (Datum) 0 : Int32GetDatum((int32) (100 * completed / required));
 }
 
-/* Refuses a course that the caller does not see; inside SPI. */
-void
-require_course(const char *schema, Datum course_id)
+PG_FUNCTION_INFO_V1(content_library_percentage);
+
+Datum
+content_library_percentage(PG_FUNCTION_ARGS)
 {
-	if (query_execute(&visible_course, schema, &course_id, NULL, true) == 0)
+	return course_percentage(PG_GETARG_INT64(0), PG_GETARG_INT64(1), &fcinfo->isnull);
+}
+
+/*
+ * Which courses the caller sees: row-level security's word, so that a
+ * platform's own policies on courses hold in every function.  The result of
+ * the last query stays.
+ */
+void
+see_courses(Call *call, Datum *course_ids, int count, bool *seen)
+{
+	Datum		ids = PointerGetDatum(construct_array(course_ids, count, UUIDOID, UUID_LEN,
+													  false, TYPALIGN_CHAR));
+	SPITupleTable *last_table = SPI_tuptable;
+	uint64		last_processed = SPI_processed;
+	uint64		rows;
+
+	memset(seen, 0, count * sizeof(bool));
+	rows = call_query_as_caller(call, &seen_courses, &ids);
+	for (uint64 row = 0; row < rows; row++)
+		seen[DatumGetInt64(result_value(row, 1, INT8OID)) - 1] = true;
+	SPI_tuptable = last_table;
+	SPI_processed = last_processed;
+}
+
+/* Refuses a course that the caller does not see. */
+void
+require_course(Call *call, Datum course_id)
+{
+	bool		seen;
+
+	see_courses(call, &course_id, 1, &seen);
+	if (!seen)
 		missing_course(course_id);
 }
 
 /* Answers a question about course and learner, the first two arguments, by a query. */
 static Datum
-answer(FunctionCallInfo fcinfo, const LibraryQuery *query, bool byval, int len)
+answer(FunctionCallInfo fcinfo, const LibraryQuery *query, Oid type)
 {
 	Datum		values[2];
 	Datum		result;
 	Call		call;
 
 	values[0] = required_arg(fcinfo, 0, "course_id");
-	call_begin(&call, fcinfo, 1);
+	call_begin_as_user(&call, fcinfo, 1);
 	values[1] = call.user_id;
-	if (query_execute(query, call.schema, values, NULL, true) == 0)
+	require_course(&call, values[0]);
+	if (query_execute(&call.library, query, values, NULL, true) == 0)
 		missing_course(values[0]);
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						   &fcinfo->isnull);
+	result = result_nullable(0, 1, type, &fcinfo->isnull);
 	if (!fcinfo->isnull)
-		result = SPI_datumTransfer(result, byval, len);
+		result = SPI_datumTransfer(result, get_typbyval(type), get_typlen(type));
 	call_end(&call);
 	return result;
 }
@@ -91,7 +119,7 @@ PG_FUNCTION_INFO_V1(course_completion);
 Datum
 course_completion(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, &completion, true, sizeof(int32));
+	return answer(fcinfo, &completion, INT4OID);
 }
 
 PG_FUNCTION_INFO_V1(next_lesson);
@@ -99,5 +127,5 @@ PG_FUNCTION_INFO_V1(next_lesson);
 Datum
 next_lesson(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, &next_unfinished, false, UUID_LEN);
+	return answer(fcinfo, &next_unfinished, UUIDOID);
 }

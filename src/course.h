@@ -2,19 +2,19 @@
 #ifndef CONTENT_LIBRARY_COURSE_H
 #define CONTENT_LIBRARY_COURSE_H
 
-#include "fmgr.h"
+#include "call.h"
 
 /* The module m and the course c of lesson l. */
 #define COURSE_OF_LESSON_SQL \
-	"  JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id" \
-	"  JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id" \
+	"  JOIN %1$s.courses AS c ON c.id = m.course_id"
 
 /* Whether user $1 may watch lesson l of course c, if that is published (rule R8). */
 #define MAY_WATCH_SQL \
 	" (l.is_preview OR EXISTS (" \
 	"   SELECT FROM %1$s.enrollments AS e" \
-	"    WHERE e.user_id OPERATOR(pg_catalog.=) $1" \
-	"      AND e.course_id OPERATOR(pg_catalog.=) c.id))"
+	"    WHERE e.user_id = $1" \
+	"      AND e.course_id = c.id))"
 
 /*
  * The progress p of a learner on a lesson, by its key.  OFFSET 0 keeps the
@@ -25,15 +25,15 @@
 #define PROGRESS_BY_KEY_SQL(user_id, lesson_id) \
 	"  LEFT JOIN LATERAL (" \
 	"    SELECT p.* FROM %1$s.content_progress AS p" \
-	"     WHERE p.user_id OPERATOR(pg_catalog.=) " user_id \
-	"       AND p.lesson_id OPERATOR(pg_catalog.=) " lesson_id \
-	"       AND p.watched_pct OPERATOR(pg_catalog.>=) 0 OFFSET 0) AS p ON true"
+	"     WHERE p.user_id = " user_id \
+	"       AND p.lesson_id = " lesson_id \
+	"       AND p.watched_pct >= 0 OFFSET 0) AS p ON true"
 
 #define COURSE_ORDER_SQL \
 	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id"
 
-extern void require_course(const char *schema, Datum course_id);
-extern Datum course_percentage(const char *schema, int64 completed, int64 required,
-							   bool *isnull);
+extern void see_courses(Call *call, Datum *course_ids, int count, bool *seen);
+extern void require_course(Call *call, Datum course_id);
+extern Datum course_percentage(int64 completed, int64 required, bool *isnull);
 
 #endif							/* CONTENT_LIBRARY_COURSE_H */

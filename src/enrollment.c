@@ -6,23 +6,21 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "caller.h"
 #include "claim.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 static const LibraryQuery find_enrollment = {
 	"SELECT e"
 	"  FROM %1$s.enrollments AS e"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $2"
-	"   AND e.course_id OPERATOR(pg_catalog.=) $1",
+	" WHERE e.user_id = $2"
+	"   AND e.course_id = $1",
 	2, {UUIDOID, UUIDOID}
 };
 
 /* free < pro < studio; what is missing or unknown counts as free. */
 #define TIER_SQL(tier) \
-	"COALESCE(pg_catalog.array_position('{free,pro,studio}'::pg_catalog.text[], " tier "), 1)"
+	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
 
 /*
  * The server sets app_metadata; user_metadata, which users set themselves,
@@ -30,12 +28,12 @@ static const LibraryQuery find_enrollment = {
  */
 static const LibraryQuery find_open_course = {
 	"SELECT c.tier_required, j.tier,"
-	"       " TIER_SQL("j.tier") " OPERATOR(pg_catalog.>=) " TIER_SQL("c.tier_required")
+	"       " TIER_SQL("j.tier") " >= " TIER_SQL("c.tier_required")
 	"  FROM %1$s.courses AS c"
-	" CROSS JOIN (SELECT NULLIF(pg_catalog.current_setting('request.jwt.claims', true), '')"
-	"                    ::pg_catalog.jsonb"
-	"                    OPERATOR(pg_catalog.#>>) '{app_metadata,tier}' AS tier) AS j"
-	" WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.is_published",
+	" CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')"
+	"                    ::jsonb"
+	"                    #>> '{app_metadata,tier}' AS tier) AS j"
+	" WHERE c.id = $1 AND c.is_published",
 	1, {UUIDOID}
 };
 
@@ -49,11 +47,11 @@ static const LibraryQuery insert_enrollment = {
 
 static const LibraryQuery count_progress = {
 	"SELECT FROM %1$s.modules AS m"
-	"  JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"  JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	"  JOIN %1$s.content_progress AS p"
-	"    ON p.user_id OPERATOR(pg_catalog.=) $2"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
-	" WHERE m.course_id OPERATOR(pg_catalog.=) $1",
+	"    ON p.user_id = $2"
+	"   AND p.lesson_id = l.id"
+	" WHERE m.course_id = $1",
 	2, {UUIDOID, UUIDOID}
 };
 
@@ -62,42 +60,41 @@ static const LibraryQuery delete_progress = {
 	"WITH watched AS ("
 	"  SELECT p.id"
 	"    FROM %1$s.modules AS m"
-	"    JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"    JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	"    JOIN %1$s.content_progress AS p"
-	"      ON p.user_id OPERATOR(pg_catalog.=) $2"
-	"     AND p.lesson_id OPERATOR(pg_catalog.=) l.id"
-	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	"      ON p.user_id = $2"
+	"     AND p.lesson_id = l.id"
+	"   WHERE m.course_id = $1"
 	"   ORDER BY p.lesson_id"
 	"     FOR UPDATE OF p)"
 	" DELETE FROM %1$s.content_progress AS p"
 	"  USING watched AS w"
-	"  WHERE p.id OPERATOR(pg_catalog.=) w.id",
+	"  WHERE p.id = w.id",
 	2, {UUIDOID, UUIDOID}
 };
 
 /* Refuses a course that is not published, or not open to the caller's tier. */
 static void
-require_open_course(const Call *call, Datum course_id)
+require_open_course(Call *call, Datum course_id)
 {
-	HeapTuple	row;
-	TupleDesc	desc;
 	bool		isnull;
-	char	   *tier;
+	Datum		tier;
+	const char *tier_name;
 
-	if (query_execute(&find_open_course, call->schema, &course_id, NULL, false) == 0)
+	require_course(call, course_id);
+	if (query_execute(&call->library, &find_open_course, &course_id, NULL, false) == 0)
 		missing_course(course_id);
-
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	if (call->for_other || DatumGetBool(SPI_getbinval(row, desc, 3, &isnull)))
+	if (call->named || result_bool(0, 3))
 		return;
 
-	tier = SPI_getvalue(row, desc, 2);
+	tier = result_nullable(0, 2, TEXTOID, &isnull);
+	tier_name = isnull ? "free" : TextDatumGetCString(tier);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("course \"%s\" is not open to the tier \"%s\"",
-					uuid_text(course_id), tier ? tier : "free"),
-			 errdetail("It requires the tier \"%s\".", SPI_getvalue(row, desc, 1)),
+					uuid_text(course_id), tier_name),
+			 errdetail("It requires the tier \"%s\".",
+					   TextDatumGetCString(result_value(0, 1, TEXTOID))),
 			 errhint("The tier is app_metadata.tier of the JWT, which the server sets.")));
 }
 
@@ -110,7 +107,7 @@ try_enroll(const Call *call, Datum *values)
 
 	PG_TRY();
 	{
-		enrolled = query_execute(&insert_enrollment, call->schema, values, NULL, false) > 0;
+		enrolled = query_execute(&call->library, &insert_enrollment, values, NULL, false) > 0;
 	}
 	PG_CATCH();
 	{
@@ -123,26 +120,26 @@ try_enroll(const Call *call, Datum *values)
 
 /* The enrollment of call->user_id in a course, made if there is none. */
 static Datum
-enrollment(const Call *call, Datum course_id)
+enrollment(Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id};
 
-	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
-		return query_value();
+	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
+		return result_value(0, 1, call_row_type(call));
 
 	require_open_course(call, course_id);
 	if (try_enroll(call, values))
-		return query_value();
+		return result_value(0, 1, call_row_type(call));
 
 	/* Another session has just made it. */
-	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
-		return query_value();
+	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
+		return result_value(0, 1, call_row_type(call));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the enrollment of user \"%s\" in course \"%s\" can be neither read nor made",
 					uuid_text(call->user_id), uuid_text(course_id)),
-			 errhint("Look for a policy or trigger of your own on enrollments that hides the row.")));
+			 errhint("Look for a trigger of your own on enrollments that takes the row back.")));
 }
 
 PG_FUNCTION_INFO_V1(enroll);
@@ -156,7 +153,7 @@ enroll(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("enroll()");
 
-	call_begin(&call, fcinfo, 1);
+	call_begin_as_user(&call, fcinfo, 1);
 	row = SPI_datumTransfer(enrollment(&call, course_id), false, -1);
 	call_end(&call);
 
@@ -164,11 +161,11 @@ enroll(PG_FUNCTION_ARGS)
 }
 
 static void
-require_enrollment(const Call *call, Datum *values)
+require_enrollment(Call *call, Datum *values)
 {
-	if (query_execute(&find_enrollment, call->schema, values, NULL, false) > 0)
+	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
 		return;
-	require_course(call->schema, values[0]);
+	require_course(call, values[0]);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("user \"%s\" is not enrolled in course \"%s\"",
@@ -188,14 +185,13 @@ reset_progress(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("reset_progress()");
 
-	call_begin(&call, fcinfo, 1);
+	call_begin_as_user(&call, fcinfo, 1);
 	values[0] = course_id;
 	values[1] = call.user_id;
 	require_enrollment(&call, values);
 	if (!dry_run)
 		reopen_begin(&call, course_id);
-	rows = query_execute(dry_run ? &count_progress : &delete_progress,
-						 call.schema, values, NULL, false);
+	rows = query_execute(&call.library, dry_run ? &count_progress : &delete_progress, values, NULL, false);
 	if (!dry_run)
 		reopen_completion(&call, course_id);
 	call_end(&call);

@@ -3,12 +3,15 @@
 
 #include <limits.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "library.h"
@@ -81,15 +84,45 @@ _PG_init(void)
 	MarkGUCPrefixReserved("content_library");
 }
 
-/* The name of the schema that the called function, and so the extension, is in. */
-char *
-library_schema(FunctionCallInfo fcinfo)
+/* A table of the library, by its name in the library's schema. */
+Oid
+library_relation(const Library *library, const char *name)
 {
-	char	   *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	Oid			relation = get_relname_relid(name, library->schema);
 
-	if (schema == NULL)
-		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
-	return schema;
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table \"%s\" of content_library does not exist", name),
+				 errhint("It was renamed or moved: give it back its name.")));
+	return relation;
+}
+
+/* The role that owns the tables. */
+static Oid
+tables_owner(const Library *library)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID,
+										ObjectIdGetDatum(library_relation(library, "content_progress")));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for table content_progress");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Finds the installation that the called function belongs to. */
+void
+library_find(Library *library, FunctionCallInfo fcinfo)
+{
+	library->function = fcinfo->flinfo->fn_oid;
+	library->schema = get_func_namespace(library->function);
+	library->schema_name = get_namespace_name(library->schema);
+	if (library->schema_name == NULL)
+		elog(ERROR, "cache lookup failed for function %u", library->function);
+	library->owner = tables_owner(library);
 }
 
 /*

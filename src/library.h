@@ -18,8 +18,22 @@ extern int	library_heartbeat_interval;
 extern char *library_mux_playback_policies;
 extern List *library_mux_policies(const char *setting);
 
-/* the extension's schema: library.c */
-extern char *library_schema(FunctionCallInfo fcinfo);
+/*
+ * The installation that a called function belongs to.  All of it is found by
+ * OIDs, from the function's own: a schema may be renamed, and another one may
+ * take its name.
+ */
+typedef struct Library
+{
+	Oid			function;		/* the one that was called */
+	Oid			schema;
+	const char *schema_name;	/* unquoted */
+	Oid			owner;			/* of the tables */
+} Library;
+
+/* the installation: library.c */
+extern void library_find(Library *library, FunctionCallInfo fcinfo);
+extern Oid	library_relation(const Library *library, const char *name);
 
 /* locks that nobody else can take: library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);

@@ -1,10 +1,10 @@
 /* lists.c: what comes as rows: a learner's courses, what to continue, the reports on a course. */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -12,16 +12,14 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "caller.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 static const LibraryQuery courses_of_learner = {
 	" SELECT c.id, c.title, e.enrolled_at, e.completed_at"
 	" FROM %1$s.enrollments AS e"
-	" JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) e.course_id"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $1"
+	" JOIN %1$s.courses AS c ON c.id = e.course_id"
+	" WHERE e.user_id = $1"
 	" ORDER BY e.enrolled_at, c.id",
 	1, {UUIDOID}
 };
@@ -35,34 +33,37 @@ static const LibraryQuery lessons_of_learner = {
 	" SELECT e.course_id, m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id,"
 	"   l.is_required, p.completed, p.last_watched"
 	" FROM %1$s.enrollments AS e"
-	" JOIN %1$s.modules AS m ON m.course_id OPERATOR(pg_catalog.=) e.course_id"
-	" JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	" JOIN %1$s.modules AS m ON m.course_id = e.course_id"
+	" JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	" LEFT JOIN ("
 	"   SELECT p.lesson_id, p.completed, p.last_watched"
 	"   FROM %1$s.content_progress AS p"
-	"   WHERE p.user_id OPERATOR(pg_catalog.=) $1 OFFSET 0) AS p"
-	"   ON p.lesson_id OPERATOR(pg_catalog.=) l.id"
-	" WHERE e.user_id OPERATOR(pg_catalog.=) $1",
+	"   WHERE p.user_id = $1 OFFSET 0) AS p"
+	"   ON p.lesson_id = l.id"
+	" WHERE e.user_id = $1",
 	1, {UUIDOID}
 };
 
-/* Sorted first: only what is returned is looked up, whatever a learner has begun. */
+/*
+ * Sorted first: only what is returned is looked up, whatever a learner has
+ * begun.  $3: courses that the caller does not see.
+ */
 static const LibraryQuery begun_lessons = {
-	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched"
+	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds,"
+	"   l.duration_seconds, p.last_watched"
 	" FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched"
 	"         FROM %1$s.content_progress AS p"
-	"        WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"          AND NOT p.completed"
+	"        WHERE p.user_id = $1 AND NOT p.completed"
 	"        ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p"
 	" CROSS JOIN LATERAL ("
 	"   SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds"
 	"   FROM %1$s.lessons AS l"
-	"   JOIN %1$s.modules AS m ON m.id OPERATOR(pg_catalog.=) l.module_id"
-	"   JOIN %1$s.courses AS c ON c.id OPERATOR(pg_catalog.=) m.course_id"
-	"   WHERE l.id OPERATOR(pg_catalog.=) p.lesson_id OFFSET 0) AS l"
+	"   JOIN %1$s.modules AS m ON m.id = l.module_id"
+	"   JOIN %1$s.courses AS c ON c.id = m.course_id"
+	"   WHERE l.id = p.lesson_id AND c.id <> ALL ($3) OFFSET 0) AS l"
 	" ORDER BY p.last_watched DESC, p.lesson_id"
 	" LIMIT $2",
-	2, {UUIDOID, INT4OID}
+	3, {UUIDOID, INT4OID, UUIDARRAYOID}
 };
 
 /* Counted in idx_content_progress_lesson_id alone. */
@@ -70,52 +71,52 @@ static const LibraryQuery learners_of_course = {
 	" WITH required AS ("
 	"   SELECT l.id"
 	"   FROM %1$s.modules AS m"
-	"   JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	"   JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"   WHERE m.course_id = $1"
 	"     AND l.is_required"
 	" ),"
 	" completed AS ("
-	"   SELECT p.user_id, pg_catalog.count(*) AS lessons"
+	"   SELECT p.user_id, count(*) AS lessons"
 	"   FROM required AS r"
-	"   JOIN %1$s.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) r.id"
+	"   JOIN %1$s.content_progress AS p ON p.lesson_id = r.id"
 	"   WHERE p.completed"
 	"   GROUP BY p.user_id"
 	" )"
 	" SELECT e.user_id,"
-	"   n.required::pg_catalog.int4,"
-	"   COALESCE(d.lessons, 0)::pg_catalog.int4,"
+	"   n.required::int4,"
+	"   COALESCE(d.lessons, 0)::int4,"
 	"   %1$s.content_library_percentage(COALESCE(d.lessons, 0), n.required),"
 	"   e.enrolled_at, e.completed_at"
 	" FROM %1$s.enrollments AS e"
-	" CROSS JOIN (SELECT pg_catalog.count(*) AS required FROM required) AS n"
-	" LEFT JOIN completed AS d ON d.user_id OPERATOR(pg_catalog.=) e.user_id"
-	" WHERE e.course_id OPERATOR(pg_catalog.=) $1"
+	" CROSS JOIN (SELECT count(*) AS required FROM required) AS n"
+	" LEFT JOIN completed AS d ON d.user_id = e.user_id"
+	" WHERE e.course_id = $1"
 	" ORDER BY e.enrolled_at, e.user_id",
-	1, {UUIDOID}
+	1, {UUIDOID}, .sizes_differ = true
 };
 
 static const LibraryQuery lessons_of_course = {
 	" SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct"
 	" FROM %1$s.modules AS m"
-	" JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	" JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	" CROSS JOIN LATERAL ("
-	"   SELECT pg_catalog.count(*)::pg_catalog.int4 AS started,"
-	"     pg_catalog.count(*) FILTER (WHERE p.completed)::pg_catalog.int4 AS completed,"
-	"     pg_catalog.round(pg_catalog.avg(p.watched_pct), 1) AS average_pct"
+	"   SELECT count(*)::int4 AS started,"
+	"     count(*) FILTER (WHERE p.completed)::int4 AS completed,"
+	"     round(avg(p.watched_pct), 1) AS average_pct"
 	"   FROM %1$s.content_progress AS p"
-	"   WHERE p.lesson_id OPERATOR(pg_catalog.=) l.id) AS s"
-	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	"   WHERE p.lesson_id = l.id) AS s"
+	" WHERE m.course_id = $1"
 	COURSE_ORDER_SQL,
-	1, {UUIDOID}
+	1, {UUIDOID}, .sizes_differ = true
 };
 
 /*
- * Returns the rows of a query.  Compiled it would take longer: one look-up
- * seems dear, and hides many cheap ones.
+ * Returns the rows of a query.  Without JIT: the planner overestimates the
+ * lateral look-up, and compiling would cost more than the query.
  */
 static void
-return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *schema,
-			const Datum *values, bool once)
+return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query,
+			const Datum *values)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
@@ -124,10 +125,11 @@ return_rows(FunctionCallInfo fcinfo, const LibraryQuery *query, const char *sche
 	InitMaterializedSRF(fcinfo, 0);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult,
 									result->econtext->ecxt_per_query_memory,
-									false, NULL, NULL);
+									false, result->setDesc,
+									"the tables of content_library were altered: see content_library_check()");
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	query_send(query, schema, values, once, receiver);
+	query_send(&call->library, query, values, receiver);
 	AtEOXact_GUC(true, guc_level);
 }
 
@@ -159,26 +161,39 @@ compare_places(const Datum *a, const Datum *b)
 	return result;
 }
 
-/* Adds a row of lessons_of_learner, whose columns after the first are given. */
-static void
-tally_lesson(Tally *tally, const Datum *values, const bool *nulls)
+/* The columns of lessons_of_learner. */
+enum
 {
-	const Datum *state = values + ORDER_COLUMNS;
-	bool		begun = !nulls[ORDER_COLUMNS + 1];
-	bool		completed = begun && DatumGetBool(state[1]);
+	COURSE, ORDER, REQUIRED = ORDER + ORDER_COLUMNS, COMPLETED, LAST_WATCHED, LESSON_COLUMNS
+};
 
-	if (begun && (!tally->begun || DatumGetTimestampTz(state[2]) > tally->last_watched))
-		tally->last_watched = DatumGetTimestampTz(state[2]);
+static const Oid lesson_types[LESSON_COLUMNS] = {
+	UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID,
+	BOOLOID, BOOLOID, TIMESTAMPTZOID
+};
+
+/* Adds a row of lessons_of_learner. */
+static void
+tally_lesson(Tally *tally, const ResultRow *row)
+{
+	bool		begun = !row->nulls[COMPLETED];
+	bool		completed = begun && DatumGetBool(row->values[COMPLETED]);
+	TimestampTz last_watched = begun ? DatumGetTimestampTz(result_row_value(row, LAST_WATCHED)) : 0;
+
+	for (int i = ORDER; i < REQUIRED; i++)
+		(void) result_row_value(row, i);
+	if (begun && (!tally->begun || last_watched > tally->last_watched))
+		tally->last_watched = last_watched;
 	tally->begun |= begun;
-	if (!DatumGetBool(state[0]))
+	if (!DatumGetBool(result_row_value(row, REQUIRED)))
 		return;
 	tally->required++;
 	tally->completed += completed;
-	if (completed || (tally->next != NULL && compare_places(values, tally->next) >= 0))
+	if (completed || (tally->next != NULL && compare_places(row->values + ORDER, tally->next) >= 0))
 		return;
 	if (tally->next == NULL)
 		tally->next = palloc(ORDER_COLUMNS * sizeof(Datum));
-	memcpy(tally->next, values, ORDER_COLUMNS * sizeof(Datum));
+	memcpy(tally->next, row->values + ORDER, ORDER_COLUMNS * sizeof(Datum));
 }
 
 /* The tallies of a learner's courses, those with lessons. */
@@ -188,45 +203,57 @@ tally_courses(const Call *call)
 	HASHCTL		ctl = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};
 	HTAB	   *tallies = hash_create("courses of a learner", 32, &ctl,
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Datum	   *values;
-	bool	   *nulls;
+	ResultRow	row;
 
-	query_execute(&lessons_of_learner, call->schema, (Datum *) &call->user_id, NULL, true);
-	values = palloc(SPI_tuptable->tupdesc->natts * sizeof(Datum));
-	nulls = palloc(SPI_tuptable->tupdesc->natts * sizeof(bool));
+	query_execute(&call->library, &lessons_of_learner, (Datum *) &call->user_id, NULL, true);
+	row = result_row(LESSON_COLUMNS, lesson_types);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Tally	   *tally;
 		bool		found;
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
-		tally = hash_search(tallies, DatumGetPointer(values[0]), HASH_ENTER, &found);
+		result_row_read(&row, i);
+		tally = hash_search(tallies, DatumGetPointer(result_row_value(&row, COURSE)),
+							HASH_ENTER, &found);
 		if (!found)
 			memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
-		tally_lesson(tally, values + 1, nulls + 1);
+		tally_lesson(tally, &row);
 	}
 	return tallies;
 }
 
 /* Returns a row of course_progress. */
 static void
-return_tally(ReturnSetInfo *result, const char *schema, const Tally *tally,
-			 const Datum *course, const bool *isnull)
+return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 {
 	Datum		values[] = {
-		course[0], course[1],
+		course->values[0], course->values[1],
 		Int32GetDatum(tally->required), Int32GetDatum(tally->completed), 0,
 		TimestampTzGetDatum(tally->last_watched),
 		tally->next != NULL ? tally->next[ORDER_COLUMNS - 1] : (Datum) 0,
-		course[2], course[3]
+		course->values[2], course->values[3]
 	};
 	bool		nulls[] = {
-		false, false, false, false, false,
-		!tally->begun, tally->next == NULL, isnull[2], isnull[3]
+		false, course->nulls[1], false, false, false,
+		!tally->begun, tally->next == NULL, course->nulls[2], course->nulls[3]
 	};
 
-	values[4] = course_percentage(schema, tally->completed, tally->required, &nulls[4]);
+	values[4] = course_percentage(tally->completed, tally->required, &nulls[4]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Of each row of the last query, which begins with a course, whether the caller sees that. */
+static bool *
+courses_seen(Call *call)
+{
+	int			count = (int) SPI_processed;
+	Datum	   *ids = palloc(count * sizeof(Datum));
+	bool	   *seen = palloc(count * sizeof(bool));
+
+	for (int i = 0; i < count; i++)
+		ids[i] = result_value(i, 1, UUIDOID);
+	see_courses(call, ids, count, seen);
+	return seen;
 }
 
 PG_FUNCTION_INFO_V1(course_progress);
@@ -235,29 +262,66 @@ Datum
 course_progress(PG_FUNCTION_ARGS)
 {
 	static const Tally no_lessons;
+	static const Oid course_types[] = {UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Call		call;
 	HTAB	   *tallies;
-	SPITupleTable *courses;
-	uint64		count;
+	ResultRow	course;
+	bool	   *seen;
 
-	call_begin(&call, fcinfo, 0);
+	call_begin_as_user(&call, fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	tallies = tally_courses(&call);
-	count = query_execute(&courses_of_learner, call.schema, &call.user_id, NULL, true);
-	courses = SPI_tuptable;
-	for (uint64 i = 0; i < count; i++)
+	query_execute(&call.library, &courses_of_learner, &call.user_id, NULL, true);
+	course = result_row(lengthof(course_types), course_types);
+	seen = courses_seen(&call);
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Datum		values[4];
-		bool		nulls[4];
 		const Tally *tally;
 
-		heap_deform_tuple(courses->vals[i], courses->tupdesc, values, nulls);
-		tally = hash_search(tallies, DatumGetPointer(values[0]), HASH_FIND, NULL);
-		return_tally((ReturnSetInfo *) fcinfo->resultinfo, call.schema,
-					 tally != NULL ? tally : &no_lessons, values, nulls);
+		if (!seen[i])
+			continue;
+		result_row_read(&course, i);
+		tally = hash_search(tallies, DatumGetPointer(course.values[0]), HASH_FIND, NULL);
+		return_tally((ReturnSetInfo *) fcinfo->resultinfo,
+					 tally != NULL ? tally : &no_lessons, &course);
 	}
 	call_end(&call);
 	return (Datum) 0;
+}
+
+/* Adds to the hidden courses those of the last query that are not seen; whether there are any. */
+static bool
+add_hidden(ArrayBuildState *hidden, const bool *seen)
+{
+	bool		found = false;
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		if (seen[i])
+			continue;
+		accumArrayResult(hidden, result_value(i, 1, UUIDOID), false, UUIDOID, CurrentMemoryContext);
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * Queries the lessons that a learner has begun, of courses that the caller
+ * sees.  A course that is hidden is rare: then the query runs again without it.
+ */
+static void
+query_begun_lessons(Call *call, Datum max_rows)
+{
+	ArrayBuildState *hidden = initArrayResult(UUIDOID, CurrentMemoryContext, false);
+
+	do
+	{
+		Datum		values[] = {
+			call->user_id, max_rows, makeArrayResult(hidden, CurrentMemoryContext)
+		};
+
+		query_execute(&call->library, &begun_lessons, values, NULL, true);
+	} while (add_hidden(hidden, courses_seen(call)));
 }
 
 PG_FUNCTION_INFO_V1(continue_watching);
@@ -266,7 +330,6 @@ Datum
 continue_watching(PG_FUNCTION_ARGS)
 {
 	Datum		max_rows = required_arg(fcinfo, 0, "max_rows");
-	Datum		values[2];
 	Call		call;
 
 	if (DatumGetInt32(max_rows) <= 0)
@@ -274,28 +337,25 @@ continue_watching(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_rows %d is not positive", DatumGetInt32(max_rows))));
 
-	call_begin(&call, fcinfo, 1);
-	values[0] = call.user_id;
-	values[1] = max_rows;
-	return_rows(fcinfo, &begun_lessons, call.schema, values, false);
+	call_begin_as_user(&call, fcinfo, 1);
+	InitMaterializedSRF(fcinfo, 0);
+	query_begun_lessons(&call, max_rows);
+	result_return((ReturnSetInfo *) fcinfo->resultinfo);
 	call_end(&call);
 	return (Datum) 0;
 }
 
-/*
- * Returns the rows of a query about a course, argument 0, that the caller sees;
- * planned for this course, since they differ in size.
- */
+/* Returns the rows of a query about a course, argument 0, that the caller sees. */
 static Datum
 report(FunctionCallInfo fcinfo, const LibraryQuery *query)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	char	   *schema = library_schema(fcinfo);
+	Call		call;
 
-	SPI_connect();
-	require_course(schema, course_id);
-	return_rows(fcinfo, query, schema, &course_id, true);
-	SPI_finish();
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, course_id);
+	return_rows(fcinfo, &call, query, &course_id);
+	call_end(&call);
 	return (Datum) 0;
 }
 

@@ -18,10 +18,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "library.h"
+#include "call.h"
 #include "mux_lock.h"
-#include "owner.h"
-#include "plans.h"
+#include "result.h"
 
 /* Mux waits no longer for an answer, and comes again. */
 #define GIVE_UP_AFTER_MS 5000
@@ -38,13 +37,6 @@ typedef struct Fact
 	Datum		values[FACT_COLUMNS];
 	bool		isnull[FACT_COLUMNS];
 } Fact;
-
-typedef struct MuxCall
-{
-	Oid			function;		/* the one of ours that was called */
-	const char *schema;
-	Disguise	disguise;
-} MuxCall;
 
 static const LibraryQuery insert_event = {
 	"INSERT INTO %1$s.mux_events"
@@ -107,35 +99,22 @@ set_for_call(const char *name, const char *value)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* Acts as the owner of the tables until mux_end(). */
+/* Look-ups by key, whose plan is kept from when the tables were small. */
 static void
-mux_begin(MuxCall *call, FunctionCallInfo fcinfo)
+look_up_by_key(void)
 {
-	call->function = fcinfo->flinfo->fn_oid;
-	call->schema = library_schema(fcinfo);
-	act_as_owner(&call->disguise, call->schema, call->function);
-	/* Look-ups by key, whose plan is kept from when the tables were small. */
 	set_for_call("enable_seqscan", "off");
-	SPI_connect();
 }
 
-/* Only after success: an error makes the server do the same. */
-static void
-mux_end(MuxCall *call)
-{
-	SPI_finish();
-	act_as_caller(&call->disguise);
-}
-
-/* The function that reads the JSON of an event; of our own schema, whatever that is called now. */
+/* The function that reads the JSON of an event. */
 static Oid
-reader(Oid called)
+reader(const Library *library)
 {
 	Oid			argtype = JSONBOID;
 	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
 										   CStringGetDatum("content_library_mux_read"),
 										   PointerGetDatum(buildoidvector(&argtype, 1)),
-										   ObjectIdGetDatum(get_func_namespace(called)));
+										   ObjectIdGetDatum(library->schema));
 
 	if (!OidIsValid(function))
 		ereport(ERROR,
@@ -146,9 +125,9 @@ reader(Oid called)
 
 /* False for an event that says nothing of a lesson. */
 static bool
-read_fact(Fact *fact, Oid called, Datum event)
+read_fact(Fact *fact, const Library *library, Datum event)
 {
-	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader(called), event));
+	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader(library), event));
 	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
 											  HeapTupleHeaderGetTypMod(row));
 	HeapTupleData tuple = {0};
@@ -194,7 +173,7 @@ lock_uploads(Datum uploads)
 
 /* Whether there was none of this id before. */
 static bool
-keep(const MuxCall *call, const Fact *fact)
+keep(const Call *call, const Fact *fact)
 {
 	Datum		values[FACT_COLUMNS];
 	char		nulls[FACT_COLUMNS];
@@ -204,12 +183,12 @@ keep(const MuxCall *call, const Fact *fact)
 		values[i] = fact->values[i];
 		nulls[i] = fact->isnull[i] ? 'n' : ' ';
 	}
-	return query_execute(&insert_event, call->schema, values, nulls, false) > 0;
+	return query_execute(&call->library, &insert_event, values, nulls, false) > 0;
 }
 
 /* The uploads of which the event says something, as an array. */
 static Datum
-uploads_of(const MuxCall *call, const Fact *fact)
+uploads_of(const Call *call, const Fact *fact)
 {
 	Datum		id;
 
@@ -219,13 +198,13 @@ uploads_of(const MuxCall *call, const Fact *fact)
 		return PointerGetDatum(construct_array(&id, 1, TEXTOID, -1, false, TYPALIGN_INT));
 	}
 	id = fact->values[ASSET_ID];
-	query_execute(&uploads_of_asset, call->schema, &id, NULL, false);
-	return query_value();
+	query_execute(&call->library, &uploads_of_asset, &id, NULL, false);
+	return result_value(0, 1, TEXTARRAYOID);
 }
 
 /* Whether no other event says more of the same upload or asset. */
 static bool
-is_latest(const MuxCall *call, const Fact *fact)
+is_latest(const Call *call, const Fact *fact)
 {
 	Datum		values[] = {
 		fact->values[OBJECT],
@@ -233,7 +212,7 @@ is_latest(const MuxCall *call, const Fact *fact)
 		fact->values[EVENT_ID]
 	};
 
-	return query_execute(&latest, call->schema, values, NULL, false) > 0;
+	return query_execute(&call->library, &latest, values, NULL, false) > 0;
 }
 
 /*
@@ -242,7 +221,7 @@ is_latest(const MuxCall *call, const Fact *fact)
  * nobody can be binding one of them.  So whoever comes second sees the first.
  */
 static const char *
-take_in(const MuxCall *call, const Fact *fact)
+take_in(const Call *call, const Fact *fact)
 {
 	Datum		uploads;
 	uint64		bound;
@@ -255,9 +234,9 @@ take_in(const MuxCall *call, const Fact *fact)
 	if (!lock_uploads(uploads))
 		return NULL;
 
-	bound = query_execute(&lock_lessons, call->schema, &uploads, NULL, false);
+	bound = query_execute(&call->library, &lock_lessons, &uploads, NULL, false);
 	if (bound > 0 &&
-		query_execute(&project_lessons, call->schema, &uploads, NULL, false) > 0)
+		query_execute(&call->library, &project_lessons, &uploads, NULL, false) > 0)
 		return "applied";
 	if (!is_latest(call, fact))
 		return "stale";
@@ -275,7 +254,7 @@ check_lock_error(ErrorData *error)
 
 /* The same, in a subtransaction: where it fails it holds nothing. */
 static const char *
-try_to_take_in(const MuxCall *call, const Fact *fact)
+try_to_take_in(const Call *call, const Fact *fact)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -327,7 +306,7 @@ give_up(const Fact *fact)
  * deadlock.  What the server locks by itself, it waits for a moment only.
  */
 static const char *
-apply(const MuxCall *call, const Fact *fact)
+apply(const Call *call, const Fact *fact)
 {
 	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GIVE_UP_AFTER_MS);
 	int			pause_ms = 1;
@@ -352,16 +331,17 @@ mux_apply_event(PG_FUNCTION_ARGS)
 {
 	Datum		event = required_arg(fcinfo, 0, "event");
 	const char *answer = "ignored";
-	MuxCall		call;
+	Call		call;
 	Fact		fact;
 
-	mux_begin(&call, fcinfo);
-	if (read_fact(&fact, call.function, event))
+	call_begin_as_operator(&call, fcinfo);
+	look_up_by_key();
+	if (read_fact(&fact, &call.library, event))
 	{
 		mux_require_read_committed();
 		answer = apply(&call, &fact);
 	}
-	mux_end(&call);
+	call_end(&call);
 
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
 }
@@ -377,27 +357,33 @@ mux_begin_upload(PG_FUNCTION_ARGS)
 	text	   *id = DatumGetTextPP(upload_id);
 	int			length = pg_mbstrlen_with_len(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 	Datum		row;
-	MuxCall		call;
+	Call		call;
 
 	if (length < 1 || length > 255)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("upload_id is not a text of 1 to 255 characters")));
 
-	mux_begin(&call, fcinfo);
-	if (query_execute(&bind_upload, call.schema, values, NULL, false) == 0)
+	call_begin_as_operator(&call, fcinfo);
+	look_up_by_key();
+	if (query_execute(&call.library, &bind_upload, values, NULL, false) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id))));
-	row = SPI_datumTransfer(query_value(), false, -1);
-	mux_end(&call);
+	row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
+	call_end(&call);
 
 	PG_RETURN_DATUM(row);
 }
 
 /* The columns of a lesson's video, in the order of the query state. */
-static const char *const video_columns[] = {
-	"mux_asset_id", "mux_playback_id", "mux_status", "duration_seconds"
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			video_columns[] = {
+	{"mux_asset_id", TEXTOID}, {"mux_playback_id", TEXTOID},
+	{"mux_status", TEXTOID}, {"duration_seconds", INT4OID}
 };
 
 #define VIDEO_COLUMNS lengthof(video_columns)
@@ -420,11 +406,24 @@ bound_lesson(FunctionCallInfo fcinfo)
 		trigger->tg_newtuple : trigger->tg_trigtuple;
 }
 
+static int
+column_number(TupleDesc desc, const char *name, Oid type)
+{
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0 || SPI_gettypeid(desc, number) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("lessons has no column %s of type %s", name, format_type_be(type)),
+				 errhint("content_library_check() says how to bring it back.")));
+	return number;
+}
+
 static text *
 text_column(HeapTuple row, TupleDesc desc, const char *name)
 {
 	bool		isnull;
-	Datum		value = heap_getattr(row, SPI_fnumber(desc, name), desc, &isnull);
+	Datum		value = heap_getattr(row, column_number(desc, name, TEXTOID), desc, &isnull);
 
 	return isnull ? NULL : DatumGetTextPP(value);
 }
@@ -447,19 +446,19 @@ is_given(const TriggerData *trigger, HeapTuple lesson)
 
 /* Whether anything is known of the upload, and what: the columns of its video. */
 static bool
-read_state(const MuxCall *call, text *upload_id, Datum *values, char *nulls)
+read_state(const Call *call, text *upload_id, Datum *values, char *nulls)
 {
 	Datum		id = PointerGetDatum(upload_id);
 	bool		known;
 	bool		isnull;
 
-	known = upload_id != NULL && query_execute(&state, call->schema, &id, NULL, false) > 0;
+	known = upload_id != NULL && query_execute(&call->library, &state, &id, NULL, false) > 0;
 	for (int i = 0; i < VIDEO_COLUMNS; i++)
 	{
 		isnull = true;
 		if (known)
-			values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
-		else if (strcmp(video_columns[i], "mux_status") == 0)
+			values[i] = result_nullable(0, i + 1, video_columns[i].type, &isnull);
+		else if (strcmp(video_columns[i].name, "mux_status") == 0)
 		{
 			values[i] = CStringGetTextDatum("pending");
 			isnull = false;
@@ -481,19 +480,20 @@ content_library_mux_bind(PG_FUNCTION_ARGS)
 	Datum		values[VIDEO_COLUMNS];
 	char		nulls[VIDEO_COLUMNS];
 	int			columns[VIDEO_COLUMNS];
-	MuxCall		call;
+	Call		call;
 
 	mux_require_read_committed();
 	if (upload_id != NULL)
 		mux_lock_for_binding(upload_id);
 
-	mux_begin(&call, fcinfo);
+	call_begin(&call, fcinfo);
+	look_up_by_key();
 	for (int i = 0; i < VIDEO_COLUMNS; i++)
-		columns[i] = SPI_fnumber(desc, video_columns[i]);
+		columns[i] = column_number(desc, video_columns[i].name, video_columns[i].type);
 	if (read_state(&call, upload_id, values, nulls) || !is_given(trigger, lesson))
 		lesson = SPI_modifytuple(trigger->tg_relation, lesson, VIDEO_COLUMNS,
 								 columns, values, nulls);
-	mux_end(&call);
+	call_end(&call);
 
 	return PointerGetDatum(lesson);
 }

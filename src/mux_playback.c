@@ -6,22 +6,20 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "caller.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 /* No row: the lesson does not exist, or is not published.  NULL: not ready. */
 static const LibraryQuery claims = {
-	"SELECT CASE WHEN l.mux_status OPERATOR(pg_catalog.=) 'ready'"
+	"SELECT CASE WHEN l.mux_status = 'ready'"
 	"                 AND l.mux_playback_id IS NOT NULL"
-	"            THEN pg_catalog.jsonb_build_object("
+	"            THEN jsonb_build_object("
 	"                   'sub', l.mux_playback_id, 'aud', 'v', 'exp', $3) END,"
 	MAY_WATCH_SQL ","
-	"       l.mux_status::pg_catalog.text"
+	"       l.mux_status, c.id"
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
-	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
+	" WHERE l.id = $2 AND c.is_published",
 	3, {UUIDOID, UUIDOID, INT8OID}
 };
 
@@ -50,26 +48,31 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 {
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
 	Datum		values[3];
+	Datum		course_id;
 	Datum		result;
+	bool		seen;
 	bool		not_ready;
-	bool		isnull;
 	Call		call;
 
 	values[1] = lesson_id;
 	values[2] = Int64GetDatum(expiry(required_arg(fcinfo, 1, "ttl")));
-	call_begin(&call, fcinfo, NO_USER_ARG);
+	call_begin_as_user(&call, fcinfo, NO_USER_ARG);
 	values[0] = call.user_id;
-	if (query_execute(&claims, call.schema, values, NULL, true) == 0)
+	if (query_execute(&call.library, &claims, values, NULL, true) == 0)
 		missing_lesson(lesson_id);
-	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)))
+	course_id = result_value(0, 4, UUIDOID);
+	see_courses(&call, &course_id, 1, &seen);
+	if (!seen)
+		missing_lesson(lesson_id);
+	if (!result_bool(0, 2))
 		not_enrolled(call.user_id, lesson_id);
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &not_ready);
+	result = result_nullable(0, 1, JSONBOID, &not_ready);
 	if (not_ready)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("lesson \"%s\" has no video to play", uuid_text(lesson_id)),
 				 errdetail("Its mux_status is \"%s\".",
-						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3)),
+						   TextDatumGetCString(result_value(0, 3, TEXTOID))),
 				 errhint("Ask again when Mux has said that its asset is ready.")));
 	result = SPI_datumTransfer(result, false, -1);
 	call_end(&call);

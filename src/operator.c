@@ -9,24 +9,23 @@
 
 #include "claim.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 #include "threshold.h"
 
 static const LibraryQuery lesson_module = {
-	"SELECT l.module_id::pg_catalog.uuid FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
+	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery module_course = {
-	"SELECT m.course_id::pg_catalog.uuid FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
+	"SELECT m.course_id FROM %1$s.modules AS m WHERE m.id = $1",
 	1, {UUIDOID}
 };
 
 /* In the order of their ids, so that two moves never wait for each other. */
 static const LibraryQuery lock_courses = {
 	"SELECT FROM %1$s.courses AS c"
-	" WHERE c.id OPERATOR(pg_catalog.=) $1 OR c.id OPERATOR(pg_catalog.=) $2"
+	" WHERE c.id = $1 OR c.id = $2"
 	" ORDER BY c.id FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
 };
@@ -37,21 +36,21 @@ static const LibraryQuery lock_courses = {
  */
 #define PLACE_SQL(table, parent) \
 	"WITH others AS (" \
-	"  SELECT o.id, pg_catalog.row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place" \
+	"  SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place" \
 	"    FROM %1$s." table " AS o" \
-	"   WHERE o." parent " OPERATOR(pg_catalog.=) $2 AND o.id OPERATOR(pg_catalog.<>) $1)," \
+	"   WHERE o." parent " = $2 AND o.id <> $1)," \
 	" placed AS (" \
 	"  SELECT o.id, o.place, 1 AS late FROM others AS o" \
 	"  UNION ALL" \
-	"  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id OPERATOR(pg_catalog.=) $3), 0)," \
+	"  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = $3), 0)," \
 	" numbered AS (" \
-	"  SELECT p.id, pg_catalog.row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::pg_catalog.int4 AS place" \
+	"  SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::int4 AS place" \
 	"    FROM placed AS p)" \
 	" UPDATE %1$s." table " AS t" \
 	"    SET " parent " = $2, sort_order = n.place" \
 	"   FROM numbered AS n" \
-	"  WHERE t.id OPERATOR(pg_catalog.=) n.id" \
-	"    AND (t.id OPERATOR(pg_catalog.=) $1 OR t.sort_order OPERATOR(pg_catalog.<>) n.place)"
+	"  WHERE t.id = n.id" \
+	"    AND (t.id = $1 OR t.sort_order <> n.place)"
 
 static const LibraryQuery place_lesson = {
 	PLACE_SQL("lessons", "module_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
@@ -66,21 +65,21 @@ static const LibraryQuery close_gap = {
 	"UPDATE %1$s.lessons AS t"
 	"   SET sort_order = n.place"
 	"  FROM (SELECT l.id,"
-	"               pg_catalog.row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::pg_catalog.int4 AS place"
+	"               row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::int4 AS place"
 	"          FROM %1$s.lessons AS l"
-	"         WHERE l.module_id OPERATOR(pg_catalog.=) $1) AS n"
-	" WHERE t.id OPERATOR(pg_catalog.=) n.id"
-	"   AND t.sort_order OPERATOR(pg_catalog.<>) n.place",
+	"         WHERE l.module_id = $1) AS n"
+	" WHERE t.id = n.id"
+	"   AND t.sort_order <> n.place",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery lesson_row = {
-	"SELECT l FROM %1$s.lessons AS l WHERE l.id OPERATOR(pg_catalog.=) $1",
+	"SELECT l FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
 };
 
 static const LibraryQuery module_row = {
-	"SELECT m FROM %1$s.modules AS m WHERE m.id OPERATOR(pg_catalog.=) $1",
+	"SELECT m FROM %1$s.modules AS m WHERE m.id = $1",
 	1, {UUIDOID}
 };
 
@@ -89,16 +88,16 @@ static const LibraryQuery complete_lessons = {
 	"WITH due AS ("
 	"  SELECT p.id"
 	"    FROM %1$s.modules AS m"
-	"    JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
-	"    JOIN %1$s.content_progress AS p ON p.lesson_id OPERATOR(pg_catalog.=) l.id"
-	"   WHERE m.course_id OPERATOR(pg_catalog.=) $1 AND NOT p.completed"
-	"     AND p.watched_pct OPERATOR(pg_catalog.>=) " THRESHOLD_SQL("$2")
+	"    JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"    JOIN %1$s.content_progress AS p ON p.lesson_id = l.id"
+	"   WHERE m.course_id = $1 AND NOT p.completed"
+	"     AND p.watched_pct >= " THRESHOLD_SQL("$2")
 	"   ORDER BY p.user_id, p.lesson_id"
 	"     FOR NO KEY UPDATE OF p)"
 	" UPDATE %1$s.content_progress AS p"
 	"    SET completed = true, completed_at = COALESCE(p.completed_at, $3)"
 	"   FROM due AS d"
-	"  WHERE p.id OPERATOR(pg_catalog.=) d.id AND NOT p.completed",
+	"  WHERE p.id = d.id AND NOT p.completed",
 	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
 };
 
@@ -112,12 +111,12 @@ missing_module(Datum module_id)
 
 /* The parent of a row: the module of a lesson, the course of a module. */
 static Datum
-parent_of(const LibraryQuery *query, const char *schema, Datum id,
+parent_of(const LibraryQuery *query, const Call *call, Datum id,
 		  void (*missing) (Datum id))
 {
-	if (query_execute(query, schema, &id, NULL, false) == 0)
+	if (query_execute(&call->library, query, &id, NULL, false) == 0)
 		missing(id);
-	return query_value();
+	return result_value(0, 1, UUIDOID);
 }
 
 static bool
@@ -129,7 +128,7 @@ same_uuid(Datum a, Datum b)
 /* Refuses a place before the moved row itself, or before a row of another parent. */
 static void
 check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_query,
-			 const char *schema, Datum parent, void (*missing) (Datum id))
+			 const Call *call, Datum parent, void (*missing) (Datum id))
 {
 	Datum		before;
 
@@ -141,7 +140,7 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" cannot be moved before itself", uuid_text(before))));
-	if (!same_uuid(parent_of(parent_query, schema, before, missing), parent))
+	if (!same_uuid(parent_of(parent_query, call, before, missing), parent))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("before \"%s\" is not a place in \"%s\"",
@@ -152,53 +151,55 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 /* Places the row of argument 0 under a parent, before the row of an argument. */
 static void
 place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
-	  const char *schema, Datum parent)
+	  const Call *call, Datum parent)
 {
 	Datum		values[] = {PG_GETARG_DATUM(0), parent, PG_GETARG_DATUM(before)};
 	char		nulls[] = {' ', ' ', PG_ARGISNULL(before) ? 'n' : ' '};
 
-	query_execute(query, schema, values, nulls, false);
+	query_execute(&call->library, query, values, nulls, false);
 }
 
 static Datum
-row_of(const LibraryQuery *query, const char *schema, Datum id)
+row_of(const LibraryQuery *query, const Call *call, Datum id)
 {
-	query_execute(query, schema, &id, NULL, false);
-	return SPI_datumTransfer(query_value(), false, -1);
+	query_execute(&call->library, query, &id, NULL, false);
+	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
 static Datum
-course_of_lesson(const char *schema, Datum lesson_id)
+course_of_lesson(const Call *call, Datum lesson_id)
 {
-	Datum		module_id = parent_of(&lesson_module, schema, lesson_id, missing_lesson);
+	Datum		module_id = parent_of(&lesson_module, call, lesson_id, missing_lesson);
 
-	return parent_of(&module_course, schema, module_id, missing_module);
+	return parent_of(&module_course, call, module_id, missing_module);
 }
 
 /* Whatever moves within a course waits for its row. */
 static void
-lock_both_courses(const char *schema, Datum one, Datum other)
+lock_both_courses(const Call *call, Datum one, Datum other)
 {
 	Datum		values[] = {one, other};
 
-	query_execute(&lock_courses, schema, values, NULL, false);
+	query_execute(&call->library, &lock_courses, values, NULL, false);
 }
 
 /* Locks the courses that a lesson leaves and enters; returns the module it leaves. */
 static Datum
-lock_lesson_courses(const char *schema, Datum lesson_id, Datum module_id)
+lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 {
-	Datum		left = course_of_lesson(schema, lesson_id);
-	Datum		entered = parent_of(&module_course, schema, module_id, missing_module);
+	Datum		left = course_of_lesson(call, lesson_id);
+	Datum		entered = parent_of(&module_course, call, module_id, missing_module);
 
-	lock_both_courses(schema, left, entered);
-	if (!same_uuid(course_of_lesson(schema, lesson_id), left))
+	require_course(call, left);
+	require_course(call, entered);
+	lock_both_courses(call, left, entered);
+	if (!same_uuid(course_of_lesson(call, lesson_id), left))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("lesson \"%s\" was moved to another course meanwhile",
+				 errmsg("lesson \"%s\" has just been moved to another course",
 						uuid_text(lesson_id)),
 				 errhint("Try again.")));
-	return parent_of(&lesson_module, schema, lesson_id, missing_lesson);
+	return parent_of(&lesson_module, call, lesson_id, missing_lesson);
 }
 
 PG_FUNCTION_INFO_V1(move_lesson);
@@ -208,20 +209,20 @@ move_lesson(PG_FUNCTION_ARGS)
 {
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
 	Datum		module_id = required_arg(fcinfo, 1, "module_id");
-	char	   *schema = library_schema(fcinfo);
+	Call		call;
 	Datum		left;
 	Datum		row;
 
 	PreventCommandIfReadOnly("move_lesson()");
 
-	SPI_connect();
-	left = lock_lesson_courses(schema, lesson_id, module_id);
-	check_before(fcinfo, 2, &lesson_module, schema, module_id, missing_lesson);
-	place(fcinfo, 2, &place_lesson, schema, module_id);
+	call_begin_as_operator(&call, fcinfo);
+	left = lock_lesson_courses(&call, lesson_id, module_id);
+	check_before(fcinfo, 2, &lesson_module, &call, module_id, missing_lesson);
+	place(fcinfo, 2, &place_lesson, &call, module_id);
 	if (!same_uuid(left, module_id))
-		query_execute(&close_gap, schema, &left, NULL, false);
-	row = row_of(&lesson_row, schema, lesson_id);
-	SPI_finish();
+		query_execute(&call.library, &close_gap, &left, NULL, false);
+	row = row_of(&lesson_row, &call, lesson_id);
+	call_end(&call);
 
 	PG_RETURN_DATUM(row);
 }
@@ -232,19 +233,20 @@ Datum
 move_module(PG_FUNCTION_ARGS)
 {
 	Datum		module_id = required_arg(fcinfo, 0, "module_id");
-	char	   *schema = library_schema(fcinfo);
+	Call		call;
 	Datum		course_id;
 	Datum		row;
 
 	PreventCommandIfReadOnly("move_module()");
 
-	SPI_connect();
-	course_id = parent_of(&module_course, schema, module_id, missing_module);
-	lock_both_courses(schema, course_id, course_id);
-	check_before(fcinfo, 1, &module_course, schema, course_id, missing_module);
-	place(fcinfo, 1, &place_module, schema, course_id);
-	row = row_of(&module_row, schema, module_id);
-	SPI_finish();
+	call_begin_as_operator(&call, fcinfo);
+	course_id = parent_of(&module_course, &call, module_id, missing_module);
+	require_course(&call, course_id);
+	lock_both_courses(&call, course_id, course_id);
+	check_before(fcinfo, 1, &module_course, &call, course_id, missing_module);
+	place(fcinfo, 1, &place_module, &call, course_id);
+	row = row_of(&module_row, &call, module_id);
+	call_end(&call);
 
 	PG_RETURN_DATUM(row);
 }
@@ -255,22 +257,22 @@ Datum
 recompute_completion(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	char	   *schema = library_schema(fcinfo);
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[] = {
 		course_id,
 		Int32GetDatum(library_completion_threshold),
 		TimestampTzGetDatum(now)
 	};
+	Call		call;
 	uint64		completed;
 
 	PreventCommandIfReadOnly("recompute_completion()");
 
-	SPI_connect();
-	require_course(schema, course_id);
-	completed = query_execute(&complete_lessons, schema, values, NULL, false);
-	claim_completions(schema, course_id, now);
-	SPI_finish();
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, course_id);
+	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);
+	claim_completions(&call, course_id, now);
+	call_end(&call);
 
 	PG_RETURN_INT32((int32) completed);
 }

@@ -1,33 +1,35 @@
 /* outline.c: course_outline(), a course page as one JSON document. */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "caller.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
+#include "result.h"
 
 /*
  * The names of the columns are the keys of the document, whose form is
- * docs/course_outline.schema.json.  No row: the caller sees no such course.
+ * docs/course_outline.schema.json.
  */
 static const LibraryQuery course_row = {
 	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
 	"       c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled"
 	"  FROM %1$s.courses AS c"
 	"  LEFT JOIN %1$s.enrollments AS e"
-	"    ON e.user_id OPERATOR(pg_catalog.=) $2"
-	"   AND e.course_id OPERATOR(pg_catalog.=) c.id"
-	" WHERE c.id OPERATOR(pg_catalog.=) $1",
+	"    ON e.user_id = $2"
+	"   AND e.course_id = c.id"
+	" WHERE c.id = $1",
 	2, {UUIDOID, UUIDOID}
 };
+
+static const Oid course_types[] = {
+	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, TIMESTAMPTZOID, BOOLOID
+};
+#define ENROLLED (lengthof(course_types) - 1)
 
 /*
  * What is sorted by (first, where it is soon found), a module, one of its
@@ -56,40 +58,23 @@ static const LibraryQuery lesson_rows = {
 	"       l.duration_seconds, p.position_seconds,"
 	"       l.is_required, l.is_required AND p.completed"
 	"  FROM %1$s.modules AS m"
-	"  LEFT JOIN %1$s.lessons AS l ON l.module_id OPERATOR(pg_catalog.=) m.id"
+	"  LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	PROGRESS_BY_KEY_SQL("$2", "l.id")
-	" WHERE m.course_id OPERATOR(pg_catalog.=) $1"
+	" WHERE m.course_id = $1"
 	COURSE_ORDER_SQL,
 	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
-/* A row of the last query, all its columns read at once. */
-typedef struct Row
-{
-	TupleDesc	desc;
-	Datum	   *values;
-	bool	   *nulls;
-} Row;
-
-static Row
-row_of_query(void)
-{
-	TupleDesc	desc = SPI_tuptable->tupdesc;
-	Row			row = {
-		desc, palloc(desc->natts * sizeof(Datum)), palloc(desc->natts * sizeof(bool))
-	};
-
-	return row;
-}
-
-static void
-read_row(Row *row, uint64 number)
-{
-	heap_deform_tuple(SPI_tuptable->vals[number], row->desc, row->values, row->nulls);
-}
+static const Oid lesson_types[COMPLETED + 1] = {
+	INT4OID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
+	UUIDOID, TEXTOID, JSONBOID, TEXTOID,
+	UUIDOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID, INT4OID,
+	TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID,
+	BOOLOID, BOOLOID
+};
 
 static bool
-is_true(const Row *row, int column)
+is_true(const ResultRow *row, int column)
 {
 	return !row->nulls[column] && DatumGetBool(row->values[column]);
 }
@@ -193,7 +178,7 @@ push_value(Document *document, Datum datum, bool isnull, Oid type)
 
 /* Columns as keys and values of the object that is open. */
 static void
-push_columns(Document *document, const Row *row, int first, int count)
+push_columns(Document *document, const ResultRow *row, int first, int count)
 {
 	for (int i = first; i < first + count; i++)
 	{
@@ -212,7 +197,7 @@ push_count(Document *document, const char *key, int64 count)
 }
 
 static void
-begin_module(Document *document, const Row *row)
+begin_module(Document *document, const ResultRow *row)
 {
 	push(document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(document, row, MODULE, MODULE_COLUMNS);
@@ -228,7 +213,7 @@ end_module(Document *document)
 }
 
 static void
-push_lesson(Document *document, const Row *row)
+push_lesson(Document *document, const ResultRow *row)
 {
 	push(document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(document, row, LESSON, LESSON_COLUMNS);
@@ -239,7 +224,7 @@ push_lesson(Document *document, const Row *row)
 static void
 push_modules(Document *document, int64 *required, int64 *completed)
 {
-	Row			row = row_of_query();
+	ResultRow	row = result_row(lengthof(lesson_types), lesson_types);
 	pg_uuid_t  *module = NULL;
 
 	push_key(document, "modules");
@@ -248,8 +233,8 @@ push_modules(Document *document, int64 *required, int64 *completed)
 	{
 		pg_uuid_t  *id;
 
-		read_row(&row, i);
-		id = DatumGetUUIDP(row.values[MODULE]);
+		result_row_read(&row, i);
+		id = DatumGetUUIDP(result_row_value(&row, MODULE));
 		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
 		{
 			if (module != NULL)
@@ -268,7 +253,7 @@ push_modules(Document *document, int64 *required, int64 *completed)
 }
 
 static Jsonb *
-outline(const Call *call, Datum course_id)
+outline(Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(false)};
 	Document	document = {0};
@@ -276,22 +261,23 @@ outline(const Call *call, Datum course_id)
 	int64		completed = 0;
 	Datum		percentage;
 	bool		isnull;
-	Row			row;
+	ResultRow	row;
 
-	if (query_execute(&course_row, call->schema, values, NULL, true) == 0)
+	require_course(call, course_id);
+	if (query_execute(&call->library, &course_row, values, NULL, true) == 0)
 		missing_course(course_id);
-	row = row_of_query();
-	read_row(&row, 0);
-	values[2] = BoolGetDatum(is_true(&row, row.desc->natts - 1));
+	row = result_row(lengthof(course_types), course_types);
+	result_row_read(&row, 0);
+	values[2] = BoolGetDatum(is_true(&row, ENROLLED));
 	push(&document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(&document, &row, 0, row.desc->natts);
 
-	query_execute(&lesson_rows, call->schema, values, NULL, true);
+	query_execute(&call->library, &lesson_rows, values, NULL, true);
 	push_modules(&document, &required, &completed);
 	push_count(&document, "required_lessons", required);
 	push_count(&document, "completed_lessons", completed);
 	push_key(&document, "completion");
-	percentage = course_percentage(call->schema, completed, required, &isnull);
+	percentage = course_percentage(completed, required, &isnull);
 	push_value(&document, percentage, isnull, INT4OID);
 	push(&document, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(document.result);
@@ -306,7 +292,7 @@ course_outline(PG_FUNCTION_ARGS)
 	Call		call;
 	Datum		document;
 
-	call_begin(&call, fcinfo, 1);
+	call_begin_as_user(&call, fcinfo, 1);
 	document = SPI_datumTransfer(JsonbPGetDatum(outline(&call, course_id)), false, -1);
 	call_end(&call);
 

@@ -7,26 +7,24 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "caller.h"
 #include "claim.h"
 #include "course.h"
-#include "library.h"
-#include "plans.h"
 #include "report.h"
+#include "result.h"
 
 static const LibraryQuery read_row = {
-	"SELECT" PROGRESS_COLUMNS_SQL("$2", "$3")
+	"SELECT" PROGRESS_COLUMNS_SQL("p", "$2", "$3")
 	"  FROM %1$s.content_progress AS p"
-	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2",
+	" WHERE p.user_id = $1"
+	"   AND p.lesson_id = $2",
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
 static const LibraryQuery advance_row = {
 	"UPDATE %1$s.content_progress AS p"
 	ADVANCE_SQL("$3", "$4", "$5", "$6")
-	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2"
+	" WHERE p.user_id = $1"
+	"   AND p.lesson_id = $2"
 	" RETURNING p",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
@@ -35,10 +33,10 @@ static const LibraryQuery advance_row = {
 static const LibraryQuery admit = {
 	"SELECT " THRESHOLD_SQL("$3") ","
 	MAY_WATCH_SQL ","
-	"       l.is_required"
+	"       l.is_required, c.id"
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
-	" WHERE l.id OPERATOR(pg_catalog.=) $2 AND c.is_published",
+	" WHERE l.id = $2 AND c.is_published",
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
@@ -47,8 +45,8 @@ static const LibraryQuery insert_row = {
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
 	"        completed, completed_at)"
 	" VALUES ($1, $2, $3, $4, $5,"
-	"         $3 OPERATOR(pg_catalog.>=) $6,"
-	"         CASE WHEN $3 OPERATOR(pg_catalog.>=) $6 THEN $4 END)"
+	"         $3 >= $6,"
+	"         CASE WHEN $3 >= $6 THEN $4 END)"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
 	" RETURNING p",
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
@@ -62,9 +60,9 @@ read_progress(const Call *call, const Report *report, Progress *progress)
 		Int32GetDatum(library_completion_threshold)
 	};
 
-	if (query_execute(&read_row, call->schema, values, NULL, false) == 0)
+	if (query_execute(&call->library, &read_row, values, NULL, false) == 0)
 		return false;
-	progress_from_row(progress, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	progress_from_row(progress, call, 0, 1);
 	return true;
 }
 
@@ -82,9 +80,9 @@ write_progress(const Call *call, const LibraryQuery *query, const Report *report
 	};
 	char		nulls[] = {' ', ' ', ' ', ' ', report->has_position ? ' ' : 'n', ' '};
 
-	if (query_execute(query, call->schema, values, nulls, false) == 0)
+	if (query_execute(&call->library, query, values, nulls, false) == 0)
 		return false;
-	progress->row = query_value();
+	progress->row = result_value(0, 1, call_row_type(call));
 	return true;
 }
 
@@ -116,22 +114,27 @@ advance(const Call *call, const Report *report, Progress *progress)
 
 /* What a row would have to reach; returns whether the learner may watch (rule R8). */
 static bool
-may_begin(const Call *call, const Report *report, Progress *progress)
+may_begin(Call *call, const Report *report, Progress *progress)
 {
 	Datum		values[] = {
 		call->user_id, report->lesson_id,
 		Int32GetDatum(library_completion_threshold)
 	};
-	bool		isnull;
+	Datum		course_id;
+	bool		may_watch;
+	bool		seen;
 
-	if (query_execute(&admit, call->schema, values, NULL, false) == 0)
+	if (query_execute(&call->library, &admit, values, NULL, false) == 0)
 		missing_lesson(report->lesson_id);
 	memset(progress, 0, sizeof(*progress));
-	progress->threshold = DatumGetInt32(query_value());
-	progress->required = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-													SPI_tuptable->tupdesc, 3, &isnull));
-	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, 2, &isnull));
+	progress->threshold = result_int32(0, 1);
+	may_watch = result_bool(0, 2);
+	progress->required = result_bool(0, 3);
+	course_id = result_value(0, 4, UUIDOID);
+	see_courses(call, &course_id, 1, &seen);
+	if (!seen)
+		missing_lesson(report->lesson_id);
+	return may_watch;
 }
 
 /*
@@ -162,7 +165,7 @@ claims(const Call *call, const Report *report, const Progress *progress)
  * verdict.
  */
 static bool
-try_record(const Call *call, const Report *report, Progress *progress)
+try_record(Call *call, const Report *report, Progress *progress)
 {
 	bool		there = read_progress(call, report, progress);
 	bool		admitted = there || may_begin(call, report, progress);
@@ -181,7 +184,7 @@ try_record(const Call *call, const Report *report, Progress *progress)
 
 /* Records a report; returns the row as it now stands. */
 static Datum
-record(const Call *call, const Report *report)
+record(Call *call, const Report *report)
 {
 	Progress	progress;
 	int			attempts = 10;
@@ -194,7 +197,7 @@ record(const Call *call, const Report *report)
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("the progress of user \"%s\" on lesson \"%s\" can be neither read nor written",
 							uuid_text(call->user_id), uuid_text(report->lesson_id)),
-					 errhint("Look for a policy or trigger of your own on content_progress that hides the row.")));
+					 errhint("Look for a trigger of your own on content_progress that takes the row back.")));
 	}
 	return progress.row;
 }
@@ -227,7 +230,7 @@ record_progress(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("record_progress()");
 
-	call_begin(&call, fcinfo, 3);
+	call_begin_as_user(&call, fcinfo, 3);
 	row = SPI_datumTransfer(record(&call, &report), false, -1);
 	call_end(&call);
 

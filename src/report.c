@@ -4,33 +4,32 @@
 #include "catalog/pg_type.h"
 #include "utils/timestamp.h"
 
-#include "library.h"
-#include "plans.h"
 #include "report.h"
+#include "result.h"
 
 static const LibraryQuery forget_time = {
 	"UPDATE %1$s.content_progress AS p"
 	"   SET last_watched = '-infinity'"
-	" WHERE p.user_id OPERATOR(pg_catalog.=) $1"
-	"   AND p.lesson_id OPERATOR(pg_catalog.=) $2"
-	"   AND p.last_watched OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()",
+	" WHERE p.user_id = $1"
+	"   AND p.lesson_id = $2"
+	"   AND p.last_watched > clock_timestamp()",
 	2, {UUIDOID, UUIDOID}
 };
 
 /* Reads PROGRESS_COLUMNS_SQL, which begins at column first. */
 void
-progress_from_row(Progress *progress, HeapTuple row, TupleDesc desc, int first)
+progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 {
 	bool		isnull;
 	int32		left;
 
-	progress->row = SPI_getbinval(row, desc, first, &isnull);
-	progress->watched_pct = DatumGetInt32(SPI_getbinval(row, desc, first + 1, &isnull));
-	progress->last_watched = DatumGetTimestampTz(SPI_getbinval(row, desc, first + 2, &isnull));
-	progress->position = DatumGetInt32(SPI_getbinval(row, desc, first + 3, &isnull));
+	progress->row = result_value(row, first, call_row_type(call));
+	progress->watched_pct = result_int32(row, first + 1);
+	progress->last_watched = DatumGetTimestampTz(result_value(row, first + 2, TIMESTAMPTZOID));
+	progress->position = DatumGetInt32(result_nullable(row, first + 3, INT4OID, &isnull));
 	progress->has_position = !isnull;
-	progress->completed = DatumGetBool(SPI_getbinval(row, desc, first + 4, &isnull));
-	left = DatumGetInt32(SPI_getbinval(row, desc, first + 5, &isnull));
+	progress->completed = result_bool(row, first + 4);
+	left = DatumGetInt32(result_nullable(row, first + 5, INT4OID, &isnull));
 	progress->threshold = isnull ? 101 : abs(left);
 	progress->required = isnull || left > 0;
 }
@@ -90,5 +89,5 @@ forget_future(const Call *call, const Report *report, const Progress *progress)
 	Datum		values[] = {call->user_id, report->lesson_id};
 
 	if (lies_ahead(report, progress))
-		query_execute(&forget_time, call->schema, values, NULL, false);
+		query_execute(&call->library, &forget_time, values, NULL, false);
 }

@@ -2,11 +2,9 @@
 #ifndef CONTENT_LIBRARY_REPORT_H
 #define CONTENT_LIBRARY_REPORT_H
 
-#include "access/htup.h"
-#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 
-#include "caller.h"
+#include "call.h"
 #include "threshold.h"
 
 typedef struct Report
@@ -32,17 +30,16 @@ typedef struct Progress
 } Progress;
 
 /*
- * What progress_from_row() reads of the row p.  The last column is the bar that
+ * What progress_from_row() reads of the row p, and the row as a whole.  The last column is the bar that
  * is left to reach, negative for an optional lesson: one look-up for both, made
  * only where it is needed, costs less than a join.
  */
-#define PROGRESS_COLUMNS_SQL(lesson_id, setting) \
-	" p, p.watched_pct, p.last_watched, p.position_seconds, p.completed," \
-	" CASE WHEN NOT p.completed THEN COALESCE(" \
-	"   (SELECT " THRESHOLD_SQL(setting) \
-	"           OPERATOR(pg_catalog.*) CASE WHEN l.is_required THEN 1 ELSE -1 END" \
+#define PROGRESS_COLUMNS_SQL(row, lesson_id, setting) \
+	" " row ", p.watched_pct, p.last_watched, p.position_seconds, p.completed," \
+	" CASE WHEN NOT p.completed THEN" \
+	"   (SELECT " THRESHOLD_SQL(setting) " * CASE WHEN l.is_required THEN 1 ELSE -1 END" \
 	"      FROM %1$s.lessons AS l" \
-	"     WHERE l.id OPERATOR(pg_catalog.=) " lesson_id "), 100) END"
+	"     WHERE l.id = " lesson_id ") END"
 
 /*
  * How a report advances the row p, which may have changed since it was read.
@@ -51,19 +48,19 @@ typedef struct Progress
  */
 #define ADVANCE_SQL(pct, at, position, bar) \
 	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \
-	"     completed = p.completed OR GREATEST(p.watched_pct, " pct ") OPERATOR(pg_catalog.>=) " bar "," \
+	"     completed = p.completed OR GREATEST(p.watched_pct, " pct ") >= " bar "," \
 	"     completed_at = CASE" \
 	"       WHEN p.completed THEN p.completed_at" \
-	"       WHEN GREATEST(p.watched_pct, " pct ") OPERATOR(pg_catalog.>=) " bar \
+	"       WHEN GREATEST(p.watched_pct, " pct ") >= " bar \
 	"       THEN COALESCE(p.completed_at, " at ")" \
 	"       ELSE p.completed_at END," \
 	"     last_watched = GREATEST(p.last_watched, " at ")," \
 	"     position_seconds = CASE" \
-	"       WHEN " at " OPERATOR(pg_catalog.>) p.last_watched THEN COALESCE(" position ", p.position_seconds)" \
-	"       WHEN " at " OPERATOR(pg_catalog.<) p.last_watched THEN COALESCE(p.position_seconds, " position ")" \
+	"       WHEN " at " > p.last_watched THEN COALESCE(" position ", p.position_seconds)" \
+	"       WHEN " at " < p.last_watched THEN COALESCE(p.position_seconds, " position ")" \
 	"       ELSE GREATEST(p.position_seconds, " position ") END"
 
-extern void progress_from_row(Progress *progress, HeapTuple row, TupleDesc desc, int first);
+extern void progress_from_row(Progress *progress, const Call *call, uint64 row, int first);
 extern void forget_future(const Call *call, const Report *report, const Progress *progress);
 extern bool is_news(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);

@@ -5,15 +5,14 @@
 
 #include "course.h"
 #include "library.h"
-#include "plans.h"
+#include "result.h"
 #include "threshold.h"
 
-/* No row: the caller sees no such lesson, or not its course. */
 static const LibraryQuery lesson_threshold = {
-	"SELECT " THRESHOLD_SQL("$2")
+	"SELECT " THRESHOLD_SQL("$2") ", c.id"
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
-	" WHERE l.id OPERATOR(pg_catalog.=) $1",
+	" WHERE l.id = $1",
 	2, {UUIDOID, INT4OID}
 };
 
@@ -23,18 +22,25 @@ Datum
 completion_threshold(PG_FUNCTION_ARGS)
 {
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
-	char	   *schema = library_schema(fcinfo);
 	Datum		values[] = {lesson_id, Int32GetDatum(library_completion_threshold)};
-	Datum		threshold;
+	bool		seen = false;
+	int32		threshold = 0;
+	Call		call;
 
-	SPI_connect();
-	if (query_execute(&lesson_threshold, schema, values, NULL, true) == 0)
+	call_begin(&call, fcinfo);
+	if (query_execute(&call.library, &lesson_threshold, values, NULL, true) > 0)
+	{
+		Datum		course_id = result_value(0, 2, UUIDOID);
+
+		threshold = result_int32(0, 1);
+		see_courses(&call, &course_id, 1, &seen);
+	}
+	if (!seen)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id)),
 				 errdetail("For a learner, a lesson of an unpublished course does not exist.")));
-	threshold = query_value();
-	SPI_finish();
+	call_end(&call);
 
-	PG_RETURN_DATUM(threshold);
+	PG_RETURN_INT32(threshold);
 }

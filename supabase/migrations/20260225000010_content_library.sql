@@ -467,10 +467,9 @@ $$;
 COMMENT ON FUNCTION public.content_library_caller(uuid) IS
 	'Whose rows a call is about: the user_id that it names, or else the one signed in; for_other where the role may name any user: the service role, or a role that row-level security does not bind. Fails with 28000 and 42501.';
 
--- The one definition of a lesson's bar. Whoever cannot see the course (it was
--- unpublished) is held to 100.
+-- The one definition of a lesson's bar, also for whoever cannot see the course.
 CREATE OR REPLACE FUNCTION public.content_library_bar(lesson_id uuid) RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -479,8 +478,7 @@ BEGIN
 			(SELECT COALESCE(c.completion_threshold, s.completion_threshold)
 			 FROM public.courses AS c
 			 CROSS JOIN public.content_library_settings AS s
-			 WHERE c.id = (SELECT m.course_id FROM public.modules AS m WHERE m.id = l.module_id)),
-			100)
+			 WHERE c.id = (SELECT m.course_id FROM public.modules AS m WHERE m.id = l.module_id)))
 		FROM public.lessons AS l
 		WHERE l.id = $1);
 END
@@ -1033,7 +1031,7 @@ GRANT EXECUTE ON FUNCTION
 -- The one definition of a course's percentage: never rounded up to 100.
 CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
 RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT (100 * completed / NULLIF(required, 0))::int4;

@@ -46,8 +46,7 @@ CALL test.sign_in();
 SET LOCAL ROLE service_role;
 SELECT record_progress(test.id('watch/4'), 10, NULL, test.id('watch-ann'));
 
--- What has begun goes on. The course's threshold is hidden now, so that only 100
--- completes, or the lesson's own.
+-- What has begun goes on, to the threshold that course and lesson have.
 CALL test.sign_in('watch-ann');
 SET LOCAL ROLE authenticated;
 SELECT watched_pct, completed FROM record_progress(test.id('watch/1'), 99);

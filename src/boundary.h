@@ -1,0 +1,18 @@
+/* boundary.h: where a call stops being the caller and works as the owner of the tables. */
+#ifndef CONTENT_LIBRARY_BOUNDARY_H
+#define CONTENT_LIBRARY_BOUNDARY_H
+
+#include "library.h"
+
+/* What to give back when the work as the owner is done. */
+typedef struct Boundary
+{
+	Oid			caller;			/* the role that called */
+	int			security;		/* its security context */
+	int			guc_level;		/* of the search path that was pinned */
+} Boundary;
+
+extern void become_owner(Boundary *boundary, const Library *library);
+extern void become_caller(const Boundary *boundary);
+
+#endif							/* CONTENT_LIBRARY_BOUNDARY_H */

@@ -1,0 +1,173 @@
+/* call.c: begins and ends a call: who calls, whose rows it is about (rule R7), and the boundary. */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "call.h"
+#include "result.h"
+
+static const LibraryQuery auth_uid = {
+	"SELECT auth.uid()::pg_catalog.uuid", 0, {InvalidOid}, .as_caller = true
+};
+
+/*
+ * The signed-in user, as auth.uid() says; isnull when nobody is.  It is asked
+ * as the caller, and nothing overrules its answer.
+ */
+static Datum
+signed_in_user(const Library *library, bool *isnull)
+{
+	Datum		uid;
+
+	if (!OidIsValid(get_namespace_oid("auth", true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
+				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
+
+	*isnull = true;
+	if (query_execute(library, &auth_uid, NULL, NULL, true) == 0)
+		return (Datum) 0;
+	uid = result_nullable(0, 1, UUIDOID, isnull);
+	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
+}
+
+/*
+ * Whether the current role may name a user other than the one signed in: the
+ * service role, or a role that row-level security does not bind.
+ */
+static bool
+acts_for_others(const Library *library)
+{
+	Oid			service_role = get_role_oid("service_role", true);
+
+	if (OidIsValid(service_role) && has_privs_of_role(GetUserId(), service_role))
+		return true;
+	return check_enable_rls(library_relation(library, "content_progress"),
+							InvalidOid, true) != RLS_ENABLED;
+}
+
+/*
+ * The user whose rows a call is about: the argument, or else the one signed
+ * in.  Another user's rows would merely be hidden by row-level security; a
+ * clear error is better than an answer made of nothing.
+ */
+static Datum
+resolve_user(const Library *library, const NullableDatum *arg)
+{
+	bool		nobody;
+	Datum		uid = signed_in_user(library, &nobody);
+
+	if (arg->isnull && nobody)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("nobody is signed in and no user_id is given"),
+				 errhint("Send the learner's JWT, or pass user_id as service_role.")));
+
+	if (!arg->isnull &&
+		(nobody || !datumIsEqual(uid, arg->value, false, UUID_LEN)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("user_id \"%s\" is not the user signed in",
+						uuid_text(arg->value)),
+				 errhint("Leave user_id out, or call as service_role.")));
+
+	return uid;
+}
+
+/* Opens SPI and finds out what is asked as the caller. */
+static void
+open_call(Call *call, FunctionCallInfo fcinfo)
+{
+	memset(call, 0, sizeof(*call));
+	library_find(&call->library, fcinfo);
+	SPI_connect();
+	call->for_others = acts_for_others(&call->library);
+}
+
+/* Begins a call that is about no user. */
+void
+call_begin(Call *call, FunctionCallInfo fcinfo)
+{
+	open_call(call, fcinfo);
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Begins a call about a user's rows; the argument numbered user_arg is the
+ * user_id that the caller may give, NO_USER_ARG where there is none.
+ */
+void
+call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	static const NullableDatum none = {.isnull = true};
+	const NullableDatum *arg = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
+
+	open_call(call, fcinfo);
+	call->named = !arg->isnull && call->for_others;
+	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
+	become_owner(&call->boundary, &call->library);
+}
+
+/* Begins a call of what only the service and operators of the tables may do. */
+void
+call_begin_as_operator(Call *call, FunctionCallInfo fcinfo)
+{
+	open_call(call, fcinfo);
+	if (!call->for_others)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" may not do this",
+						GetUserNameFromId(GetUserId(), false)),
+				 errhint("Call as service_role.")));
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Asks something with the caller's own rights and search path, so that the
+ * policies of a platform hold as they do in its own queries.
+ */
+uint64
+call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values)
+{
+	uint64		rows;
+
+	become_caller(&call->boundary);
+	rows = query_execute(&call->library, query, values, NULL, true);
+	become_owner(&call->boundary, &call->library);
+	return rows;
+}
+
+/* The type of the row that the called function returns. */
+Oid
+call_row_type(const Call *call)
+{
+	return get_func_rettype(call->library.function);
+}
+
+/*
+ * One batch, reset or completion of a learner at a time: a reset takes away
+ * rows whose locks would have kept two batches in one order.
+ */
+void
+call_lock_user(const Call *call)
+{
+	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, 0),
+				 ExclusiveLock);
+}
+
+/* Only after success: see become_owner(). */
+void
+call_end(Call *call)
+{
+	SPI_finish();
+	become_caller(&call->boundary);
+}

@@ -1,0 +1,27 @@
+/* call.h: a call of one of our functions: who calls, and whose rows it is about. */
+#ifndef CONTENT_LIBRARY_CALL_H
+#define CONTENT_LIBRARY_CALL_H
+
+#include "boundary.h"
+#include "plans.h"
+
+#define NO_USER_ARG (-1)
+
+typedef struct Call
+{
+	Library		library;
+	Boundary	boundary;
+	bool		for_others;		/* the caller may act for any user */
+	Datum		user_id;		/* whose rows */
+	bool		named;			/* by the caller, who acts for others */
+} Call;
+
+extern void call_begin(Call *call, FunctionCallInfo fcinfo);
+extern void call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern void call_begin_as_operator(Call *call, FunctionCallInfo fcinfo);
+extern uint64 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values);
+extern Oid	call_row_type(const Call *call);
+extern void call_lock_user(const Call *call);
+extern void call_end(Call *call);
+
+#endif							/* CONTENT_LIBRARY_CALL_H */

@@ -1,0 +1,107 @@
+/* members.c: sees that a query touches nothing but what belongs to the library. */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "utils/lsyscache.h"
+
+#include "members.h"
+
+/*
+ * The text of a query names its schema.  Whoever owns that schema can rename
+ * it, and make another one of its name, at any moment; so what the server has
+ * found under the names is compared with what the extension owns.
+ */
+static bool
+is_member(const Library *library, Oid class, Oid object)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, library->function);
+
+	return object < FirstNormalObjectId ||
+		(OidIsValid(extension) && getExtensionOfObject(class, object) == extension);
+}
+
+static void
+refuse(const char *kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s \"%s\" is not content_library's own", kind, name ? name : "?"),
+			 errdetail("A schema or table of the extension was renamed or replaced, or a rule was added to one."),
+			 errhint("Try again; if it stays so, content_library_check() says what was changed.")));
+}
+
+static bool
+refuse_function(Oid function, void *library)
+{
+	if (!is_member(library, ProcedureRelationId, function))
+		refuse("function", get_func_name(function));
+	return false;
+}
+
+static void
+check_relations(const Library *library, const List *range_table)
+{
+	ListCell   *cell;
+
+	foreach(cell, range_table)
+	{
+		const RangeTblEntry *entry = lfirst(cell);
+
+		if (entry->rtekind == RTE_RELATION &&
+			(entry->relkind != RELKIND_RELATION ||
+			 !is_member(library, RelationRelationId, entry->relid)))
+			refuse("relation", get_rel_name(entry->relid));
+	}
+}
+
+static bool
+check_node(Node *node, void *library)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		check_relations(library, ((Query *) node)->rtable);
+		return query_tree_walker((Query *) node, check_node, library, 0);
+	}
+	check_functions_in_node(node, refuse_function, library);
+	return expression_tree_walker(node, check_node, library);
+}
+
+/* The defaults of an INSERT are the tables' owner's, who may have chosen others. */
+static void
+check_query(const Library *library, Query *query)
+{
+	List	   *targets = query->targetList;
+
+	if (query->commandType == CMD_INSERT)
+		query->targetList = NIL;
+	check_node((Node *) query, (void *) library);
+	query->targetList = targets;
+}
+
+/*
+ * Refuses queries that touch anything else.  As the caller, only the table
+ * that is asked: a platform's policies on it look where they please, with the
+ * caller's own rights.
+ */
+void
+check_members(const Library *library, List *queries, bool as_caller)
+{
+	ListCell   *cell;
+
+	foreach(cell, queries)
+	{
+		Query	   *query = lfirst_node(Query, cell);
+
+		if (!as_caller)
+			check_query(library, query);
+		else if (query->rtable != NIL)
+			check_relations(library, list_make1(linitial(query->rtable)));
+	}
+}

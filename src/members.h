@@ -1,0 +1,11 @@
+/* members.h: whether a query touches nothing but what belongs to the library. */
+#ifndef CONTENT_LIBRARY_MEMBERS_H
+#define CONTENT_LIBRARY_MEMBERS_H
+
+#include "nodes/pg_list.h"
+
+#include "library.h"
+
+extern void check_members(const Library *library, List *queries, bool as_caller);
+
+#endif							/* CONTENT_LIBRARY_MEMBERS_H */

@@ -1,0 +1,96 @@
+/* result.c: reads what a query returned, never as another type than it has. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "result.h"
+
+static void
+check_type(TupleDesc desc, int column, Oid type)
+{
+	Oid			found = column <= desc->natts ? SPI_gettypeid(desc, column) : InvalidOid;
+
+	if (found != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("content_library reads %s where it expects %s",
+						OidIsValid(found) ? format_type_be(found) : "nothing", format_type_be(type)),
+				 errdetail("A column of its tables was altered."),
+				 errhint("content_library_check() says which, and how to bring it back.")));
+}
+
+static void
+refuse_null(TupleDesc desc, int column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			 errmsg("content_library reads NULL in \"%s\", where it expects a value",
+					NameStr(TupleDescAttr(desc, column - 1)->attname)),
+			 errdetail("A column of its tables was altered to accept NULL."),
+			 errhint("content_library_check() says which, and how to bring it back.")));
+}
+
+/* A value that may be NULL. */
+Datum
+result_nullable(uint64 row, int column, Oid type, bool *isnull)
+{
+	if (row >= SPI_processed)
+		elog(ERROR, "a query of content_library has returned no row");
+	check_type(SPI_tuptable->tupdesc, column, type);
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* A value that is never NULL. */
+Datum
+result_value(uint64 row, int column, Oid type)
+{
+	bool		isnull;
+	Datum		value = result_nullable(row, column, type, &isnull);
+
+	if (isnull)
+		refuse_null(SPI_tuptable->tupdesc, column);
+	return value;
+}
+
+/* Room for rows of the last query, whose columns must be of these types. */
+ResultRow
+result_row(int columns, const Oid *types)
+{
+	ResultRow	row = {
+		SPI_tuptable->tupdesc, palloc(columns * sizeof(Datum)), palloc(columns * sizeof(bool))
+	};
+
+	for (int i = 0; i < columns; i++)
+		check_type(row.desc, i + 1, types[i]);
+	if (row.desc->natts != columns)
+		elog(ERROR, "a query of content_library returns %d columns in place of %d",
+			 row.desc->natts, columns);
+	return row;
+}
+
+void
+result_row_read(ResultRow *row, uint64 number)
+{
+	heap_deform_tuple(SPI_tuptable->vals[number], row->desc, row->values, row->nulls);
+}
+
+/* A value of the row that is never NULL. */
+Datum
+result_row_value(const ResultRow *row, int column)
+{
+	if (row->nulls[column])
+		refuse_null(row->desc, column + 1);
+	return row->values[column];
+}
+
+/* Returns all rows of the last query, which must be of the type that the called function returns. */
+void
+result_return(ReturnSetInfo *to)
+{
+	for (int i = 0; i < to->setDesc->natts; i++)
+		check_type(SPI_tuptable->tupdesc, i + 1, TupleDescAttr(to->setDesc, i)->atttypid);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		tuplestore_puttuple(to->setResult, SPI_tuptable->vals[row]);
+}

@@ -1,0 +1,43 @@
+/* result.h: reads what a query returned, never as another type than it has. */
+#ifndef CONTENT_LIBRARY_RESULT_H
+#define CONTENT_LIBRARY_RESULT_H
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/execnodes.h"
+
+/*
+ * A column counts from 1.  The owner of the tables may have altered them: a
+ * value of another type, or a NULL where none is expected, is an error.
+ */
+extern Datum result_value(uint64 row, int column, Oid type);
+extern Datum result_nullable(uint64 row, int column, Oid type, bool *isnull);
+
+/* All columns of a row at once; they count from 0. */
+typedef struct ResultRow
+{
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+} ResultRow;
+
+extern ResultRow result_row(int columns, const Oid *types);
+extern void result_row_read(ResultRow *row, uint64 number);
+extern Datum result_row_value(const ResultRow *row, int column);
+
+/* All rows, as those that the called function returns. */
+extern void result_return(ReturnSetInfo *to);
+
+static inline int32
+result_int32(uint64 row, int column)
+{
+	return DatumGetInt32(result_value(row, column, INT4OID));
+}
+
+static inline bool
+result_bool(uint64 row, int column)
+{
+	return DatumGetBool(result_value(row, column, BOOLOID));
+}
+
+#endif							/* CONTENT_LIBRARY_RESULT_H */
