@@ -258,6 +258,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	int			locks = mux_lock_count();
 	const char *volatile answer = NULL;
 	ErrorData  *volatile error = NULL;
 
@@ -278,7 +279,10 @@ try_to_take_in(const Call *call, const Fact *fact)
 	if (answer != NULL)
 		ReleaseCurrentSubTransaction();
 	else
+	{
 		RollbackAndReleaseCurrentSubTransaction();
+		mux_lock_forget(locks);
+	}
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error != NULL)
@@ -319,7 +323,7 @@ apply(const Call *call, const Fact *fact)
 		if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms) > end)
 			give_up(fact);
 		DirectFunctionCall1(pg_sleep, Float8GetDatum(pause_ms / 1000.0));
-		pause_ms = Min(2 * pause_ms, 100);
+		pause_ms = Min(2 * pause_ms, 16);
 	}
 	return answer;
 }

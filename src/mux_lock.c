@@ -24,17 +24,31 @@
 #define MY_TRANSACTION (MyProc->lxid)
 #endif
 
-/* Counts also what was given back since. */
+/* How many the transaction has taken; also those that a savepoint gave back since. */
+static int	keys_taken = 0;
+
 static bool
-takes_many(void)
+has_many(void)
 {
 	static LocalTransactionId transaction = InvalidLocalTransactionId;
-	static int	keys;
 
 	if (transaction != MY_TRANSACTION)
-		keys = 0;
+		keys_taken = 0;
 	transaction = MY_TRANSACTION;
-	return keys++ >= MANY_KEYS;
+	return keys_taken >= MANY_KEYS;
+}
+
+/* After a rollback to where as many were taken. */
+void
+mux_lock_forget(int kept)
+{
+	keys_taken = kept;
+}
+
+int
+mux_lock_count(void)
+{
+	return has_many() ? MANY_KEYS : keys_taken;
 }
 
 static uint64
@@ -60,8 +74,9 @@ mux_require_read_committed(void)
 bool
 mux_lock_for_event(MuxObject object, const text *id)
 {
-	if (takes_many())
+	if (has_many())
 		return library_try_lock(ALL_KEY, ExclusiveLock);
+	keys_taken++;
 	return library_try_lock(ALL_KEY, RowExclusiveLock) &&
 		library_try_lock(key_of(object, id), ExclusiveLock);
 }
@@ -70,11 +85,12 @@ mux_lock_for_event(MuxObject object, const text *id)
 void
 mux_lock_for_binding(const text *upload_id)
 {
-	if (takes_many())
+	if (has_many())
 	{
 		library_lock(ALL_KEY, ShareLock);
 		return;
 	}
+	keys_taken++;
 	library_lock(ALL_KEY, RowShareLock);
 	library_lock(key_of(MUX_UPLOAD, upload_id), ShareLock);
 }

@@ -1583,6 +1583,7 @@ SET row_security = off
 -- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE
@@ -1660,7 +1661,7 @@ BEGIN
 					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
-		pause := LEAST(2 * pause, 0.1);
+		pause := LEAST(2 * pause, 0.016);
 	END LOOP;
 END
 $$;
@@ -1670,6 +1671,7 @@ LANGUAGE plpgsql VOLATILE
 SET row_security = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
 	state record;
