@@ -6,8 +6,8 @@ DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
 OBJS = src/library.o src/boundary.o src/members.o src/plans.o src/result.o src/call.o src/threshold.o \
 	src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
-	src/enrollment.o src/operator.o src/batch.o src/attach.o \
-	src/mux_signature.o src/mux_playback.o src/mux_lock.o
+	src/enrollment.o src/operator.o src/batch.o src/batch_reports.o src/attach.o \
+	src/mux_signature.o src/mux_playback.o src/mux_lock.o src/mux_events.o
 
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 

@@ -477,7 +477,7 @@ RETURNS SETOF @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -721,38 +721,31 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_policies() IS
 	'The setting content_library.mux_playback_policies, as an array.';
 
-CREATE FUNCTION @extschema@.content_library_mux_upload(upload_id text)
+-- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
+-- asset: deleted if it ever was, else an end (errored or ready) before preparing,
+-- then the time, then ready before errored. An event id decides between equals.
+CREATE FUNCTION @extschema@.content_library_mux_latest(object text, id text)
 RETURNS SETOF @extschema@.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT e.*
-	FROM @extschema@.mux_events AS e
-	WHERE e.object = 'upload'
-		AND e.upload_id = $1
-	ORDER BY array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
-		e.event_at DESC, e.event_id DESC
+	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
+		e.playback_ids, e.duration_seconds, e.error, e.received_at
+	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
+		  FROM @extschema@.mux_events AS u
+		  WHERE $1 = 'upload'
+			AND u.object = 'upload'
+			AND u.upload_id = $2
+		  UNION ALL
+		  SELECT a.*, CASE a.status WHEN 'preparing' THEN 1 WHEN 'deleted' THEN 3 ELSE 2 END
+		  FROM @extschema@.mux_events AS a
+		  WHERE $1 = 'asset'
+			AND a.object = 'asset'
+			AND a.asset_id = $2) AS e
+	ORDER BY e.rank DESC, e.event_at DESC, e.status = 'ready' DESC, e.event_id DESC
 	LIMIT 1;
 END;
-COMMENT ON FUNCTION @extschema@.content_library_mux_upload(text) IS
-	'The event that says how an upload stands: created < cancelled < asset_created < errored.';
-
-CREATE FUNCTION @extschema@.content_library_mux_asset(asset_id text)
-RETURNS SETOF @extschema@.mux_events
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-	SELECT e.*
-	FROM @extschema@.mux_events AS e
-	WHERE e.object = 'asset'
-		AND e.asset_id = $1
-	ORDER BY e.status = 'deleted' DESC,
-		e.status IN ('errored', 'ready') DESC,
-		e.event_at DESC,
-		array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
-		e.event_id DESC
-	LIMIT 1;
-END;
-COMMENT ON FUNCTION @extschema@.content_library_mux_asset(text) IS
-	'The event that says how an asset stands: deleted if it ever was, else the greatest by (terminal, time, preparing < errored < ready, event id).';
+COMMENT ON FUNCTION @extschema@.content_library_mux_latest(text, text) IS
+	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE FUNCTION @extschema@.mux_state(upload_id text)
@@ -780,8 +773,8 @@ BEGIN ATOMIC
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
 				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
 				  LIMIT 1) AS asset_id) AS l
-	LEFT JOIN LATERAL @extschema@.content_library_mux_upload($1) AS u ON true
-	LEFT JOIN LATERAL @extschema@.content_library_mux_asset(l.asset_id) AS a ON true
+	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('upload', $1) AS u ON true
+	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
 		SELECT w.id
 		FROM ROWS FROM (jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
@@ -806,14 +799,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.mux_state(text) IS
 	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
-
--- Events exclude each other and those who bind; those who bind do not exclude
--- each other. Whoever waits here must not be waited for: see mux_apply_event.
-CREATE FUNCTION @extschema@.content_library_mux_lock(for_event boolean) RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_mux_lock(boolean) IS
-	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
 
 CREATE FUNCTION @extschema@.content_library_mux_read(
 	event jsonb,
@@ -967,122 +952,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.content_library_mux_read(jsonb) IS
 	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
--- An event holds the lock and may meet a lesson that somebody else holds, who
--- may be about to bind it and wait for that lock: then the event lets go of
--- all it holds and tries again. So it is never part of a deadlock.
 CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-AS $$
-DECLARE
-	fact record;
-	uploads text[];
-	bound uuid[];
-	-- Mux waits no longer for an answer, and comes again.
-	give_up CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) interval '5 seconds';
-	pause float8 := 0.001;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	fact := content_library_mux_read(event);
-	IF fact.object IS NULL THEN
-		RETURN 'ignored';
-	END IF;
-
-	LOOP
-		BEGIN
-			PERFORM content_library_mux_lock(true);
-
-			INSERT INTO mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
-			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
-			ON CONFLICT (event_id) DO NOTHING;
-			IF NOT FOUND THEN
-				RETURN 'duplicate';
-			END IF;
-
-			uploads := CASE fact.object
-				WHEN 'upload' THEN ARRAY[fact.upload_id]
-				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM mux_events AS e
-						   WHERE e.asset_id OPERATOR(pg_catalog.=) fact.asset_id AND e.upload_id IS NOT NULL) END;
-
-			bound := ARRAY(SELECT l.id FROM lessons AS l
-						   WHERE l.mux_upload_id OPERATOR(pg_catalog.=) ANY (uploads)
-						   ORDER BY l.id FOR NO KEY UPDATE NOWAIT);
-
-			UPDATE lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM pg_catalog.unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL mux_state(u.id) AS s
-			WHERE l.id OPERATOR(pg_catalog.=) ANY (bound)
-				AND l.mux_upload_id OPERATOR(pg_catalog.=) u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
-			IF FOUND THEN
-				RETURN 'applied';
-			END IF;
-
-			RETURN CASE
-				WHEN NOT EXISTS (SELECT FROM content_library_mux_upload(fact.upload_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'upload' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id
-								 UNION ALL
-								 SELECT FROM content_library_mux_asset(fact.asset_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'asset' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id)
-				THEN 'stale'
-				WHEN bound OPERATOR(pg_catalog.=) '{}' THEN 'unmatched'
-				ELSE 'noop' END;
-		EXCEPTION WHEN lock_not_available THEN
-			IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) give_up THEN
-				RAISE;
-			END IF;
-		END;
-		PERFORM pg_catalog.pg_sleep(pause);
-		pause := LEAST(2 OPERATOR(pg_catalog.*) pause, 0.1);
-	END LOOP;
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the lesson for five seconds.';
+	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-AS $$
-DECLARE
-	state record;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(TG_TABLE_SCHEMA) OPERATOR(pg_catalog.||) ', pg_temp', true);
-	PERFORM content_library_mux_lock(false);
-
-	SELECT * INTO state FROM mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
-	IF NOT FOUND AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
-	END IF;
-
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
-	RETURN NEW;
-END
-$$;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_mux_bind()
@@ -1100,36 +978,8 @@ CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
 
 CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
 RETURNS @extschema@.lessons
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	lesson record;
-BEGIN
-	IF lesson_id IS NULL OR upload_id IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'upload_id' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF pg_catalog.length(upload_id) NOT BETWEEN 1 AND 255 THEN
-		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	-- The trigger does the rest.
-	UPDATE lessons AS l SET mux_upload_id = upload_id
-	WHERE l.id OPERATOR(pg_catalog.=) lesson_id
-	RETURNING l.* INTO lesson;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
-			USING ERRCODE = 'foreign_key_violation';
-	END IF;
-	RETURN lesson;
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
 	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
@@ -1145,10 +995,8 @@ COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
 REVOKE ALL ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
+	@extschema@.content_library_mux_latest(text, text),
 	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text),
@@ -1157,23 +1005,19 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
+	@extschema@.content_library_mux_latest(text, text),
 	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
 	TO service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.mux_playback_claims(uuid, interval)
 	TO authenticated, service_role;
--- What the trigger calls: the owner of lessons may bind by hand.
+-- What is called as the owner of the tables.
 GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
-	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean)
+	@extschema@.content_library_mux_latest(text, text),
+	@extschema@.mux_state(text)
 	TO @extowner@;
 
 

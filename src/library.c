@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -137,6 +138,16 @@ library_lock(uint64 key, LOCKMODE mode)
 	(void) LockAcquire(&tag, mode, false, false);
 }
 
+/* The same, without waiting; false if somebody else holds it. */
+bool
+library_try_lock(uint64 key, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 /* An argument that must not be NULL. */
 Datum
 required_arg(FunctionCallInfo fcinfo, int number, const char *name)
@@ -170,6 +181,13 @@ char *
 uuid_text(Datum uuid)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+/* As much of a text as an error quotes: 60 characters. */
+char *
+quotable(const char *text, int len)
+{
+	return pnstrdup(text, pg_mbcharcliplen(text, len, 60));
 }
 
 void

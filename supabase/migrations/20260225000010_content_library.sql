@@ -524,6 +524,7 @@ DECLARE
 	type text;
 	word text;
 	number numeric;
+	form CONSTANT text := '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?';
 BEGIN
 	IF jsonb_typeof(report) <> 'object' THEN
 		RAISE EXCEPTION 'not an object';
@@ -531,9 +532,10 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		word := pair.value #>> '{}';
+		-- The beginning of a string is all of any that can be right.
+		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
-			RAISE EXCEPTION 'unknown key "%"', pair.key;
+			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
 		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
@@ -558,8 +560,11 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := number::integer;
 			WHEN 'watched_at' THEN
-				-- Words such as "now" are no time of a player's.
-				IF word !~ '^[0-9]{4,}-' THEN
+				-- Not all that the server takes for a time: it would find one in "now",
+				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				IF word ~ (form || '$') THEN
+					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
+				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
 					RAISE EXCEPTION 'watched_at "%" is not a time like "2026-01-31T12:00:00Z"', word;
 				END IF;
 				watched_at := word::timestamptz;
@@ -570,9 +575,11 @@ BEGIN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
 	PERFORM public.content_library_check_report(watched_pct, position_seconds);
-	IF watched_at > at THEN
+	-- A player's clock may be a little fast: that counts as now.
+	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
 	END IF;
+	watched_at := LEAST(watched_at, at);
 END
 $$;
 COMMENT ON FUNCTION public.content_library_read_report(jsonb, timestamptz) IS
@@ -917,6 +924,55 @@ $$;
 COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
 
+-- Keeps video events and bindings of the same upload or asset apart.
+
+-- An event tries its locks, and excludes those about the same and whoever binds
+-- the upload; a binding waits, and excludes events. A transaction that takes
+-- many of these locks goes on with one for all: the server has room for some
+-- thousands. So each takes that one, too, shared.
+CREATE OR REPLACE FUNCTION public.content_library_lock_video(for_event boolean, object text, id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	level CONSTANT text := current_setting('transaction_isolation');
+	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
+	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
+	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
+	many boolean;
+BEGIN
+	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	IF id IS NULL THEN
+		RETURN true;
+	END IF;
+
+	many := length(taken) >= 256;
+	IF NOT many THEN
+		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
+	END IF;
+	IF for_event AND many THEN
+		RETURN pg_try_advisory_xact_lock(events) AND pg_try_advisory_xact_lock(bindings);
+	ELSIF for_event THEN
+		RETURN pg_try_advisory_xact_lock_shared(events) AND pg_try_advisory_xact_lock(key);
+	ELSIF many THEN
+		PERFORM pg_advisory_xact_lock(events);
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(bindings);
+		PERFORM pg_advisory_xact_lock_shared(key);
+	END IF;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_lock_video(boolean, text, text) IS
+	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+
 
 -- From zero, as for all others.
 REVOKE ALL ON FUNCTION
@@ -939,7 +995,8 @@ REVOKE ALL ON FUNCTION
 	public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz),
 	public.content_library_module_of(uuid),
 	public.content_library_course_of(uuid),
-	public.content_library_check_before(uuid, uuid, uuid, uuid)
+	public.content_library_check_before(uuid, uuid, uuid, uuid),
+	public.content_library_lock_video(boolean, text, text)
 	FROM PUBLIC, anon, authenticated, service_role;
 -- What the learners' functions call, with their rights.
 GRANT EXECUTE ON FUNCTION
@@ -964,7 +1021,8 @@ GRANT EXECUTE ON FUNCTION
 	public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
 	public.content_library_module_of(uuid),
 	public.content_library_course_of(uuid),
-	public.content_library_check_before(uuid, uuid, uuid, uuid)
+	public.content_library_check_before(uuid, uuid, uuid, uuid),
+	public.content_library_lock_video(boolean, text, text)
 	TO service_role;
 
 
@@ -1197,7 +1255,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -2011,40 +2069,32 @@ $$;
 COMMENT ON FUNCTION public.content_library_mux_policies() IS
 	'The setting content_library_settings.mux_playback_policies, as an array.';
 
-CREATE OR REPLACE FUNCTION public.content_library_mux_upload(upload_id text)
+-- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
+-- asset: deleted if it ever was, else an end (errored or ready) before preparing,
+-- then the time, then ready before errored. An event id decides between equals.
+CREATE OR REPLACE FUNCTION public.content_library_mux_latest(object text, id text)
 RETURNS SETOF public.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT e.*
-	FROM public.mux_events AS e
-	WHERE e.object = 'upload'
-		AND e.upload_id = $1
-	ORDER BY array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
-		e.event_at DESC, e.event_id DESC
+	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
+		e.playback_ids, e.duration_seconds, e.error, e.received_at
+	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
+		  FROM public.mux_events AS u
+		  WHERE $1 = 'upload'
+			AND u.object = 'upload'
+			AND u.upload_id = $2
+		  UNION ALL
+		  SELECT a.*, CASE a.status WHEN 'preparing' THEN 1 WHEN 'deleted' THEN 3 ELSE 2 END
+		  FROM public.mux_events AS a
+		  WHERE $1 = 'asset'
+			AND a.object = 'asset'
+			AND a.asset_id = $2) AS e
+	ORDER BY e.rank DESC, e.event_at DESC, e.status = 'ready' DESC, e.event_id DESC
 	LIMIT 1;
 END;
-COMMENT ON FUNCTION public.content_library_mux_upload(text) IS
-	'The event that says how an upload stands: created < cancelled < asset_created < errored.';
-
-CREATE OR REPLACE FUNCTION public.content_library_mux_asset(asset_id text)
-RETURNS SETOF public.mux_events
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT e.*
-	FROM public.mux_events AS e
-	WHERE e.object = 'asset'
-		AND e.asset_id = $1
-	ORDER BY e.status = 'deleted' DESC,
-		e.status IN ('errored', 'ready') DESC,
-		e.event_at DESC,
-		array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
-		e.event_id DESC
-	LIMIT 1;
-END;
-COMMENT ON FUNCTION public.content_library_mux_asset(text) IS
-	'The event that says how an asset stands: deleted if it ever was, else the greatest by (terminal, time, preparing < errored < ready, event id).';
+COMMENT ON FUNCTION public.content_library_mux_latest(text, text) IS
+	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
@@ -2073,8 +2123,8 @@ BEGIN ATOMIC
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
 				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
 				  LIMIT 1) AS asset_id) AS l
-	LEFT JOIN LATERAL public.content_library_mux_upload($1) AS u ON true
-	LEFT JOIN LATERAL public.content_library_mux_asset(l.asset_id) AS a ON true
+	LEFT JOIN LATERAL public.content_library_mux_latest('upload', $1) AS u ON true
+	LEFT JOIN LATERAL public.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
 		SELECT w.id
 		FROM ROWS FROM (jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
@@ -2099,34 +2149,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION public.mux_state(text) IS
 	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
-
--- Events exclude each other and those who bind; those who bind do not exclude
--- each other. Whoever waits here must not be waited for: see mux_apply_event.
-CREATE OR REPLACE FUNCTION public.content_library_mux_lock(for_event boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	level CONSTANT text := current_setting('transaction_isolation');
-BEGIN
-	IF for_event IS NULL THEN
-		RAISE EXCEPTION 'for_event must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
-		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
-			USING ERRCODE = 'invalid_transaction_state',
-				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
-				  HINT = 'Use READ COMMITTED.';
-	END IF;
-	IF for_event THEN
-		PERFORM pg_advisory_xact_lock(hashtextextended('content_library mux', 0));
-	ELSE
-		PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library mux', 0));
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION public.content_library_mux_lock(boolean) IS
-	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	event jsonb,
@@ -2280,9 +2302,6 @@ $$;
 COMMENT ON FUNCTION public.content_library_mux_read(jsonb) IS
 	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
--- An event holds the lock and may meet a lesson that somebody else holds, who
--- may be about to bind it and wait for that lock: then the event lets go of
--- all it holds and tries again. So it is never part of a deadlock.
 CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2290,27 +2309,30 @@ SET row_security = off
 -- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
 	fact record;
 	uploads text[];
-	bound uuid[];
+	bound integer;
 	-- Mux waits no longer for an answer, and comes again.
-	give_up CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) interval '5 seconds';
+	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
 	pause float8 := 0.001;
 BEGIN
-	PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
-
-	fact := content_library_mux_read(event);
+	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
 		RETURN 'ignored';
 	END IF;
 
 	LOOP
 		BEGIN
-			PERFORM content_library_mux_lock(true);
-
-			INSERT INTO mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			IF NOT public.content_library_lock_video(true, 'asset', fact.asset_id)
+				OR NOT public.content_library_lock_video(true, 'upload', fact.upload_id)
+			THEN
+				RAISE lock_not_available;
+			END IF;
+			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
 			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
 					fact.playback_ids, fact.duration_seconds, fact.error)
 			ON CONFLICT (event_id) DO NOTHING;
@@ -2318,24 +2340,29 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
+			-- With the asset locked, no other event can give it another upload; with
+			-- those locked, nobody can be binding one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
-				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM mux_events AS e
-						   WHERE e.asset_id OPERATOR(pg_catalog.=) fact.asset_id AND e.upload_id IS NOT NULL) END;
+				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT public.content_library_lock_video(true, 'upload', u.id)) THEN
+				RAISE lock_not_available;
+			END IF;
 
-			bound := ARRAY(SELECT l.id FROM lessons AS l
-						   WHERE l.mux_upload_id OPERATOR(pg_catalog.=) ANY (uploads)
-						   ORDER BY l.id FOR NO KEY UPDATE NOWAIT);
+			PERFORM FROM public.lessons AS l
+			WHERE l.mux_upload_id = ANY (uploads)
+			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
+			GET DIAGNOSTICS bound = ROW_COUNT;
 
-			UPDATE lessons AS l
+			UPDATE public.lessons AS l
 			SET mux_asset_id = s.mux_asset_id,
 				mux_playback_id = s.mux_playback_id,
 				mux_status = s.mux_status,
 				duration_seconds = s.duration_seconds
-			FROM pg_catalog.unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL mux_state(u.id) AS s
-			WHERE l.id OPERATOR(pg_catalog.=) ANY (bound)
-				AND l.mux_upload_id OPERATOR(pg_catalog.=) u.id
+			FROM unnest(uploads) AS u(id)
+			CROSS JOIN LATERAL public.mux_state(u.id) AS s
+			WHERE l.mux_upload_id = u.id
 				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
 					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
 			IF FOUND THEN
@@ -2343,44 +2370,46 @@ BEGIN
 			END IF;
 
 			RETURN CASE
-				WHEN NOT EXISTS (SELECT FROM content_library_mux_upload(fact.upload_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'upload' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id
-								 UNION ALL
-								 SELECT FROM content_library_mux_asset(fact.asset_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'asset' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id)
+				WHEN NOT EXISTS (
+					SELECT FROM public.content_library_mux_latest(fact.object,
+						CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END) AS e
+					WHERE e.event_id = fact.event_id)
 				THEN 'stale'
-				WHEN bound OPERATOR(pg_catalog.=) '{}' THEN 'unmatched'
+				WHEN bound = 0 THEN 'unmatched'
 				ELSE 'noop' END;
 		EXCEPTION WHEN lock_not_available THEN
-			IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) give_up THEN
-				RAISE;
-			END IF;
+			NULL;
 		END;
-		PERFORM pg_catalog.pg_sleep(pause);
-		pause := LEAST(2 OPERATOR(pg_catalog.*) pause, 0.1);
+		IF clock_timestamp() + make_interval(secs => pause) > until THEN
+			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
+				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
+				USING ERRCODE = 'lock_not_available',
+					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+		END IF;
+		PERFORM pg_sleep(pause);
+		pause := LEAST(2 * pause, 0.016);
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the lesson for five seconds.';
+	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
 	state record;
 BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(TG_TABLE_SCHEMA) OPERATOR(pg_catalog.||) ', pg_temp', true);
-	PERFORM content_library_mux_lock(false);
+	PERFORM public.content_library_lock_video(false, 'upload', NEW.mux_upload_id);
 
-	SELECT * INTO state FROM mux_state(NEW.mux_upload_id);
+	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
 	-- Nothing known: a new row stays as it is given, and so does a video given whole.
-	IF NOT FOUND AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
 		RETURN NEW;
@@ -2413,25 +2442,25 @@ RETURNS public.lessons
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
-	lesson record;
+	lesson public.lessons;
 BEGIN
-	IF lesson_id IS NULL OR upload_id IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'upload_id' END
+	IF $1 IS NULL OR $2 IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'upload_id' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF pg_catalog.length(upload_id) NOT BETWEEN 1 AND 255 THEN
+	IF length($2) NOT BETWEEN 1 AND 255 THEN
 		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
 
 	-- The trigger does the rest.
-	UPDATE lessons AS l SET mux_upload_id = upload_id
-	WHERE l.id OPERATOR(pg_catalog.=) lesson_id
+	UPDATE public.lessons AS l SET mux_upload_id = $2
+	WHERE l.id = $1
 	RETURNING l.* INTO lesson;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+		RAISE EXCEPTION 'lesson "%" does not exist', $1
 			USING ERRCODE = 'foreign_key_violation';
 	END IF;
 	RETURN lesson;
@@ -2496,10 +2525,8 @@ COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
 REVOKE ALL ON FUNCTION
 	public.mux_verify_signature(text, text, text[], interval, timestamptz),
 	public.content_library_mux_policies(),
-	public.content_library_mux_upload(text),
-	public.content_library_mux_asset(text),
+	public.content_library_mux_latest(text, text),
 	public.mux_state(text),
-	public.content_library_mux_lock(boolean),
 	public.content_library_mux_read(jsonb),
 	public.mux_apply_event(jsonb),
 	public.mux_begin_upload(uuid, text),
@@ -2508,10 +2535,8 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	public.mux_verify_signature(text, text, text[], interval, timestamptz),
 	public.content_library_mux_policies(),
-	public.content_library_mux_upload(text),
-	public.content_library_mux_asset(text),
+	public.content_library_mux_latest(text, text),
 	public.mux_state(text),
-	public.content_library_mux_lock(boolean),
 	public.content_library_mux_read(jsonb),
 	public.mux_apply_event(jsonb),
 	public.mux_begin_upload(uuid, text)
