@@ -275,7 +275,7 @@ content_library_attach(PG_FUNCTION_ARGS)
 
 /* The event triggers that call this function: ours. */
 static List *
-event_triggers(Oid function)
+triggers_of(Oid function)
 {
 	Relation	catalog = table_open(EventTriggerRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
@@ -301,7 +301,7 @@ remove_event_triggers(Oid function)
 	bool		removed = false;
 	ListCell   *cell;
 
-	foreach(cell, event_triggers(function))
+	foreach(cell, triggers_of(function))
 	{
 		ObjectAddress address;
 

@@ -117,7 +117,8 @@ content_library_missing_auth(PG_FUNCTION_ARGS)
  * What a query on auth.users may run, while it is planned already, that is not
  * the server's own: in words, NULL when there is nothing.  The caller has
  * locked the table, so that nothing is added, and set search_path.  A snapshot
- * of now, for the transaction's may be older than the lock.
+ * of now, for the transaction's may be older than the lock.  supabase/generate
+ * takes the query from here.
  */
 char *
 auth_code(Oid users)

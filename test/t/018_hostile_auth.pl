@@ -170,6 +170,20 @@ as('supabase_auth_admin', 'edition', "$trap CREATE INDEX trapped ON auth.users (
 my ($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('edition'), '-f', "$top/supabase/to_extension.sql" ]);
 is($node->safe_psql('edition', "$seen; $keys"), 'false false', 'to_extension.sql');
 
+# The SQL edition itself, on a first run and again; once what hung there is gone, it is validated.
+new_database($node, 'hosted');
+$node->safe_psql('hosted', 'CREATE TABLE seen (who text); GRANT ALL ON seen TO PUBLIC; GRANT CREATE ON SCHEMA public TO supabase_auth_admin');
+as('supabase_auth_admin', 'hosted', "$trap CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1; DELETE FROM public.seen");
+foreach my $time ('first', 'again')
+{
+	($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('hosted'), '-f', $migration ]);
+	like($err, qr/WARNING:  content_library does not validate its foreign keys to auth\.users\nDETAIL:  [^\n]*index auth\.trapped uses function/, "the SQL edition, $time");
+	is($node->safe_psql('hosted', "$seen; $keys"), 'false false', 'nothing ran');
+}
+$node->safe_psql('hosted', 'DROP INDEX auth.trapped; DELETE FROM seen');
+($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('hosted'), '-f', $migration ]);
+is("$out$err" . $node->safe_psql('hosted', "$seen; $keys"), 'true true', 'removed, it is validated');
+
 # 3. Whoever has lost the tables does not have their new owner act.
 new_victim('lost', "CREATE SCHEMA auth; GRANT USAGE ON SCHEMA auth TO mallory, alice; $uid CREATE TABLE auth.users (id uuid PRIMARY KEY);
 	GRANT REFERENCES, SELECT ON auth.users TO mallory, alice; SET ROLE mallory; CREATE EXTENSION content_library SCHEMA public; RESET ROLE;
