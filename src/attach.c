@@ -346,7 +346,7 @@ warn_not_attached(ErrorData *error)
 			 errhint("The tables stay locked for learners. Remove the cause, then call content_library_attach().")));
 }
 
-/* No error leaves it, so that it can never block a command. */
+/* No error but a cancel leaves it, so that it can never block a command. */
 Datum
 content_library_attach_when_ready(PG_FUNCTION_ARGS)
 {
