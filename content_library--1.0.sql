@@ -24,14 +24,16 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 -- This script runs as superuser and names the schema. Whoever owns it must not
--- rename it meanwhile and put another in its place.
-LOCK TABLE pg_namespace IN SHARE MODE;
+-- rename it until the end of the transaction, and put another in its place: this
+-- lock on its row holds up that, and nothing else.
 DO $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_extension AS e
-				   WHERE e.extname = 'content_library'
-					 AND e.extnamespace = '@extschema@'::regnamespace::oid)
-	THEN
+	PERFORM FROM pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'content_library'
+		AND quote_ident(n.nspname) = '@extschema@'
+	FOR KEY SHARE OF n;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
 	END IF;
 END
@@ -296,101 +298,12 @@ CREATE POLICY "Service role manages content_progress"
 -- that, by an event trigger as soon as they do exist.
 
 CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT NULLIF(concat_ws(' and ',
-		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_class AS c
-			JOIN pg_namespace AS n ON n.oid = c.relnamespace
-			JOIN pg_attribute AS a ON a.attrelid = c.oid
-			JOIN pg_index AS i ON i.indrelid = c.oid
-			WHERE n.nspname = 'auth'
-				AND c.relname = 'users'
-				AND a.attname = 'id'
-				AND a.atttypid = 'uuid'::regtype::oid
-				AND i.indisunique AND i.indimmediate AND i.indisvalid
-				AND i.indpred IS NULL
-				AND i.indnkeyatts = 1::smallint
-				AND i.indkey[0] = a.attnum)
-		THEN 'the table auth.users with a primary key id of type uuid' END,
-		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_proc AS p
-			JOIN pg_namespace AS n ON n.oid = p.pronamespace
-			WHERE n.nspname = 'auth'
-				AND p.proname = 'uid'
-				AND p.pronargs = 0::smallint
-				AND NOT p.proretset
-				AND p.prorettype = 'uuid'::regtype::oid)
-		THEN 'the function auth.uid() returning uuid' END), '');
-END;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
 	'What of the schema auth is still missing, in words; NULL when content_library_attach() can run.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
 	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_missing_auth() TO @extowner@;
-
--- Finds its schema when it runs: ALTER SCHEMA ... RENAME reaches no function body.
-CREATE FUNCTION @extschema@.content_library_attach_as_owner() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET client_min_messages = warning
-AS $$
-DECLARE
-	missing text;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	missing := content_library_missing_auth();
-	IF missing IS NOT NULL THEN
-		RAISE EXCEPTION 'content_library cannot attach to auth: % not found', missing
-			USING ERRCODE = 'undefined_object',
-				  HINT = 'Create what is missing, then call content_library_attach() again.';
-	END IF;
-
-	-- Made anew each time, so that calling it again repairs what was dropped.
-	-- Progress first: deleting an account then locks rows in the order of a report.
-	ALTER TABLE content_progress
-		DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
-	ALTER TABLE content_progress
-		ADD CONSTRAINT content_progress_user_id_fkey
-		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
-
-	ALTER TABLE enrollments
-		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
-	ALTER TABLE enrollments
-		ADD CONSTRAINT enrollments_user_id_fkey
-		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
-
-	DROP POLICY IF EXISTS "Users read own enrollments" ON enrollments;
-	CREATE POLICY "Users read own enrollments"
-		ON enrollments FOR SELECT TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users create own enrollments" ON enrollments;
-	CREATE POLICY "Users create own enrollments"
-		ON enrollments FOR INSERT TO authenticated
-		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users read own progress" ON content_progress;
-	CREATE POLICY "Users read own progress"
-		ON content_progress FOR SELECT TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users upsert own progress" ON content_progress;
-	CREATE POLICY "Users upsert own progress"
-		ON content_progress FOR ALL TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id)
-		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.content_library_attach_as_owner() IS
-	'What content_library_attach() does, with the caller''s own rights. Call that.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_attach_as_owner()
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach_as_owner() TO @extowner@;
 
 -- A superuser runs this script and the event trigger, and may run this by hand,
 -- but neither table need be a superuser's: what reads them gets no more than
@@ -399,52 +312,18 @@ CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach() IS
-	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Fails with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
+	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
 
--- SECURITY DEFINER because whoever creates auth.users need not own our tables.
--- plpgsql, and no error leaves it, so that it can never block a command.
+-- No error leaves it, so that it can never block a command.
 CREATE FUNCTION @extschema@.content_library_attach_when_ready() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- Only commands on auth count, and a GRANT, which names no object.
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
-				   WHERE c.schema_name OPERATOR(pg_catalog.=) 'auth'
-					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth'
-					  OR c.command_tag OPERATOR(pg_catalog.=) 'GRANT')
-	THEN
-		RETURN;
-	END IF;
-
-	BEGIN
-		-- What is called below, by name and as superuser, is what was made with
-		-- this function: the schema's owner cannot put another in its place.
-		LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
-		PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-		FROM pg_catalog.pg_event_trigger AS t
-		JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-		WHERE t.evtname OPERATOR(pg_catalog.=) 'content_library_attach';
-
-		IF content_library_missing_auth() IS NOT NULL THEN
-			RETURN;
-		END IF;
-		-- First, so that what attaches does not come back here; an error takes it back.
-		ALTER EXTENSION content_library DROP EVENT TRIGGER content_library_attach;
-		DROP EVENT TRIGGER content_library_attach;
-		PERFORM content_library_attach();
-	EXCEPTION WHEN OTHERS THEN
-		RAISE WARNING 'content_library is not attached to auth: %', SQLERRM
-			USING HINT = 'The tables stay locked for learners. Mend the cause, then call content_library_attach().';
-	END;
-END
-$$;
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
-	'Event trigger function: calls content_library_attach() once auth.users and auth.uid() exist, then drops its event trigger.';
+	'Event trigger function: does what content_library_attach() does once auth.users and auth.uid() exist, and removes its event trigger.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
 	FROM PUBLIC, anon, authenticated, service_role;
 

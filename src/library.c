@@ -113,11 +113,11 @@ tables_owner(const Library *library)
 	return owner;
 }
 
-/* Finds the installation that the called function belongs to. */
+/* Finds the installation that a called function belongs to. */
 void
-library_find(Library *library, FunctionCallInfo fcinfo)
+library_find(Library *library, Oid function)
 {
-	library->function = fcinfo->flinfo->fn_oid;
+	library->function = function;
 	library->schema = get_func_namespace(library->function);
 	library->schema_name = get_namespace_name(library->schema);
 	if (library->schema_name == NULL)

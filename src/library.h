@@ -32,7 +32,7 @@ typedef struct Library
 } Library;
 
 /* the installation: library.c */
-extern void library_find(Library *library, FunctionCallInfo fcinfo);
+extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 
 /* locks that nobody else can take: library.c */

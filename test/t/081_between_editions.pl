@@ -56,7 +56,7 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'own', "$folder/dump"
 
 # What is the user's own is not taken away unasked.
 $node->safe_psql('own', 'CREATE VIEW mine AS SELECT completion_threshold(id) FROM lessons');
-like(run_script('own', "$top/supabase/to_extension.sql"), qr/cannot drop .* because other objects depend on .*\n.*view mine depends/, 'a view of a function is named');
+like(run_script('own', "$top/supabase/to_extension.sql"), qr/cannot drop .* because other objects depend on .*\n.*view public\.mine depends/, 'a view of a function is named');
 is(kept('own'), $before, 'and nothing is changed');
 $node->safe_psql('own', 'DROP VIEW mine');
 $node->safe_psql('postgres', 'CREATE DATABASE odd TEMPLATE own');

@@ -125,9 +125,6 @@ isOneToOne: false
 "content_library_attach":
 { Args: Record<PropertyKey, never>; Returns: undefined
                            },
-"content_library_attach_as_owner":
-{ Args: Record<PropertyKey, never>; Returns: undefined
-                           },
 "content_library_check":
 { Args: Record<PropertyKey, never>; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
