@@ -75,7 +75,7 @@ my %tried = (
 		# At a terminal, without the marks that tell psql what is pasted.
 		my $run = at_terminal($clone, bare([], 'bash', '-c', $line));
 		ok(until_it_says($run, qr/app=# /), 'psql waits for input') or diag($run->{said});
-		type($run, join('', @example) . "\\echo That was\\040it\n");
+		type($run, join('', @example) . "\\echo 'That was\\040it'\n");
 		ok(until_it_says($run, qr/That was it/), 'the example is pasted there');
 		answers_of_example($run->{said}, 'the example at a terminal') or diag($run->{said});
 		type($run, "\\q\n");
