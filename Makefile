@@ -6,7 +6,7 @@ DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
 OBJS = src/library.o src/plans.o src/caller.o src/threshold.o \
 	src/owner.o src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
-	src/enrollment.o src/operator.o src/batch.o src/attach.o \
+	src/enrollment.o src/operator.o src/batch.o src/attach.o src/check.o \
 	src/mux_signature.o src/mux_playback.o src/mux_lock.o
 
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
@@ -56,6 +56,12 @@ content_library--sql.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
 content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
+
+# What content_library_check() compares with, read from a fresh install in a cluster of its own.
+.PHONY: expected
+expected:
+	scripts/expected
+	$(MAKE) migration
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

@@ -1,0 +1,346 @@
+/* check.c: content_library_check(), and the warning about a column of one's own. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "library.h"
+
+PG_FUNCTION_INFO_V1(content_library_check);
+PG_FUNCTION_INFO_V1(content_library_warn_of_columns);
+
+/* What the parts of the check return. */
+enum
+{
+	SEVERITY = 1, OBJECT, PROBLEM, REMEDY
+};
+
+/* The tables whose rows are read. */
+static const char *const read_tables[] = {
+	"courses", "modules", "lessons", "content_progress"
+};
+
+/* Who the caller is, and what the settings were. */
+typedef struct Caller
+{
+	Oid			role;
+	int			security;
+	int			guc_level;
+} Caller;
+
+/* The role that owns a table of the schema; InvalidOid where there is no such table. */
+static Oid
+table_owner(Oid namespace, const char *table)
+{
+	Oid			relation = get_relname_relid(table, namespace);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * To plan a query on a table is to run what its owner hung on it: the check
+ * gets no more than the owner's rights, whoever calls it.
+ */
+static Oid
+become_owner(Caller *caller, Oid namespace)
+{
+	Oid			owner = table_owner(namespace, "enrollments");
+
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table enrollments is not in the schema of content_library"),
+				 errhint("Move it back, with ALTER TABLE ... SET SCHEMA.")));
+	caller->guc_level = NewGUCNestLevel();
+	GetUserIdAndSecContext(&caller->role, &caller->security);
+	SetUserIdAndSecContext(owner,
+						   caller->security | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return owner;
+}
+
+/* Only after success: an error makes the server do the same. */
+static void
+become_caller(const Caller *caller)
+{
+	AtEOXact_GUC(true, caller->guc_level);
+	SetUserIdAndSecContext(caller->role, caller->security);
+}
+
+/*
+ * Another function of this extension.  It is never called by name: the schema
+ * may have been renamed since a query's snapshot, and another put in its place.
+ */
+static Oid
+our_function(Oid self, const char *name, int nargs, const Oid *argtypes)
+{
+	oidvector  *types = buildoidvector(argtypes, nargs);
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, self);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name), PointerGetDatum(types),
+										   ObjectIdGetDatum(get_func_namespace(self)));
+
+	if (!OidIsValid(extension) || !OidIsValid(function) ||
+		getExtensionOfObject(ProcedureRelationId, function) != extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the function %s is not in the extension any more", name),
+				 errhint("Put it back, with ALTER EXTENSION content_library ADD FUNCTION.")));
+	return function;
+}
+
+/* What content_library_missing_auth() answers: a text, or NULL. */
+static NullableDatum
+missing_auth(Oid self)
+{
+	FmgrInfo	function;
+	NullableDatum answer;
+
+	LOCAL_FCINFO(call, 0);
+
+	fmgr_info(our_function(self, "content_library_missing_auth", 0, NULL), &function);
+	InitFunctionCallInfoData(*call, &function, 0, InvalidOid, NULL, NULL);
+	answer.value = FunctionCallInvoke(call);
+	answer.isnull = call->isnull;
+	return answer;
+}
+
+/* All rows of a part of the check, which has one argument, or none. */
+static Tuplestorestate *
+findings(Oid self, const char *name, int nargs, NullableDatum argument, TupleDesc *desc)
+{
+	Oid			argtypes[] = {TEXTOID};
+	FmgrInfo	function;
+	ReturnSetInfo rows = {.type = T_ReturnSetInfo};
+
+	LOCAL_FCINFO(call, 1);
+
+	fmgr_info(our_function(self, name, nargs, argtypes), &function);
+	rows.econtext = CreateStandaloneExprContext();
+	rows.allowedModes = SFRM_ValuePerCall | SFRM_Materialize |
+		SFRM_Materialize_Random | SFRM_Materialize_Preferred;
+	InitFunctionCallInfoData(*call, &function, nargs, InvalidOid, NULL, (fmNodePtr) &rows);
+	call->args[0] = argument;
+	(void) FunctionCallInvoke(call);
+
+	if (!function.fn_retset || rows.returnMode != SFRM_Materialize ||
+		rows.setResult == NULL || rows.setDesc == NULL || rows.setDesc->natts != REMEDY)
+		elog(ERROR, "%s() did not return findings", name);
+	for (int i = 0; i < REMEDY; i++)
+		if (TupleDescAttr(rows.setDesc, i)->atttypid != TEXTOID)
+			elog(ERROR, "%s() did not return findings", name);
+	*desc = rows.setDesc;
+	return rows.setResult;
+}
+
+/* A column of a finding; none is ever NULL. */
+static char *
+finding_text(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? "" : TextDatumGetCString(value);
+}
+
+/* Rows are read only where one role owns all, and may read them: else that is a finding. */
+static bool
+may_read_rows(Oid namespace, Oid owner)
+{
+	for (int i = 0; i < lengthof(read_tables); i++)
+	{
+		Oid			relation = get_relname_relid(read_tables[i], namespace);
+
+		if (table_owner(namespace, read_tables[i]) != owner ||
+			pg_class_aclcheck(relation, owner, ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	}
+	return true;
+}
+
+/* Adds the findings of a severity to the answer. */
+static void
+add_findings(ReturnSetInfo *answer, Tuplestorestate *rows, TupleDesc desc, const char *severity)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+
+	tuplestore_rescan(rows);
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+		if (strcmp(finding_text(slot, SEVERITY), severity) == 0)
+			tuplestore_puttupleslot(answer->setResult, slot);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The worst first; of the same severity, in the order of the parts. */
+Datum
+content_library_check(PG_FUNCTION_ARGS)
+{
+	static const char *const severities[] = {"error", "warning", "notice"};
+	bool		with_rows = DatumGetBool(required_arg(fcinfo, 0, "rows"));
+	Oid			self = fcinfo->flinfo->fn_oid;
+	Oid			namespace = get_func_namespace(self);
+	NullableDatum none = {0, true};
+	Tuplestorestate *parts[3];
+	TupleDesc	descs[3];
+	int			nparts = 0;
+	Caller		caller;
+	Oid			owner;
+
+	InitMaterializedSRF(fcinfo, 0);
+	owner = become_owner(&caller, namespace);
+	parts[nparts] = findings(self, "content_library_check_definitions", 1,
+							 missing_auth(self), &descs[nparts]);
+	nparts++;
+	parts[nparts] = findings(self, "content_library_check_rights", 0, none, &descs[nparts]);
+	nparts++;
+	if (with_rows && may_read_rows(namespace, owner))
+	{
+		parts[nparts] = findings(self, "content_library_check_rows", 0, none, &descs[nparts]);
+		nparts++;
+	}
+	become_caller(&caller);
+
+	for (int i = 0; i < lengthof(severities); i++)
+		for (int part = 0; part < nparts; part++)
+			add_findings((ReturnSetInfo *) fcinfo->resultinfo, parts[part], descs[part],
+						 severities[i]);
+	return (Datum) 0;
+}
+
+/* Whether a relation is a member of the extension that the function is one of. */
+static bool
+is_ours(Oid self, Oid relation)
+{
+	return getExtensionOfObject(RelationRelationId, relation) ==
+		getExtensionOfObject(ProcedureRelationId, self);
+}
+
+/* The tables of this extension that the command altered, unless a script of ours did. */
+static List *
+altered_tables(Oid self)
+{
+	const char *sql =
+		"SELECT DISTINCT c.objid"
+		"  FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
+		" WHERE c.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+		"   AND NOT c.in_extension";
+	List	   *tables = NIL;
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "the commands of the event cannot be read");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		relation = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		if (!isnull && is_ours(self, DatumGetObjectId(relation)))
+			tables = list_append_unique_oid(tables, DatumGetObjectId(relation));
+	}
+	return tables;
+}
+
+/* Raises what the check says of the columns of a table. */
+static void
+warn_of(Tuplestorestate *rows, TupleDesc desc, Oid relation)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	char	   *column = psprintf("column %s.", quote_identifier(get_rel_name(relation)));
+	char	   *of_column = psprintf(" of %s", column);
+
+	tuplestore_rescan(rows);
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		char	   *object = finding_text(slot, OBJECT);
+
+		if (strncmp(object, column, strlen(column)) == 0 ||
+			((strncmp(object, "default", 7) == 0 || strncmp(object, "NOT NULL", 8) == 0) &&
+			 strstr(object, of_column) != NULL))
+			ereport(WARNING,
+					(errmsg("%s: %s", object, finding_text(slot, PROBLEM)),
+					 errhint("%s", finding_text(slot, REMEDY))));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+warn_of_columns(Oid self)
+{
+	List	   *tables;
+	ListCell   *cell;
+	Tuplestorestate *rows;
+	TupleDesc	desc;
+	Caller		caller;
+
+	SPI_connect();
+	tables = altered_tables(self);
+	if (tables != NIL)
+	{
+		become_owner(&caller, get_func_namespace(self));
+		rows = findings(self, "content_library_check_definitions", 1, missing_auth(self), &desc);
+		foreach(cell, tables)
+			warn_of(rows, desc, lfirst_oid(cell));
+		become_caller(&caller);
+	}
+	SPI_finish();
+}
+
+/*
+ * An event trigger: says at once what the check says of a column.  It must not
+ * block a command, so no error leaves it but a cancelled query's.  The newest
+ * catalogs are read, whatever the transaction has seen before.
+ */
+Datum
+content_library_warn_of_columns(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("content_library_warn_of_columns() is for an event trigger")));
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		warn_of_columns(fcinfo->flinfo->fn_oid);
+		PopActiveSnapshot();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	PG_RETURN_NULL();
+}
