@@ -163,7 +163,7 @@ finding_text(TupleTableSlot *slot, int column)
 	bool		isnull;
 	Datum		value = slot_getattr(slot, column, &isnull);
 
-	return isnull ? "" : TextDatumGetCString(value);
+	return isnull ? pstrdup("") : TextDatumGetCString(value);
 }
 
 /* Rows are read only where one role owns all, and may read them: else that is a finding. */
@@ -262,26 +262,30 @@ altered_tables(Oid self)
 	return tables;
 }
 
+/* Whether a finding is about a column that begins so, or something of it; not a mere notice. */
+static bool
+about_column(TupleTableSlot *slot, const char *column)
+{
+	const char *object = finding_text(slot, OBJECT);
+	const char *found = strstr(object, column);
+
+	return found != NULL && strcmp(finding_text(slot, SEVERITY), "notice") != 0 &&
+		(found == object || found[-1] == ' ');
+}
+
 /* Raises what the check says of the columns of a table. */
 static void
 warn_of(Tuplestorestate *rows, TupleDesc desc, Oid relation)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	char	   *column = psprintf("column %s.", quote_identifier(get_rel_name(relation)));
-	char	   *of_column = psprintf(" of %s", column);
 
 	tuplestore_rescan(rows);
 	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		char	   *object = finding_text(slot, OBJECT);
-
-		if (strncmp(object, column, strlen(column)) == 0 ||
-			((strncmp(object, "default", 7) == 0 || strncmp(object, "NOT NULL", 8) == 0) &&
-			 strstr(object, of_column) != NULL))
+		if (about_column(slot, column))
 			ereport(WARNING,
-					(errmsg("%s: %s", object, finding_text(slot, PROBLEM)),
+					(errmsg("%s: %s", finding_text(slot, OBJECT), finding_text(slot, PROBLEM)),
 					 errhint("%s", finding_text(slot, REMEDY))));
-	}
 	ExecDropSingleTupleTableSlot(slot);
 }
 
