@@ -4,7 +4,7 @@ EXTENSION = content_library
 MODULE_big = content_library
 DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
-OBJS = src/attach.o src/auth.o src/batch.o src/batch_reports.o src/boundary.o src/call.o src/claim.o src/course.o \
+OBJS = src/attach.o src/auth.o src/batch.o src/batch_reports.o src/boundary.o src/call.o src/check.o src/claim.o src/course.o \
 	src/enrollment.o src/library.o src/lists.o src/members.o src/mux_events.o src/mux_lock.o src/mux_playback.o \
 	src/mux_signature.o src/operator.o src/outline.o src/plans.o src/progress.o src/report.o src/result.o \
 	src/threshold.o
@@ -54,6 +54,12 @@ content_library--sql.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
 content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
+
+# What content_library_check() compares with, read from a fresh install in a cluster of its own.
+.PHONY: expected
+expected:
+	scripts/expected
+	$(MAKE) migration
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

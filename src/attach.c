@@ -54,19 +54,6 @@ library_table(const Library *library, const char *name)
 	return table;
 }
 
-static Oid
-table_owner(Oid table)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* The names of the catalogs are the present ones in every isolation level. */
 static const char *
 schema_of(Oid table)
@@ -156,7 +143,7 @@ make_policy(Oid table, const AttachedPolicy *policy)
 static bool
 is_trusted(Oid users, Oid owner, const char *schema)
 {
-	Oid			other = table_owner(users);
+	Oid			other = relation_owner(users);
 	char	   *code;
 
 	if (has_privs_of_role(other, owner))

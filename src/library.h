@@ -34,6 +34,7 @@ typedef struct Library
 /* the installation: library.c */
 extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
+extern Oid	relation_owner(Oid relation);
 
 /* locks that nobody else can take: library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);

@@ -88,14 +88,7 @@ FROM (VALUES
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_expected()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_found()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_check_definitions()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_check_rights()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_check_rows()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_check()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'content_library_missing_auth()', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'service_role')
+	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
 ) AS g(kind, object, privilege, col, grantee)
 WHERE NOT CASE
 	WHEN g.kind = 'FUNCTION' THEN has_function_privilege(g.grantee, to_regprocedure('public.' || g.object), g.privilege)

@@ -43,11 +43,10 @@ my $as_service = "SET ROLE service_role;\n";
 my %calls = (
 	completion_threshold => $as_learner . "SELECT completion_threshold('$lesson')",
 	content_library_check => $as_service . 'SELECT * FROM content_library_check()',
-	content_library_check_definitions => $as_service . 'SELECT * FROM content_library_check_definitions()',
-	content_library_check_rights => $as_service . 'SELECT * FROM content_library_check_rights()',
-	content_library_check_rows => $as_service . 'SELECT * FROM content_library_check_rows()',
-	content_library_expected => $as_service . 'SELECT * FROM content_library_expected()',
-	content_library_found => $as_service . 'SELECT * FROM content_library_found()',
+	content_library_check_definitions => 'SELECT * FROM content_library_check_definitions(content_library_missing_auth())',
+	content_library_check_rights => 'SELECT * FROM content_library_check_rights()',
+	# A setting of the library is read, which is there once it is loaded.
+	content_library_check_rows => 'SELECT count(*) FROM content_library_mux_policies(); SELECT * FROM content_library_check_rows()',
 	content_library_missing_auth => 'SELECT content_library_missing_auth()',
 	content_library_mux_latest => $as_service . "SELECT * FROM content_library_mux_latest('upload', '$upload')",
 	content_library_mux_policies => $as_service . 'SELECT content_library_mux_policies()',
