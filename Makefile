@@ -4,7 +4,7 @@ EXTENSION = content_library
 MODULE_big = content_library
 DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
-OBJS = src/library.o src/boundary.o src/members.o src/plans.o src/result.o src/call.o src/threshold.o \
+OBJS = src/library.o src/boundary.o src/members.o src/plans.o src/result.o src/call.o src/strict.o src/threshold.o \
 	src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
 	src/enrollment.o src/operator.o src/batch.o src/attach.o \
 	src/mux_signature.o src/mux_playback.o src/mux_lock.o
