@@ -299,6 +299,24 @@ CREATE POLICY "Service role manages content_progress"
 	ON @extschema@.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+-- Strict (content_library_strict): what learners read directly is narrowed to
+-- what they may watch. Whether it is on is whether they may write progress
+-- directly, asked once a query. Below each table's own policies hold, so that a
+-- learner's enrollments are the learner's, and courses those that they see.
+
+CREATE POLICY "Strict: modules of visible courses"
+	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM @extschema@.courses AS c WHERE c.id = course_id));
+
+CREATE POLICY "Strict: lessons that may be watched"
+	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM @extschema@.modules AS m
+				   WHERE m.id = module_id
+					 AND (is_preview
+						  OR EXISTS (SELECT FROM @extschema@.enrollments AS e WHERE e.course_id = m.course_id))));
+
 
 -- 7. Attachment to auth ------------------------------------------------------
 
@@ -536,6 +554,16 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
 	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.content_library_strict(enabled boolean DEFAULT true)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+
+REVOKE ALL ON FUNCTION @extschema@.content_library_strict(boolean)
+	FROM PUBLIC, anon, authenticated, service_role;
 
 REVOKE ALL ON FUNCTION
 	@extschema@.move_lesson(uuid, uuid, uuid),

@@ -137,6 +137,7 @@ DROP FUNCTION
 	public.move_lesson(uuid, uuid, uuid),
 	public.move_module(uuid, uuid),
 	public.recompute_completion(uuid),
+	public.content_library_strict(boolean),
 	public.mux_verify_signature(text, text, text[], interval, timestamptz),
 	public.content_library_mux_policies(),
 	public.content_library_mux_latest(text, text),

@@ -340,6 +340,26 @@ CREATE POLICY "Service role manages content_progress"
 	ON public.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+-- Strict (content_library_strict): what learners read directly is narrowed to
+-- what they may watch. Whether it is on is whether they may write progress
+-- directly, asked once a query. Below each table's own policies hold, so that a
+-- learner's enrollments are the learner's, and courses those that they see.
+
+DROP POLICY IF EXISTS "Strict: modules of visible courses" ON public.modules;
+CREATE POLICY "Strict: modules of visible courses"
+	ON public.modules AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM public.courses AS c WHERE c.id = course_id));
+
+DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON public.lessons;
+CREATE POLICY "Strict: lessons that may be watched"
+	ON public.lessons AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM public.modules AS m
+				   WHERE m.id = module_id
+					 AND (is_preview
+						  OR EXISTS (SELECT FROM public.enrollments AS e WHERE e.course_id = m.course_id))));
+
 
 -- 7. Settings, and what the functions share -----------------------------------
 
@@ -2062,6 +2082,51 @@ END
 $$;
 COMMENT ON FUNCTION public.recompute_completion(uuid) IS
 	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	owner regrole;
+BEGIN
+	PERFORM public.content_library_writes('content_library_strict');
+	IF enabled IS NULL THEN
+		RAISE EXCEPTION 'enabled must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+	END IF;
+
+	IF enabled THEN
+		REVOKE INSERT, UPDATE, DELETE ON public.content_progress FROM authenticated;
+		REVOKE INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments FROM authenticated;
+	ELSE
+		GRANT INSERT, UPDATE, DELETE ON public.content_progress TO authenticated;
+		GRANT INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments TO authenticated;
+	END IF;
+	IF has_table_privilege('authenticated', 'public.content_progress', 'INSERT') = enabled THEN
+		RAISE EXCEPTION 'learners % write content_progress directly', CASE WHEN enabled THEN 'can still' ELSE 'still cannot' END
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'PUBLIC, or another role that "authenticated" is a member of, may have the right to.',
+				  HINT = 'Look for who has granted what on content_progress.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_strict(boolean) IS
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_strict}' THEN
+		REVOKE ALL ON FUNCTION public.content_library_strict(boolean)
+			FROM PUBLIC, anon, authenticated, service_role;
+	END IF;
+END
+$$;
 
 DO $$
 BEGIN
