@@ -564,6 +564,7 @@ COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
 
 REVOKE ALL ON FUNCTION @extschema@.content_library_strict(boolean)
 	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_strict(boolean) TO @extowner@;
 
 REVOKE ALL ON FUNCTION
 	@extschema@.move_lesson(uuid, uuid, uuid),
@@ -1926,8 +1927,7 @@ BEGIN ATOMIC
 		SELECT 'function', f.name, f.qualified, o.rolname, 'EXECUTE'
 		FROM functions AS f
 		CROSS JOIN owner AS o
-		WHERE f.proname IN ('content_library_attach', 'content_library_attach_as_owner',
-				'content_library_missing_auth', 'content_library_check')
+		WHERE f.proname IN ('content_library_attach', 'content_library_check', 'content_library_strict')
 			AND NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
 	), finding(severity, object, problem, remedy) AS (
 		SELECT 'error',

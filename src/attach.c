@@ -248,6 +248,8 @@ content_library_attach(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("content_library_attach() needs the rights of the owner of the tables"),
 				 errhint("Call it as %s.", GetUserNameFromId(library.owner, false))));
+	/* The server's own check is before what is called here. */
+	PreventCommandIfReadOnly("content_library_attach()");
 	attach(&library);
 	PG_RETURN_VOID();
 }

@@ -15,6 +15,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "auth.h"
 #include "boundary.h"
 #include "members.h"
 
@@ -52,19 +53,15 @@ our_function(const Library *library, const char *name, int nargs, const Oid *arg
 	return function;
 }
 
-/* What content_library_missing_auth() answers: a text, or NULL. */
+/* What is missing of auth: a text, or NULL. */
 static NullableDatum
-missing_auth(const Library *library)
+missing_auth(void)
 {
-	FmgrInfo	function;
-	NullableDatum answer;
+	char	   *missing = auth_missing();
+	NullableDatum answer = {.isnull = missing == NULL};
 
-	LOCAL_FCINFO(call, 0);
-
-	fmgr_info(our_function(library, "content_library_missing_auth", 0, NULL), &function);
-	InitFunctionCallInfoData(*call, &function, 0, InvalidOid, NULL, NULL);
-	answer.value = FunctionCallInvoke(call);
-	answer.isnull = call->isnull;
+	if (missing != NULL)
+		answer.value = CStringGetTextDatum(missing);
 	return answer;
 }
 
@@ -151,7 +148,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	library_find(&library, fcinfo->flinfo->fn_oid);
 	become_owner(&boundary, &library);
 	parts[nparts] = findings(&library, "content_library_check_definitions", 1,
-							 missing_auth(&library), &descs[nparts]);
+							 missing_auth(), &descs[nparts]);
 	nparts++;
 	parts[nparts] = findings(&library, "content_library_check_rights", 0, none, &descs[nparts]);
 	nparts++;
@@ -236,7 +233,7 @@ warn_of_columns(Oid function)
 	if (tables != NIL)
 	{
 		become_owner(&boundary, &library);
-		rows = findings(&library, "content_library_check_definitions", 1, missing_auth(&library), &desc);
+		rows = findings(&library, "content_library_check_definitions", 1, missing_auth(), &desc);
 		foreach(cell, tables)
 			warn_of(rows, desc, lfirst_oid(cell));
 		become_caller(&boundary);
