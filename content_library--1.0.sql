@@ -958,7 +958,10 @@ BEGIN ATOMIC
 	-- takes it away. scripts/expected runs this part of the query by itself.
 	WITH extension AS (
 		SELECT e.oid, e.extversion, e.extconfig, e.extnamespace,
-			   e.extnamespace::regnamespace::text AS schema
+			   e.extnamespace::regnamespace::text AS schema,
+			   -- Its name before another, whatever is in it, as a regular expression.
+			   format('(?<![\w".])%s\.',
+				   regexp_replace(e.extnamespace::regnamespace::text, '([^[:alnum:]_])', '\\\1', 'g')) AS prefix
 		FROM pg_extension AS e
 		WHERE e.extname = 'content_library'
 	), tables AS MATERIALIZED (
@@ -1283,12 +1286,12 @@ BEGIN ATOMIC
 		-- Of SQL that was parsed when it was made, the words: the server writes the
 		-- rest in a new way now and then. The code of this list cannot be on the list.
 		SELECT 'code', '', format('function %s', f.name),
-			   concat_ws(', ', l.lanname, replace(pg_get_function_result(p.oid), x.schema || '.', ''), p.probin,
+			   concat_ws(', ', l.lanname, regexp_replace(pg_get_function_result(p.oid), x.prefix, '', 'g'), p.probin,
 				   CASE WHEN l.lanname = 'c' THEN p.prosrc
 						WHEN p.prosqlbody IS NULL THEN md5(p.prosrc)
 						ELSE (SELECT md5(string_agg(w.word, ' ' ORDER BY w.word COLLATE "C"))
 							  FROM (SELECT DISTINCT m.word[1] AS word
-									FROM regexp_matches(replace(pg_get_function_sqlbody(p.oid), x.schema || '.', ''),
+									FROM regexp_matches(regexp_replace(pg_get_function_sqlbody(p.oid), x.prefix, '', 'g'),
 										 '\w+|[-+*/<>=~!@#%^&|?]+', 'g') AS m(word)) AS w) END),
 			   NULL
 		FROM functions AS f

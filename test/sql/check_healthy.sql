@@ -59,6 +59,10 @@ CREATE EXTENSION content_library SCHEMA "Ünser Kurs.2 %s";
 SELECT * FROM "Ünser Kurs.2 %s".content_library_check();
 ALTER SCHEMA "Ünser Kurs.2 %s" RENAME TO old;
 SELECT * FROM old.content_library_check();
+-- A name that ends as one of ours does.
+ALTER SCHEMA old RENAME TO library;
+SELECT * FROM library.content_library_check();
+ALTER SCHEMA library RENAME TO old;
 SET search_path = old, auth;
 SELECT * FROM content_library_check();
 RESET search_path;
