@@ -98,31 +98,29 @@ library_relation(const Library *library, const char *name)
 	return relation;
 }
 
-/* The role that owns the tables. */
-static Oid
-tables_owner(const Library *library)
+Oid
+relation_owner(Oid relation)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID,
-										ObjectIdGetDatum(library_relation(library, "content_progress")));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for table content_progress");
+		elog(ERROR, "cache lookup failed for relation %u", relation);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
 
-/* Finds the installation that the called function belongs to. */
+/* Finds the installation that a called function belongs to. */
 void
-library_find(Library *library, FunctionCallInfo fcinfo)
+library_find(Library *library, Oid function)
 {
-	library->function = fcinfo->flinfo->fn_oid;
+	library->function = function;
 	library->schema = get_func_namespace(library->function);
 	library->schema_name = get_namespace_name(library->schema);
 	if (library->schema_name == NULL)
 		elog(ERROR, "cache lookup failed for function %u", library->function);
-	library->owner = tables_owner(library);
+	library->owner = relation_owner(library_relation(library, "content_progress"));
 }
 
 /*

@@ -32,8 +32,9 @@ typedef struct Library
 } Library;
 
 /* the installation: library.c */
-extern void library_find(Library *library, FunctionCallInfo fcinfo);
+extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
+extern Oid	relation_owner(Oid relation);
 
 /* locks that nobody else can take: library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);

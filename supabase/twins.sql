@@ -1494,6 +1494,40 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	owner regrole;
+BEGIN
+	PERFORM public.content_library_writes('content_library_strict');
+	IF enabled IS NULL THEN
+		RAISE EXCEPTION 'enabled must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+	END IF;
+
+	IF enabled THEN
+		REVOKE INSERT, UPDATE, DELETE ON public.content_progress FROM authenticated;
+		REVOKE INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments FROM authenticated;
+	ELSE
+		GRANT INSERT, UPDATE, DELETE ON public.content_progress TO authenticated;
+		GRANT INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments TO authenticated;
+	END IF;
+	IF has_table_privilege('authenticated', 'public.content_progress', 'INSERT') = enabled THEN
+		RAISE EXCEPTION 'learners % write content_progress directly', CASE WHEN enabled THEN 'can still' ELSE 'still cannot' END
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'PUBLIC, or another role that "authenticated" is a member of, may have the right to.',
+				  HINT = 'Look for who has granted what on content_progress.';
+	END IF;
+END
+$$;
+
+
 CREATE FUNCTION public.mux_verify_signature(
 	body text,
 	signature_header text,
