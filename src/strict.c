@@ -70,7 +70,7 @@ content_library_strict(PG_FUNCTION_ARGS)
 	Boundary	boundary;
 
 	PreventCommandIfReadOnly("content_library_strict()");
-	library_find(&library, fcinfo);
+	library_find(&library, fcinfo->flinfo->fn_oid);
 	require_owner(&library);
 
 	SPI_connect();
