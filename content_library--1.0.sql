@@ -1564,7 +1564,7 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
-		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), b23be3d999d10c0eab1faa790c816685'),
+		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), 39eefd1fae70503e6d7e811c6b9bb33f'),
 		('code', '', 'function content_library_check_rows()', 'sql, TABLE(severity text, object text, problem text, remedy text), 5cb6b4a18bc79d466714c12fa7419613'),
 		('code', '', 'function content_library_missing_auth()', 'c, text, $libdir/content_library, content_library_missing_auth'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),

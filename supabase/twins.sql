@@ -928,7 +928,7 @@ BEGIN
 		PERFORM public.content_library_missing_course($1);
 	END IF;
 	IF NOT who.for_other AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $1, COALESCE(course.tier, 'free')
+		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $1, left(COALESCE(course.tier, 'free'), 60)
 			USING ERRCODE = 'insufficient_privilege',
 				  DETAIL = format('It requires the tier "%s".', course.tier_required),
 				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
