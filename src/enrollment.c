@@ -6,7 +6,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "claim.h"
+#include "completion.h"
 #include "course.h"
 #include "result.h"
 
