@@ -83,7 +83,9 @@ RESET ROLE;
 DELETE FROM enrollments WHERE user_id = test.id('done-bob');
 SET LOCAL ROLE authenticated;
 SELECT test.report('done/2', 0);
+RESET ROLE;
 INSERT INTO enrollments (user_id, course_id) VALUES (auth.uid(), test.id('done'));
+SET LOCAL ROLE authenticated;
 SELECT test.standing('done'), test.report('done/2', 0);
 ROLLBACK;
 
@@ -168,14 +170,18 @@ CALL test.make_learner('preview-bob');
 CALL test.sign_in('preview-ann');
 SET LOCAL ROLE authenticated;
 SELECT test.report('preview/1'), test.report('preview/2');
+RESET ROLE;
 INSERT INTO enrollments (user_id, course_id) VALUES (auth.uid(), test.id('preview'));
+SET LOCAL ROLE authenticated;
 SELECT test.standing('preview'), test.report('preview/1', 0);
 SELECT e.completed_at > max(p.completed_at) AS time_of_the_report
 FROM enrollments AS e, content_progress AS p GROUP BY e.id;
 
 CALL test.sign_in('preview-bob');
 SELECT test.report('preview/1');
+RESET ROLE;
 INSERT INTO enrollments (user_id, course_id) VALUES (auth.uid(), test.id('preview'));
+SET LOCAL ROLE authenticated;
 SELECT test.report('preview/1'), test.report('preview/2', 50), test.report('preview/2');
 ROLLBACK;
 
@@ -237,10 +243,10 @@ SET LOCAL ROLE authenticated;
 SELECT test.standing('rest') AS bar_lowered, test.report('rest/1'), test.report('rest/3', 0);
 ROLLBACK TO unfinished;
 
--- By the app's own upsert, as the plan has it.
-SET LOCAL ROLE authenticated;
+-- By a row that was written directly, as the plan's app does.
 UPDATE content_progress SET watched_pct = 100, completed = true WHERE lesson_id = test.id('rest/3');
-SELECT test.standing('rest') AS upserted, test.report('rest/1');
+SET LOCAL ROLE authenticated;
+SELECT test.standing('rest') AS written, test.report('rest/1');
 ROLLBACK;
 
 -- A course unpublished meanwhile: what was begun is finished, nothing is begun.

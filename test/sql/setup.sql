@@ -1,6 +1,6 @@
 -- setup: the database of all tests: Supabase-shaped, with the extension in
--- public, or the SQL edition where CONTENT_LIBRARY_EDITION says so, and the few
--- helpers that the other files use.
+-- public, or the SQL edition where CONTENT_LIBRARY_EDITION says so, strict where
+-- CONTENT_LIBRARY_STRICT is set, and the few helpers that the other files use.
 
 \getenv srcdir PG_ABS_SRCDIR
 \getenv edition CONTENT_LIBRARY_EDITION
@@ -8,11 +8,15 @@
 \else
 \set edition extension
 \endif
+\getenv strict CONTENT_LIBRARY_STRICT
 \set supabase :srcdir '/supabase.sql'
 \set install :srcdir '/install_' :edition '.sql'
 \set ECHO none
 \i :supabase
 \i :install
+\if :{?strict}
+DO $$ BEGIN PERFORM public.content_library_strict(); END $$;
+\endif
 \set ECHO all
 
 CREATE SCHEMA test;
