@@ -78,5 +78,10 @@ expected:
 	scripts/expected
 	$(MAKE) migration
 
+# What can be found without running anything.
+.PHONY: lint
+lint:
+	scripts/lint
+
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

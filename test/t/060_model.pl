@@ -1,6 +1,7 @@
 # 060_model: R1 to R11. Random sequences of everything that learners, servers and
 # owners may do, several connections at once, answer and leave what a model of the
-# rules says, from the extension and from the SQL edition; and a fault that is planted is found and made short.
+# rules says, from the extension, open and strict, and from the SQL edition; and a
+# fault that is planted is found and made short.
 use strict;
 use warnings;
 use FindBin;
@@ -28,6 +29,10 @@ sub run_model
 
 my ($status, $out) = run_model('--operations', $operations);
 is($status, 0, "$operations operations agree with the model") or diag($out);
+note($out);
+
+($status, $out) = run_model('--operations', $operations / 5, '--strict');
+is($status, 0, 'so does a strict one') or diag($out);
 note($out);
 
 ($status, $out) = run_model('--operations', $operations / 5, '--edition', 'sql');
