@@ -86,7 +86,10 @@ foreach my $rule (sort { $a <=> $b } keys %sections)
 	ok(@twins > 0, "R$rule has a place in the SQL edition");
 	foreach my $name (@twins)
 	{
-		ok($name =~ /\// ? -f $name : $sql =~ /^CREATE FUNCTION (?:public|\@extschema\@)\.\Q$name\E\(/m, "R$rule: there is $name");
+		# In the schema that is named, or else in that of the library.
+		my $schema = $name =~ /\./ ? '' : '(?:public|@extschema@)\.';
+
+		ok($name =~ /\// ? -f $name : $sql =~ /^CREATE FUNCTION $schema\Q$name\E\(/m, "R$rule: there is $name");
 	}
 
 	my @tests = ($line{Tests} // '') =~ /`([^`]+)`/g;
