@@ -42,7 +42,7 @@ DROP FUNCTION
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.check_before(uuid, uuid, uuid, uuid),
-	content_library.courses_of(uuid[]),
+	content_library.published_course_of(uuid),
 	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
 	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
 	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),

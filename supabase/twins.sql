@@ -689,21 +689,21 @@ COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 
 -- The doors: of each pair the service's first.
 
-CREATE FUNCTION content_library.courses_of(lesson_ids uuid[]) RETURNS uuid[]
+CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 AS $$
 BEGIN
 	PERFORM content_library.require_owner();
-	RETURN ARRAY(
-		SELECT DISTINCT c.id
+	RETURN (
+		SELECT c.id
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = ANY ($1) AND c.is_published);
+		WHERE l.id = $1 AND c.is_published);
 END
 $$;
-COMMENT ON FUNCTION content_library.courses_of(uuid[]) IS
-	'The published courses of some lessons: the caller has yet to look which of them it sees.';
+COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
+	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
 
 -- Reading comes first because most reports change nothing. The row of a first
 -- report comes before the verdict, and an error takes it back: only the foreign
@@ -716,8 +716,9 @@ CREATE FUNCTION content_library.record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
-	seen uuid[])
-RETURNS public.content_progress[]
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_variable
@@ -730,7 +731,6 @@ DECLARE
 	news boolean[];
 	refused uuid;
 	unknown uuid;
-	rows public.content_progress[];
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
 	sorted integer[] := '{1}';
@@ -768,7 +768,7 @@ BEGIN
 			IF theres[i] THEN
 				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
 			ELSIF seen IS NULL THEN
-				RETURN NULL;
+				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
 			ELSIF met.course_id = ANY (seen) THEN
 				IF NOT met.admitted THEN
 					refused := COALESCE(refused, lesson_ids[i]);
@@ -782,7 +782,10 @@ BEGIN
 				candidates := candidates || lesson_ids[i];
 			END IF;
 		END LOOP;
-		IF unknown IS NOT NULL THEN
+		IF unseen IS NOT NULL THEN
+			rows := NULL;
+			RETURN;
+		ELSIF unknown IS NOT NULL THEN
 			PERFORM content_library.missing_lesson(unknown);
 		END IF;
 
@@ -823,7 +826,7 @@ BEGIN
 		FOREACH course IN ARRAY claims LOOP
 			PERFORM content_library.claim(user_id, course, at);
 		END LOOP;
-		RETURN rows;
+		RETURN;
 	END LOOP;
 
 	RAISE EXCEPTION 'the progress of user "%"% can be neither read nor written', user_id,
@@ -834,7 +837,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or NULL when there is a first report and the courses that the caller sees are not given. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
+	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
 
 CREATE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -843,12 +846,16 @@ CREATE FUNCTION content_library.own_record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
-	seen uuid[])
-RETURNS public.content_progress[]
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
+DECLARE
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
 BEGIN
-	RETURN content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
+	rows := answer.rows;
+	unseen := answer.unseen;
 END
 $$;
 COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
@@ -868,20 +875,22 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	learner CONSTANT uuid := CASE WHEN named IS NOT NULL THEN content_library.caller(named) END;
-	rows public.content_progress[];
+	answer record;
 	seen uuid[];
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			rows := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
 		ELSE
-			rows := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
 		END IF;
-		IF rows IS NOT NULL THEN
-			RETURN rows;
+		IF answer.rows IS NOT NULL THEN
+			RETURN answer.rows;
 		END IF;
-		seen := content_library.courses_of(lesson_ids);
-		seen := ARRAY(SELECT c.id FROM public.courses AS c WHERE c.id = ANY (seen));
+		seen := ARRAY(
+			SELECT c.id
+			FROM unnest(answer.unseen) AS c(id)
+			WHERE content_library.sees_course(c.id));
 	END LOOP;
 END
 $$;
@@ -1625,7 +1634,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.read_report(jsonb, timestamptz),
 	content_library.read_reports(jsonb, timestamptz),
 	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),
-	content_library.courses_of(uuid[]),
+	content_library.published_course_of(uuid),
 	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
 	content_library.own_enroll(uuid, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),
@@ -2144,7 +2153,7 @@ BEGIN
 				  HINT = 'It must be positive and finite.';
 	END IF;
 	PERFORM content_library.caller(NULL);
-	IF NOT content_library.sees_course((content_library.courses_of(ARRAY[lesson_id]))[1]) THEN
+	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
 	RETURN content_library.own_mux_playback_claims(lesson_id, until);
