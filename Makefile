@@ -4,10 +4,10 @@ EXTENSION = content_library
 MODULE_big = content_library
 DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
-OBJS = src/library.o src/boundary.o src/members.o src/plans.o src/result.o src/call.o src/threshold.o \
-	src/claim.o src/report.o src/progress.o src/course.o src/outline.o src/lists.o \
-	src/enrollment.o src/operator.o src/batch.o src/attach.o \
-	src/mux_signature.o src/mux_playback.o src/mux_lock.o
+OBJS = src/attach.o src/auth.o src/batch.o src/batch_reports.o src/boundary.o src/call.o src/check.o \
+	src/claim.o src/course.o src/enrollment.o src/library.o src/lists.o src/members.o src/mux_events.o \
+	src/mux_lock.o src/mux_playback.o src/mux_signature.o src/operator.o src/outline.o src/plans.o \
+	src/progress.o src/report.o src/result.o src/strict.o src/threshold.o
 
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
@@ -37,25 +37,29 @@ include $(PGXS)
 # The isolation tests use the database that the regression tests have set up.
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
-# What a database with the plan's tables lacks: all but the tables and their indexes.
-content_library--plan--1.0.sql: content_library--1.0.sql
-	sed -E -e '/^-- 2\. Tables/,/^-- 4\. updated_at/{/^(COMMENT ON|-- 4)/!d}' \
-		-e '1s/.*/\/* $@: made from $<; all of it but the tables and indexes. *\//' \
-		-e 's/"CREATE EXTENSION content_library" to load/"ALTER EXTENSION content_library UPDATE" to load/' $< >$@
-
-# The SQL edition, and the way from it. Hosted projects take the first from version control.
+# The SQL edition, the ways from and to it, and from the plan's tables. Hosted projects take the first from version control.
 GENERATE = supabase/generate
-SOURCES = content_library--1.0.sql content_library--plan.sql supabase/twins.sql
+SOURCES = content_library--1.0.sql content_library--plan.sql supabase/twins.sql src/attachment.h src/auth.c
 .PHONY: migration
-migration: $(MIGRATION) supabase/to_extension.sql
+migration: $(MIGRATION) supabase/to_extension.sql supabase/to_sql_edition.sql
 $(MIGRATION): $(GENERATE) $(SOURCES)
 	$(GENERATE) migration $(SOURCES) >$@.new && mv $@.new $@
 supabase/to_extension.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) to_extension $(SOURCES) >$@.new && mv $@.new $@
+supabase/to_sql_edition.sql: $(GENERATE) $(SOURCES)
+	$(GENERATE) to_sql_edition $(SOURCES) >$@.new && mv $@.new $@
+content_library--plan--1.0.sql: $(GENERATE) $(SOURCES)
+	$(GENERATE) plan_update $(SOURCES) >$@.new && mv $@.new $@
 content_library--sql.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
 content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
 	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
+
+# What content_library_check() compares with, read from a fresh install in a cluster of its own.
+.PHONY: expected
+expected:
+	scripts/expected
+	$(MAKE) migration
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard src/*.h)

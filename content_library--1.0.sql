@@ -24,14 +24,16 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 -- This script runs as superuser and names the schema. Whoever owns it must not
--- rename it meanwhile and put another in its place.
-LOCK TABLE pg_namespace IN SHARE MODE;
+-- rename it until the end of the transaction, and put another in its place: this
+-- lock on its row holds up that, and nothing else.
 DO $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_extension AS e
-				   WHERE e.extname = 'content_library'
-					 AND e.extnamespace = '@extschema@'::regnamespace::oid)
-	THEN
+	PERFORM FROM pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'content_library'
+		AND quote_ident(n.nspname) = '@extschema@'
+	FOR KEY SHARE OF n;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
 	END IF;
 END
@@ -55,6 +57,16 @@ BEGIN
 		RAISE EXCEPTION 'content_library needs roles that do not exist: %', missing
 			USING ERRCODE = 'undefined_object',
 				  HINT = 'Supabase has them; on plain PostgreSQL create them first: ' || remedy;
+	END IF;
+END
+$$;
+
+-- Supabase's Studio proposes that schema, and what dumps a project leaves it out.
+DO $$
+BEGIN
+	IF '@extschema@' = 'extensions' THEN
+		RAISE WARNING '`supabase db dump` leaves out the schema extensions, and with it every row of content_library'
+			USING HINT = 'Create it in a schema of your own: CREATE EXTENSION content_library SCHEMA public.';
 	END IF;
 END
 $$;
@@ -287,6 +299,24 @@ CREATE POLICY "Service role manages content_progress"
 	ON @extschema@.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+-- Strict (content_library_strict): what learners read directly is narrowed to
+-- what they may watch. Whether it is on is whether they may write progress
+-- directly, asked once a query. Below each table's own policies hold, so that a
+-- learner's enrollments are the learner's, and courses those that they see.
+
+CREATE POLICY "Strict: modules of visible courses"
+	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM @extschema@.courses AS c WHERE c.id = course_id));
+
+CREATE POLICY "Strict: lessons that may be watched"
+	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
+		OR EXISTS (SELECT FROM @extschema@.modules AS m
+				   WHERE m.id = module_id
+					 AND (is_preview
+						  OR EXISTS (SELECT FROM @extschema@.enrollments AS e WHERE e.course_id = m.course_id))));
+
 
 -- 7. Attachment to auth ------------------------------------------------------
 
@@ -296,101 +326,12 @@ CREATE POLICY "Service role manages content_progress"
 -- that, by an event trigger as soon as they do exist.
 
 CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT NULLIF(concat_ws(' and ',
-		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_class AS c
-			JOIN pg_namespace AS n ON n.oid = c.relnamespace
-			JOIN pg_attribute AS a ON a.attrelid = c.oid
-			JOIN pg_index AS i ON i.indrelid = c.oid
-			WHERE n.nspname = 'auth'
-				AND c.relname = 'users'
-				AND a.attname = 'id'
-				AND a.atttypid = 'uuid'::regtype::oid
-				AND i.indisunique AND i.indimmediate AND i.indisvalid
-				AND i.indpred IS NULL
-				AND i.indnkeyatts = 1::smallint
-				AND i.indkey[0] = a.attnum)
-		THEN 'the table auth.users with a primary key id of type uuid' END,
-		CASE WHEN NOT EXISTS (
-			SELECT FROM pg_proc AS p
-			JOIN pg_namespace AS n ON n.oid = p.pronamespace
-			WHERE n.nspname = 'auth'
-				AND p.proname = 'uid'
-				AND p.pronargs = 0::smallint
-				AND NOT p.proretset
-				AND p.prorettype = 'uuid'::regtype::oid)
-		THEN 'the function auth.uid() returning uuid' END), '');
-END;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
 	'What of the schema auth is still missing, in words; NULL when content_library_attach() can run.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
 	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_missing_auth() TO @extowner@;
-
--- Finds its schema when it runs: ALTER SCHEMA ... RENAME reaches no function body.
-CREATE FUNCTION @extschema@.content_library_attach_as_owner() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET client_min_messages = warning
-AS $$
-DECLARE
-	missing text;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	missing := content_library_missing_auth();
-	IF missing IS NOT NULL THEN
-		RAISE EXCEPTION 'content_library cannot attach to auth: % not found', missing
-			USING ERRCODE = 'undefined_object',
-				  HINT = 'Create what is missing, then call content_library_attach() again.';
-	END IF;
-
-	-- Made anew each time, so that calling it again repairs what was dropped.
-	-- Progress first: deleting an account then locks rows in the order of a report.
-	ALTER TABLE content_progress
-		DROP CONSTRAINT IF EXISTS content_progress_user_id_fkey;
-	ALTER TABLE content_progress
-		ADD CONSTRAINT content_progress_user_id_fkey
-		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
-
-	ALTER TABLE enrollments
-		DROP CONSTRAINT IF EXISTS enrollments_user_id_fkey;
-	ALTER TABLE enrollments
-		ADD CONSTRAINT enrollments_user_id_fkey
-		FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE;
-
-	DROP POLICY IF EXISTS "Users read own enrollments" ON enrollments;
-	CREATE POLICY "Users read own enrollments"
-		ON enrollments FOR SELECT TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users create own enrollments" ON enrollments;
-	CREATE POLICY "Users create own enrollments"
-		ON enrollments FOR INSERT TO authenticated
-		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users read own progress" ON content_progress;
-	CREATE POLICY "Users read own progress"
-		ON content_progress FOR SELECT TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-
-	DROP POLICY IF EXISTS "Users upsert own progress" ON content_progress;
-	CREATE POLICY "Users upsert own progress"
-		ON content_progress FOR ALL TO authenticated
-		USING ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id)
-		WITH CHECK ((SELECT auth.uid()) OPERATOR(pg_catalog.=) user_id);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.content_library_attach_as_owner() IS
-	'What content_library_attach() does, with the caller''s own rights. Call that.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_attach_as_owner()
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach_as_owner() TO @extowner@;
 
 -- A superuser runs this script and the event trigger, and may run this by hand,
 -- but neither table need be a superuser's: what reads them gets no more than
@@ -399,52 +340,18 @@ CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach() IS
-	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Fails with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
+	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
 
--- SECURITY DEFINER because whoever creates auth.users need not own our tables.
--- plpgsql, and no error leaves it, so that it can never block a command.
+-- No error leaves it, so that it can never block a command.
 CREATE FUNCTION @extschema@.content_library_attach_when_ready() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- Only commands on auth count, and a GRANT, which names no object.
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS c
-				   WHERE c.schema_name OPERATOR(pg_catalog.=) 'auth'
-					  OR c.object_identity OPERATOR(pg_catalog.=) 'auth'
-					  OR c.command_tag OPERATOR(pg_catalog.=) 'GRANT')
-	THEN
-		RETURN;
-	END IF;
-
-	BEGIN
-		-- What is called below, by name and as superuser, is what was made with
-		-- this function: the schema's owner cannot put another in its place.
-		LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;
-		PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-		FROM pg_catalog.pg_event_trigger AS t
-		JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid
-		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-		WHERE t.evtname OPERATOR(pg_catalog.=) 'content_library_attach';
-
-		IF content_library_missing_auth() IS NOT NULL THEN
-			RETURN;
-		END IF;
-		-- First, so that what attaches does not come back here; an error takes it back.
-		ALTER EXTENSION content_library DROP EVENT TRIGGER content_library_attach;
-		DROP EVENT TRIGGER content_library_attach;
-		PERFORM content_library_attach();
-	EXCEPTION WHEN OTHERS THEN
-		RAISE WARNING 'content_library is not attached to auth: %', SQLERRM
-			USING HINT = 'The tables stay locked for learners. Mend the cause, then call content_library_attach().';
-	END;
-END
-$$;
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
-	'Event trigger function: calls content_library_attach() once auth.users and auth.uid() exist, then drops its event trigger.';
+	'Event trigger function: does what content_library_attach() does once auth.users and auth.uid() exist, and removes its event trigger.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
 	FROM PUBLIC, anon, authenticated, service_role;
 
@@ -477,7 +384,7 @@ RETURNS SETOF @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at in the future; else as record_progress does.';
+	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -648,6 +555,17 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
 	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
+CREATE FUNCTION @extschema@.content_library_strict(enabled boolean DEFAULT true)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+
+REVOKE ALL ON FUNCTION @extschema@.content_library_strict(boolean)
+	FROM PUBLIC, anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_strict(boolean) TO @extowner@;
+
 REVOKE ALL ON FUNCTION
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid),
@@ -721,38 +639,31 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_policies() IS
 	'The setting content_library.mux_playback_policies, as an array.';
 
-CREATE FUNCTION @extschema@.content_library_mux_upload(upload_id text)
+-- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
+-- asset: deleted if it ever was, else an end (errored or ready) before preparing,
+-- then the time, then ready before errored. An event id decides between equals.
+CREATE FUNCTION @extschema@.content_library_mux_latest(object text, id text)
 RETURNS SETOF @extschema@.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT e.*
-	FROM @extschema@.mux_events AS e
-	WHERE e.object = 'upload'
-		AND e.upload_id = $1
-	ORDER BY array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], e.status) DESC,
-		e.event_at DESC, e.event_id DESC
+	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
+		e.playback_ids, e.duration_seconds, e.error, e.received_at
+	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
+		  FROM @extschema@.mux_events AS u
+		  WHERE $1 = 'upload'
+			AND u.object = 'upload'
+			AND u.upload_id = $2
+		  UNION ALL
+		  SELECT a.*, CASE a.status WHEN 'preparing' THEN 1 WHEN 'deleted' THEN 3 ELSE 2 END
+		  FROM @extschema@.mux_events AS a
+		  WHERE $1 = 'asset'
+			AND a.object = 'asset'
+			AND a.asset_id = $2) AS e
+	ORDER BY e.rank DESC, e.event_at DESC, e.status = 'ready' DESC, e.event_id DESC
 	LIMIT 1;
 END;
-COMMENT ON FUNCTION @extschema@.content_library_mux_upload(text) IS
-	'The event that says how an upload stands: created < cancelled < asset_created < errored.';
-
-CREATE FUNCTION @extschema@.content_library_mux_asset(asset_id text)
-RETURNS SETOF @extschema@.mux_events
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-	SELECT e.*
-	FROM @extschema@.mux_events AS e
-	WHERE e.object = 'asset'
-		AND e.asset_id = $1
-	ORDER BY e.status = 'deleted' DESC,
-		e.status IN ('errored', 'ready') DESC,
-		e.event_at DESC,
-		array_position(ARRAY['preparing', 'errored', 'ready'], e.status) DESC,
-		e.event_id DESC
-	LIMIT 1;
-END;
-COMMENT ON FUNCTION @extschema@.content_library_mux_asset(text) IS
-	'The event that says how an asset stands: deleted if it ever was, else the greatest by (terminal, time, preparing < errored < ready, event id).';
+COMMENT ON FUNCTION @extschema@.content_library_mux_latest(text, text) IS
+	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE FUNCTION @extschema@.mux_state(upload_id text)
@@ -780,8 +691,8 @@ BEGIN ATOMIC
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
 				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
 				  LIMIT 1) AS asset_id) AS l
-	LEFT JOIN LATERAL @extschema@.content_library_mux_upload($1) AS u ON true
-	LEFT JOIN LATERAL @extschema@.content_library_mux_asset(l.asset_id) AS a ON true
+	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('upload', $1) AS u ON true
+	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
 		SELECT w.id
 		FROM ROWS FROM (jsonb_to_recordset(a.playback_ids) AS (id text, policy text))
@@ -806,14 +717,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.mux_state(text) IS
 	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
-
--- Events exclude each other and those who bind; those who bind do not exclude
--- each other. Whoever waits here must not be waited for: see mux_apply_event.
-CREATE FUNCTION @extschema@.content_library_mux_lock(for_event boolean) RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_mux_lock(boolean) IS
-	'Waits for events under way; for an event also for bindings under way. Fails with 25000 unless the transaction is READ COMMITTED.';
 
 CREATE FUNCTION @extschema@.content_library_mux_read(
 	event jsonb,
@@ -967,122 +870,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.content_library_mux_read(jsonb) IS
 	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
--- An event holds the lock and may meet a lesson that somebody else holds, who
--- may be about to bind it and wait for that lock: then the event lets go of
--- all it holds and tries again. So it is never part of a deadlock.
 CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-AS $$
-DECLARE
-	fact record;
-	uploads text[];
-	bound uuid[];
-	-- Mux waits no longer for an answer, and comes again.
-	give_up CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) interval '5 seconds';
-	pause float8 := 0.001;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	fact := content_library_mux_read(event);
-	IF fact.object IS NULL THEN
-		RETURN 'ignored';
-	END IF;
-
-	LOOP
-		BEGIN
-			PERFORM content_library_mux_lock(true);
-
-			INSERT INTO mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
-			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
-			ON CONFLICT (event_id) DO NOTHING;
-			IF NOT FOUND THEN
-				RETURN 'duplicate';
-			END IF;
-
-			uploads := CASE fact.object
-				WHEN 'upload' THEN ARRAY[fact.upload_id]
-				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM mux_events AS e
-						   WHERE e.asset_id OPERATOR(pg_catalog.=) fact.asset_id AND e.upload_id IS NOT NULL) END;
-
-			bound := ARRAY(SELECT l.id FROM lessons AS l
-						   WHERE l.mux_upload_id OPERATOR(pg_catalog.=) ANY (uploads)
-						   ORDER BY l.id FOR NO KEY UPDATE NOWAIT);
-
-			UPDATE lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM pg_catalog.unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL mux_state(u.id) AS s
-			WHERE l.id OPERATOR(pg_catalog.=) ANY (bound)
-				AND l.mux_upload_id OPERATOR(pg_catalog.=) u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
-			IF FOUND THEN
-				RETURN 'applied';
-			END IF;
-
-			RETURN CASE
-				WHEN NOT EXISTS (SELECT FROM content_library_mux_upload(fact.upload_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'upload' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id
-								 UNION ALL
-								 SELECT FROM content_library_mux_asset(fact.asset_id) AS e
-								 WHERE fact.object OPERATOR(pg_catalog.=) 'asset' AND e.event_id OPERATOR(pg_catalog.=) fact.event_id)
-				THEN 'stale'
-				WHEN bound OPERATOR(pg_catalog.=) '{}' THEN 'unmatched'
-				ELSE 'noop' END;
-		EXCEPTION WHEN lock_not_available THEN
-			IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) give_up THEN
-				RAISE;
-			END IF;
-		END;
-		PERFORM pg_catalog.pg_sleep(pause);
-		pause := LEAST(2 OPERATOR(pg_catalog.*) pause, 0.1);
-	END LOOP;
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the lesson for five seconds.';
+	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-AS $$
-DECLARE
-	state record;
-BEGIN
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(TG_TABLE_SCHEMA) OPERATOR(pg_catalog.||) ', pg_temp', true);
-	PERFORM content_library_mux_lock(false);
-
-	SELECT * INTO state FROM mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
-	IF NOT FOUND AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
-	END IF;
-
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
-	RETURN NEW;
-END
-$$;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_mux_bind()
@@ -1100,36 +896,8 @@ CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
 
 CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
 RETURNS @extschema@.lessons
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	lesson record;
-BEGIN
-	IF lesson_id IS NULL OR upload_id IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'upload_id' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF pg_catalog.length(upload_id) NOT BETWEEN 1 AND 255 THEN
-		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) ', pg_temp', true)
-	FROM pg_catalog.pg_extension AS e
-	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-	WHERE e.extname OPERATOR(pg_catalog.=) 'content_library';
-
-	-- The trigger does the rest.
-	UPDATE lessons AS l SET mux_upload_id = upload_id
-	WHERE l.id OPERATOR(pg_catalog.=) lesson_id
-	RETURNING l.* INTO lesson;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
-			USING ERRCODE = 'foreign_key_violation';
-	END IF;
-	RETURN lesson;
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
 	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
@@ -1145,10 +913,8 @@ COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
 REVOKE ALL ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
+	@extschema@.content_library_mux_latest(text, text),
 	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text),
@@ -1157,421 +923,979 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
+	@extschema@.content_library_mux_latest(text, text),
 	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
 	TO service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.mux_playback_claims(uuid, interval)
 	TO authenticated, service_role;
--- What the trigger calls: the owner of lessons may bind by hand.
+-- What is called as the owner of the tables.
 GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_upload(text),
-	@extschema@.content_library_mux_asset(text),
-	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_lock(boolean)
+	@extschema@.content_library_mux_latest(text, text),
+	@extschema@.mux_state(text)
 	TO @extowner@;
 
 
 -- 11. Check ------------------------------------------------------------------
 
--- pg_dump knows the tables of an extension by their rows and grants alone: the
--- rest of a restored table is what this script makes. So whatever else is
--- changed on them is found here, by comparing what is there with this list.
--- {schema} stands for the schema, which may be renamed. The texts are the
--- server's own, as pg_get_expr() and its like have them.
-CREATE FUNCTION @extschema@.content_library_expected()
-RETURNS TABLE (kind text, "table" text, name text, definition text, needs_auth boolean)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT v.kind, v."table", v.name,
-		   replace(v.definition, '{schema}', quote_ident(n.nspname)),
-		   strpos(v.definition, 'auth.') > 0
-	FROM (VALUES
-		('table', 'courses', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'courses', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'courses', 'storage', 'SET LOGGED'),
-		('column', 'courses', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
-		('column', 'courses', 'title', 'text NOT NULL'),
-		('column', 'courses', 'description', 'text NOT NULL DEFAULT ''''::text'),
-		('column', 'courses', 'slug', 'text NOT NULL'),
-		('column', 'courses', 'thumbnail_url', 'text'),
-		('column', 'courses', 'stage', 'text'),
-		('column', 'courses', 'topic', 'text'),
-		('column', 'courses', 'tier_required', 'text NOT NULL DEFAULT ''free''::text'),
-		('column', 'courses', 'is_published', 'boolean NOT NULL DEFAULT false'),
-		('column', 'courses', 'sort_order', 'integer NOT NULL DEFAULT 0'),
-		('column', 'courses', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'courses', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'courses', 'completion_threshold', 'integer'),
-		('column', 'courses', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
-		('constraint', 'courses', 'courses_pkey', 'PRIMARY KEY (id)'),
-		('constraint', 'courses', 'courses_slug_key', 'UNIQUE (slug)'),
-		('constraint', 'courses', 'courses_completion_threshold_check', 'CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)))'),
-		('constraint', 'courses', 'courses_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
-		('constraint', 'courses', 'courses_tier_required_check', 'CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])))'),
-		('index', 'courses', 'idx_courses_published', 'CREATE INDEX idx_courses_published ON {schema}.courses USING btree (is_published)'),
-		('index', 'courses', 'idx_courses_stage', 'CREATE INDEX idx_courses_stage ON {schema}.courses USING btree (stage)'),
-		('index', 'courses', 'idx_courses_topic', 'CREATE INDEX idx_courses_topic ON {schema}.courses USING btree (topic)'),
-		('policy', 'courses', 'Authenticated users can read published courses', 'FOR SELECT TO authenticated USING ((is_published = true))'),
-		('policy', 'courses', 'Service role manages courses', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
-		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
-		('table', 'modules', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'modules', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'modules', 'storage', 'SET LOGGED'),
-		('column', 'modules', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
-		('column', 'modules', 'course_id', 'uuid NOT NULL'),
-		('column', 'modules', 'title', 'text NOT NULL'),
-		('column', 'modules', 'description', 'text NOT NULL DEFAULT ''''::text'),
-		('column', 'modules', 'sort_order', 'integer NOT NULL DEFAULT 0'),
-		('column', 'modules', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'modules', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'modules', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
-		('constraint', 'modules', 'modules_pkey', 'PRIMARY KEY (id)'),
-		('constraint', 'modules', 'modules_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
-		('constraint', 'modules', 'modules_course_id_fkey', 'FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE'),
-		('index', 'modules', 'idx_modules_course_id', 'CREATE INDEX idx_modules_course_id ON {schema}.modules USING btree (course_id)'),
-		('policy', 'modules', 'Authenticated users can read modules', 'FOR SELECT TO authenticated USING (true)'),
-		('policy', 'modules', 'Service role manages modules', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
-		('trigger', 'modules', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.modules FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
-		('table', 'lessons', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'lessons', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'lessons', 'storage', 'SET LOGGED'),
-		('column', 'lessons', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
-		('column', 'lessons', 'module_id', 'uuid NOT NULL'),
-		('column', 'lessons', 'title', 'text NOT NULL'),
-		('column', 'lessons', 'description', 'text NOT NULL DEFAULT ''''::text'),
-		('column', 'lessons', 'sort_order', 'integer NOT NULL DEFAULT 0'),
-		('column', 'lessons', 'duration_seconds', 'integer'),
-		('column', 'lessons', 'mux_upload_id', 'text'),
-		('column', 'lessons', 'mux_asset_id', 'text'),
-		('column', 'lessons', 'mux_playback_id', 'text'),
-		('column', 'lessons', 'mux_status', 'text NOT NULL DEFAULT ''pending''::text'),
-		('column', 'lessons', 'is_preview', 'boolean NOT NULL DEFAULT false'),
-		('column', 'lessons', 'created_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'lessons', 'updated_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'lessons', 'completion_threshold', 'integer'),
-		('column', 'lessons', 'is_required', 'boolean NOT NULL DEFAULT true'),
-		('column', 'lessons', 'metadata', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
-		('constraint', 'lessons', 'lessons_pkey', 'PRIMARY KEY (id)'),
-		('constraint', 'lessons', 'lessons_completion_threshold_check', 'CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)))'),
-		('constraint', 'lessons', 'lessons_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
-		('constraint', 'lessons', 'lessons_mux_status_check', 'CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])))'),
-		('constraint', 'lessons', 'lessons_module_id_fkey', 'FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE'),
-		('index', 'lessons', 'idx_lessons_module_id', 'CREATE INDEX idx_lessons_module_id ON {schema}.lessons USING btree (module_id)'),
-		('index', 'lessons', 'idx_lessons_mux_asset_id', 'CREATE INDEX idx_lessons_mux_asset_id ON {schema}.lessons USING btree (mux_asset_id)'),
-		('index', 'lessons', 'idx_lessons_mux_upload_id', 'CREATE INDEX idx_lessons_mux_upload_id ON {schema}.lessons USING btree (mux_upload_id)'),
-		('policy', 'lessons', 'Authenticated users can read lessons', 'FOR SELECT TO authenticated USING (true)'),
-		('policy', 'lessons', 'Service role manages lessons', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
-		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at()'),
-		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind()'),
-		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind()'),
-		('table', 'enrollments', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'enrollments', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'enrollments', 'storage', 'SET LOGGED'),
-		('column', 'enrollments', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
-		('column', 'enrollments', 'user_id', 'uuid NOT NULL'),
-		('column', 'enrollments', 'course_id', 'uuid NOT NULL'),
-		('column', 'enrollments', 'enrolled_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'enrollments', 'completed_at', 'timestamp with time zone'),
-		('constraint', 'enrollments', 'enrollments_pkey', 'PRIMARY KEY (id)'),
-		('constraint', 'enrollments', 'enrollments_user_id_course_id_key', 'UNIQUE (user_id, course_id)'),
-		('constraint', 'enrollments', 'enrollments_course_id_fkey', 'FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE'),
-		('constraint', 'enrollments', 'enrollments_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
-		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id)'),
-		('index', 'enrollments', 'idx_enrollments_user_id', 'CREATE INDEX idx_enrollments_user_id ON {schema}.enrollments USING btree (user_id)'),
-		('policy', 'enrollments', 'Service role manages enrollments', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
-		('policy', 'enrollments', 'Users create own enrollments', 'FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))'),
-		('policy', 'enrollments', 'Users read own enrollments', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),
-		('table', 'content_progress', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'content_progress', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'content_progress', 'storage', 'SET LOGGED'),
-		('column', 'content_progress', 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()'),
-		('column', 'content_progress', 'user_id', 'uuid NOT NULL'),
-		('column', 'content_progress', 'lesson_id', 'uuid NOT NULL'),
-		('column', 'content_progress', 'watched_pct', 'integer NOT NULL DEFAULT 0'),
-		('column', 'content_progress', 'completed', 'boolean NOT NULL DEFAULT false'),
-		('column', 'content_progress', 'last_watched', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('column', 'content_progress', 'position_seconds', 'integer'),
-		('column', 'content_progress', 'completed_at', 'timestamp with time zone'),
-		('constraint', 'content_progress', 'content_progress_pkey', 'PRIMARY KEY (id)'),
-		('constraint', 'content_progress', 'content_progress_user_id_lesson_id_key', 'UNIQUE (user_id, lesson_id)'),
-		('constraint', 'content_progress', 'content_progress_position_seconds_check', 'CHECK ((position_seconds >= 0))'),
-		('constraint', 'content_progress', 'content_progress_watched_pct_check', 'CHECK (((watched_pct >= 0) AND (watched_pct <= 100)))'),
-		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE'),
-		('constraint', 'content_progress', 'content_progress_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
-		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id)'),
-		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id)'),
-		('policy', 'content_progress', 'Service role manages content_progress', 'FOR ALL TO service_role USING (true) WITH CHECK (true)'),
-		('policy', 'content_progress', 'Users read own progress', 'FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id))'),
-		('policy', 'content_progress', 'Users upsert own progress', 'FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id))'),
-		('table', 'mux_events', 'row-level security', 'ENABLE ROW LEVEL SECURITY'),
-		('table', 'mux_events', 'row-level security of the owner', 'NO FORCE ROW LEVEL SECURITY'),
-		('table', 'mux_events', 'storage', 'SET LOGGED'),
-		('column', 'mux_events', 'event_id', 'text COLLATE "C" NOT NULL'),
-		('column', 'mux_events', 'object', 'text NOT NULL'),
-		('column', 'mux_events', 'upload_id', 'text'),
-		('column', 'mux_events', 'asset_id', 'text'),
-		('column', 'mux_events', 'status', 'text NOT NULL'),
-		('column', 'mux_events', 'event_at', 'timestamp with time zone NOT NULL'),
-		('column', 'mux_events', 'playback_ids', 'jsonb'),
-		('column', 'mux_events', 'duration_seconds', 'integer'),
-		('column', 'mux_events', 'error', 'jsonb'),
-		('column', 'mux_events', 'received_at', 'timestamp with time zone NOT NULL DEFAULT now()'),
-		('constraint', 'mux_events', 'mux_events_check', 'CHECK ((((object = ''upload''::text) AND (upload_id IS NOT NULL) AND (status = ANY (ARRAY[''created''::text, ''cancelled''::text, ''asset_created''::text, ''errored''::text]))) OR ((object = ''asset''::text) AND (asset_id IS NOT NULL) AND (status = ANY (ARRAY[''preparing''::text, ''errored''::text, ''ready''::text, ''deleted''::text])))))'),
-		('constraint', 'mux_events', 'mux_events_pkey', 'PRIMARY KEY (event_id)'),
-		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id)'),
-		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id)')
-	) AS v(kind, "table", name, definition)
-	CROSS JOIN pg_extension AS e
-	JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'content_library';
-END;
-COMMENT ON FUNCTION @extschema@.content_library_expected() IS
-	'What the tables are as CREATE EXTENSION makes them: each column, constraint, index, policy, trigger and switch, with its definition.';
-
--- The same of the tables as they are. Its search_path makes the server write
--- every name the same way.
-CREATE FUNCTION @extschema@.content_library_found()
-RETURNS TABLE (kind text, "table" text, name text, definition text)
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	WITH tables AS (
-		SELECT c.oid, c.relname::text AS name,
-			   c.relrowsecurity, c.relforcerowsecurity, c.relpersistence
-		FROM pg_extension AS e
-		JOIN pg_class AS c ON c.oid = ANY (e.extconfig)
-		WHERE e.extname = 'content_library'
-	)
-	SELECT 'table', t.name, switch.name, switch.definition
-	FROM tables AS t
-	CROSS JOIN LATERAL (VALUES
-		('row-level security',
-		 CASE WHEN t.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END || ' ROW LEVEL SECURITY'),
-		('row-level security of the owner',
-		 CASE WHEN t.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END || ' ROW LEVEL SECURITY'),
-		('storage',
-		 CASE WHEN t.relpersistence = 'p' THEN 'SET LOGGED' ELSE 'SET UNLOGGED' END)
-	) AS switch(name, definition)
-	UNION ALL
-	SELECT 'column', t.name, a.attname,
-		   concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-			   CASE WHEN a.attcollation <> y.typcollation
-					THEN 'COLLATE ' || a.attcollation::regcollation::text END,
-			   CASE WHEN a.attnotnull THEN 'NOT NULL' END,
-			   'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid))
-	FROM tables AS t
-	JOIN pg_attribute AS a ON a.attrelid = t.oid
-		AND a.attnum > 0::int2 AND NOT a.attisdropped
-	JOIN pg_type AS y ON y.oid = a.atttypid
-	LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid
-		AND d.adnum = a.attnum
-	UNION ALL
-	-- A foreign key is kept by triggers, which a superuser can switch off.
-	SELECT 'constraint', t.name, k.conname,
-		   concat(pg_get_constraintdef(k.oid),
-			   CASE WHEN EXISTS (SELECT FROM pg_trigger AS g
-								 WHERE g.tgconstraint = k.oid
-									AND g.tgenabled <> 'O')
-					THEN ' (switched off)' END)
-	FROM tables AS t
-	JOIN pg_constraint AS k ON k.conrelid = t.oid
-	WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
-	UNION ALL
-	SELECT 'index', t.name, c.relname,
-		   concat(pg_get_indexdef(i.indexrelid),
-			   CASE WHEN NOT i.indisvalid THEN ' (invalid)' END)
-	FROM tables AS t
-	JOIN pg_index AS i ON i.indrelid = t.oid
-	JOIN pg_class AS c ON c.oid = i.indexrelid
-	WHERE NOT EXISTS (SELECT FROM pg_constraint AS k
-					  WHERE k.conindid = i.indexrelid
-						AND k.conrelid = t.oid)
-	UNION ALL
-	SELECT 'policy', t.name, p.polname,
-		   concat_ws(' ',
-			   CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
-			   CASE p.polcmd::text WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT'
-				   WHEN 'w' THEN 'FOR UPDATE' WHEN 'd' THEN 'FOR DELETE' ELSE 'FOR ALL' END,
-			   'TO',
-			   (SELECT string_agg(COALESCE(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
-				FROM unnest(p.polroles) AS of(role)
-				LEFT JOIN pg_roles AS r ON r.oid = of.role),
-			   'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
-			   'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
-	FROM tables AS t
-	JOIN pg_policy AS p ON p.polrelid = t.oid
-	UNION ALL
-	SELECT 'trigger', t.name, g.tgname,
-		   concat(pg_get_triggerdef(g.oid),
-			   CASE g.tgenabled::text WHEN 'O' THEN '' WHEN 'D' THEN ' (switched off)'
-				   ELSE ' (fires in replication)' END)
-	FROM tables AS t
-	JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
-	UNION ALL
-	SELECT 'rule', t.name, r.rulename, pg_get_ruledef(r.oid)
-	FROM tables AS t
-	JOIN pg_rewrite AS r ON r.ev_class = t.oid
-	UNION ALL
-	SELECT 'publication', t.name, p.pubname,
-		   format('ALTER PUBLICATION %I ADD TABLE %s;', p.pubname, t.oid::regclass)
-	FROM tables AS t
-	JOIN pg_publication_rel AS r ON r.prrelid = t.oid
-	JOIN pg_publication AS p ON p.oid = r.prpubid;
-END;
-COMMENT ON FUNCTION @extschema@.content_library_found() IS
-	'What the tables are now, in the form of content_library_expected().';
+-- pg_dump knows the members of an extension by the rows and grants of its tables
+-- alone: the rest of a restored one is what this script makes. So whatever else
+-- is changed on them is found here, by comparing what is there with a list.
+-- content_library_check() calls the three parts below, with the rights of the
+-- tables' owner and never by name; nobody is granted them.
 
 -- An error opens or locks rows, or loses them; a warning is lost in a dump, or
--- differs from what the library was tested with; a notice concerns the content.
-CREATE FUNCTION @extschema@.content_library_check_definitions()
+-- stops something from working; a notice is about content, speed or comments.
+CREATE FUNCTION @extschema@.content_library_check_definitions(missing_auth text)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+	-- What is there: each thing with the command that makes it, and the one that
+	-- takes it away. scripts/expected runs this part of the query by itself.
 	WITH extension AS (
-		SELECT e.extversion, quote_ident(n.nspname) AS schema,
-			   @extschema@.content_library_missing_auth() AS missing_auth
+		SELECT e.oid, e.extversion, e.extconfig, e.extnamespace,
+			   e.extnamespace::regnamespace::text AS schema,
+			   -- Its name before another, whatever is in it, as a regular expression.
+			   format('(?<![\w".])%s\.',
+				   regexp_replace(e.extnamespace::regnamespace::text, '([^[:alnum:]_])', '\\\1', 'g')) AS prefix
 		FROM pg_extension AS e
-		JOIN pg_namespace AS n ON n.oid = e.extnamespace
 		WHERE e.extname = 'content_library'
-	), found AS MATERIALIZED (
-		SELECT * FROM @extschema@.content_library_found()
-	), difference AS (
-		SELECT kind, "table", name, quote_ident(name) AS quoted,
-			   format('%s.%I', x.schema, "table") AS qualified,
-			   w.definition AS wanted, f.definition AS found, w.needs_auth, x.schema,
-			   CASE WHEN w.definition IS NULL THEN 'added' WHEN f.definition IS NULL THEN 'dropped' ELSE 'altered' END AS change
-		FROM @extschema@.content_library_expected() AS w
+	), tables AS MATERIALIZED (
+		SELECT c.oid, c.relname::text AS name, quote_ident(c.relname) AS quoted,
+			   c.oid::regclass::text AS qualified, c.relnamespace, c.reltoastrelid,
+			   c.relrowsecurity, c.relforcerowsecurity, c.relpersistence, c.relkind,
+			   c.relreplident, c.reloftype, c.relam, x.schema, x.extnamespace
+		FROM extension AS x
+		JOIN pg_class AS c ON c.oid = ANY (x.extconfig)
+	), columns AS MATERIALIZED (
+		SELECT t.oid, t.name AS "table", t.qualified, a.attnum,
+			   quote_ident(a.attname) AS name,
+			   format('column %s.%I', t.quoted, a.attname) AS label,
+			   format('ALTER TABLE %s ALTER COLUMN %I ', t.qualified, a.attname) AS alter,
+			   format_type(a.atttypid, a.atttypmod)
+				   || CASE WHEN a.attcollation <> y.typcollation
+						THEN ' COLLATE ' || a.attcollation::regcollation::text ELSE '' END AS type,
+			   a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, y.typstorage,
+			   a.attcompression, a.attoptions, COALESCE(a.attstattarget, -1) AS attstattarget
+		FROM tables AS t
+		JOIN pg_attribute AS a ON a.attrelid = t.oid
+			AND a.attnum > 0::int2 AND NOT a.attisdropped
+		JOIN pg_type AS y ON y.oid = a.atttypid
+	), indexes AS MATERIALIZED (
+		SELECT i.indexrelid AS oid, t.name AS "table", t.qualified AS table_qualified,
+			   c.relname::text AS name, quote_ident(c.relname) AS quoted,
+			   i.indexrelid::regclass::text AS qualified,
+			   format('index %I on %s', c.relname, t.quoted) AS label,
+			   i.indisvalid, i.indisclustered,
+			   EXISTS (SELECT FROM pg_constraint AS k
+					   WHERE k.conindid = i.indexrelid AND k.conrelid = t.oid) AS of_constraint
+		FROM tables AS t
+		JOIN pg_index AS i ON i.indrelid = t.oid
+		JOIN pg_class AS c ON c.oid = i.indexrelid
+	), functions AS MATERIALIZED (
+		SELECT p.oid, p.proname,
+			   format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)) AS name,
+			   format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, oidvectortypes(p.proargtypes)) AS qualified
+		FROM extension AS x
+		JOIN pg_depend AS d ON d.refobjid = x.oid AND d.deptype = 'e'
+		JOIN pg_proc AS p ON p.tableoid = d.classid AND p.oid = d.objid
+	), event_triggers AS (
+		SELECT v.tableoid, v.oid, quote_ident(v.evtname) AS name, v.evtenabled,
+			   CASE WHEN v.evtname = 'content_library_attach' THEN 'A' ELSE 'O' END AS usual
+		FROM extension AS x
+		JOIN pg_depend AS d ON d.refobjid = x.oid AND d.deptype = 'e'
+		JOIN pg_event_trigger AS v ON v.tableoid = d.classid AND v.oid = d.objid
+	), storages AS (
+		SELECT t.oid, t.name AS "table", t.name AS label,
+			   format('TABLE %s', t.qualified) AS what, '' AS prefix, true AS settings, true AS places
+		FROM tables AS t
+		UNION ALL
+		SELECT t.reltoastrelid, t.name, t.name, format('TABLE %s', t.qualified), 'toast.', true, false
+		FROM tables AS t
+		UNION ALL
+		-- An index's definition has its settings, a constraint's has not.
+		SELECT i.oid, i."table", i.label, format('INDEX %s', i.qualified), '', i.of_constraint, true
+		FROM indexes AS i
+	), described AS (
+		-- What may have a comment or a security label, as COMMENT ON calls it.
+		SELECT 'pg_class'::regclass::oid AS class, t.oid, 0 AS number, t.name AS "table",
+			   t.name AS label, format('TABLE %s', t.qualified) AS called
+		FROM tables AS t
+		UNION ALL
+		SELECT 'pg_class'::regclass::oid, c.oid, c.attnum, c."table", c.label,
+			   format('COLUMN %s.%s', c.qualified, c.name)
+		FROM columns AS c
+		UNION ALL
+		SELECT 'pg_class'::regclass::oid, i.oid, 0, i."table", i.label, format('INDEX %s', i.qualified)
+		FROM indexes AS i
+		UNION ALL
+		SELECT k.tableoid, k.oid, 0, t.name, format('constraint %I on %s', k.conname, t.quoted),
+			   format('CONSTRAINT %I ON %s', k.conname, t.qualified)
+		FROM tables AS t
+		JOIN pg_constraint AS k ON k.conrelid = t.oid
+		UNION ALL
+		SELECT g.tableoid, g.oid, 0, t.name, format('trigger %I on %s', g.tgname, t.quoted),
+			   format('TRIGGER %I ON %s', g.tgname, t.qualified)
+		FROM tables AS t
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+		UNION ALL
+		SELECT p.tableoid, p.oid, 0, t.name, format('policy %I on %s', p.polname, t.quoted),
+			   format('POLICY %I ON %s', p.polname, t.qualified)
+		FROM tables AS t
+		JOIN pg_policy AS p ON p.polrelid = t.oid
+		UNION ALL
+		SELECT 'pg_proc'::regclass::oid, f.oid, 0, '', format('function %s', f.name),
+			   format('FUNCTION %s', f.qualified)
+		FROM functions AS f
+		UNION ALL
+		SELECT v.tableoid, v.oid, 0, '', format('event trigger %s', v.name), format('EVENT TRIGGER %s', v.name)
+		FROM event_triggers AS v
+	), found(kind, "table", name, made, undone) AS MATERIALIZED (
+		SELECT 'row-level security', t.name, t.name,
+			   format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.qualified),
+			   format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY;', t.qualified)
+		FROM tables AS t
+		WHERE t.relrowsecurity
+		UNION ALL
+		SELECT 'row-level security of the owner', t.name, t.name,
+			   format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', t.qualified),
+			   format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', t.qualified)
+		FROM tables AS t
+		WHERE t.relforcerowsecurity
+		UNION ALL
+		SELECT 'storage', t.name, t.name,
+			   format('ALTER TABLE %s SET UNLOGGED;', t.qualified),
+			   format('ALTER TABLE %s SET LOGGED;', t.qualified)
+		FROM tables AS t
+		WHERE t.relpersistence <> 'p'
+		UNION ALL
+		SELECT 'schema', t.name, t.name,
+			   format('it is now %s', t.qualified),
+			   format('ALTER TABLE %s SET SCHEMA %s;', t.qualified, t.schema)
+		FROM tables AS t
+		WHERE t.relnamespace <> t.extnamespace
+		UNION ALL
+		SELECT 'replica identity', t.name, t.name,
+			   format('ALTER TABLE %s REPLICA IDENTITY %s;', t.qualified,
+				   CASE t.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX'
+						|| (SELECT concat(' ', i.indexrelid::regclass) FROM pg_index AS i
+							WHERE i.indrelid = t.oid AND i.indisreplident) END),
+			   format('ALTER TABLE %s REPLICA IDENTITY DEFAULT;', t.qualified)
+		FROM tables AS t
+		WHERE t.relreplident <> 'd'
+		UNION ALL
+		SELECT 'access method', t.name, t.name,
+			   format('ALTER TABLE %s SET ACCESS METHOD %I;', t.qualified, m.amname),
+			   format('ALTER TABLE %s SET ACCESS METHOD heap;', t.qualified)
+		FROM tables AS t
+		JOIN pg_am AS m ON m.oid = t.relam
+		WHERE m.amname <> 'heap'
+		UNION ALL
+		SELECT 'type', t.name, t.name,
+			   format('ALTER TABLE %s OF %s;', t.qualified, t.reloftype::regtype),
+			   format('ALTER TABLE %s NOT OF;', t.qualified)
+		FROM tables AS t
+		WHERE t.reloftype <> 0::oid
+		UNION ALL
+		SELECT 'parent', t.name, format('%s (%s)', t.name, h.inhparent::regclass),
+			   format('ALTER TABLE %s INHERIT %s;', t.qualified, h.inhparent::regclass),
+			   format('ALTER TABLE %s NO INHERIT %s;', t.qualified, h.inhparent::regclass)
+		FROM tables AS t
+		JOIN pg_inherits AS h ON h.inhrelid = t.oid
+		UNION ALL
+		SELECT 'child', t.name, format('%s (%s)', t.name, h.inhrelid::regclass),
+			   format('ALTER TABLE %s INHERIT %s;', h.inhrelid::regclass, t.qualified),
+			   format('ALTER TABLE %s NO INHERIT %s;', h.inhrelid::regclass, t.qualified)
+		FROM tables AS t
+		JOIN pg_inherits AS h ON h.inhparent = t.oid
+		UNION ALL
+		SELECT format('setting %s%s', s.prefix, o.option_name), s."table", s.label,
+			   format('ALTER %s SET (%s%s = %L);', s.what, s.prefix, o.option_name, o.option_value),
+			   format('ALTER %s RESET (%s%s);', s.what, s.prefix, o.option_name)
+		FROM storages AS s
+		JOIN pg_class AS c ON c.oid = s.oid
+		CROSS JOIN LATERAL pg_options_to_table(c.reloptions) AS o
+		WHERE s.settings
+		UNION ALL
+		SELECT 'tablespace', s."table", s.label,
+			   format('ALTER %s SET TABLESPACE %I;', s.what, p.spcname),
+			   format('ALTER %s SET TABLESPACE %I;', s.what,
+				   (SELECT usual.spcname FROM pg_database AS d
+					JOIN pg_tablespace AS usual ON usual.oid = d.dattablespace
+					WHERE d.datname = current_database()))
+		FROM storages AS s
+		JOIN pg_class AS c ON c.oid = s.oid
+		JOIN pg_tablespace AS p ON p.oid = c.reltablespace
+		WHERE s.places
+		UNION ALL
+		SELECT 'column', c."table", c.name, format('%sTYPE %s;', c.alter, c.type),
+			   format('ALTER TABLE %s DROP COLUMN %s;', c.qualified, c.name)
+		FROM columns AS c
+		UNION ALL
+		SELECT 'NOT NULL', c."table", c.label, c.alter || 'SET NOT NULL;', c.alter || 'DROP NOT NULL;'
+		FROM columns AS c
+		WHERE c.attnotnull
+		UNION ALL
+		SELECT 'default', c."table", c.label,
+			   format('%sSET DEFAULT %s;', c.alter, pg_get_expr(d.adbin, d.adrelid)),
+			   c.alter || 'DROP DEFAULT;'
+		FROM columns AS c
+		JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = c.attnum
+		WHERE c.attgenerated = ''
+		UNION ALL
+		SELECT 'identity', c."table", c.label,
+			   format('%sADD GENERATED %s AS IDENTITY;', c.alter,
+				   CASE c.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END),
+			   c.alter || 'DROP IDENTITY;'
+		FROM columns AS c
+		WHERE c.attidentity <> ''
+		UNION ALL
+		SELECT 'statistics target', c."table", c.label,
+			   format('%sSET STATISTICS %s;', c.alter, c.attstattarget), c.alter || 'SET STATISTICS -1;'
+		FROM columns AS c
+		WHERE c.attstattarget <> -1
+		UNION ALL
+		SELECT format('setting %s', o.option_name), c."table", c.label,
+			   format('%sSET (%s = %s);', c.alter, o.option_name, o.option_value),
+			   format('%sRESET (%s);', c.alter, o.option_name)
+		FROM columns AS c
+		CROSS JOIN LATERAL pg_options_to_table(c.attoptions) AS o
+		-- The server keeps a note of its own among them.
+		WHERE NOT starts_with(o.option_name, 'pg_')
+		UNION ALL
+		SELECT 'storage', c."table", c.label,
+			   format('%sSET STORAGE %s;', c.alter, s.name),
+			   format('%sSET STORAGE %s;', c.alter, usual.name)
+		FROM columns AS c
+		JOIN (VALUES ('p'::"char", 'PLAIN'), ('e', 'EXTERNAL'), ('x', 'EXTENDED'), ('m', 'MAIN')) AS s(letter, name)
+			ON s.letter = c.attstorage
+		JOIN (VALUES ('p'::"char", 'PLAIN'), ('e', 'EXTERNAL'), ('x', 'EXTENDED'), ('m', 'MAIN')) AS usual(letter, name)
+			ON usual.letter = c.typstorage
+		WHERE c.attstorage <> c.typstorage
+		UNION ALL
+		SELECT 'compression', c."table", c.label,
+			   format('%sSET COMPRESSION %s;', c.alter, CASE c.attcompression WHEN 'p' THEN 'pglz' ELSE 'lz4' END),
+			   c.alter || 'SET COMPRESSION default;'
+		FROM columns AS c
+		WHERE c.attcompression <> ''
+		UNION ALL
+		SELECT 'constraint', t.name, k.conname,
+			   format('ALTER TABLE %s ADD CONSTRAINT %I %s;', t.qualified, k.conname, pg_get_constraintdef(k.oid)),
+			   format('ALTER TABLE %s DROP CONSTRAINT %I;', t.qualified, k.conname)
+		FROM tables AS t
+		JOIN pg_constraint AS k ON k.conrelid = t.oid
+		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
+			OR k.contype = 'n' AND NOT k.convalidated
+		UNION ALL
+		-- A foreign key is kept by triggers, on both tables, which a superuser can switch off.
+		SELECT 'triggers', t.name, format('constraint %I on %s', k.conname, t.quoted),
+			   'its triggers are switched off',
+			   string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', g.tgrelid::regclass, g.tgname), ' ' ORDER BY g.oid)
+		FROM tables AS t
+		JOIN pg_constraint AS k ON k.conrelid = t.oid
+		JOIN pg_trigger AS g ON g.tgconstraint = k.oid
+		WHERE g.tgisinternal AND g.tgenabled <> 'O'
+		GROUP BY t.name, t.quoted, k.conname
+		UNION ALL
+		SELECT 'index', i."table", i.name, pg_get_indexdef(i.oid) || ';', format('DROP INDEX %s;', i.qualified)
+		FROM indexes AS i
+		WHERE NOT i.of_constraint
+		UNION ALL
+		SELECT 'state', i."table", i.label, 'it is not valid', format('REINDEX INDEX %s;', i.qualified)
+		FROM indexes AS i
+		WHERE NOT i.indisvalid
+		UNION ALL
+		SELECT 'order', i."table", i."table",
+			   format('ALTER TABLE %s CLUSTER ON %s;', i.table_qualified, i.quoted),
+			   format('ALTER TABLE %s SET WITHOUT CLUSTER;', i.table_qualified)
+		FROM indexes AS i
+		WHERE i.indisclustered
+		UNION ALL
+		SELECT 'policy', t.name, p.polname,
+			   concat_ws(' ', format('CREATE POLICY %I ON %s', p.polname, t.qualified),
+				   CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
+				   CASE p.polcmd::text WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT'
+					   WHEN 'w' THEN 'FOR UPDATE' WHEN 'd' THEN 'FOR DELETE' ELSE 'FOR ALL' END,
+				   'TO',
+				   (SELECT string_agg(COALESCE(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
+					FROM unnest(p.polroles) AS of(role)
+					LEFT JOIN pg_roles AS r ON r.oid = of.role),
+				   'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+				   'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')') || ';',
+			   format('DROP POLICY %I ON %s;', p.polname, t.qualified)
+		FROM tables AS t
+		JOIN pg_policy AS p ON p.polrelid = t.oid
+		UNION ALL
+		SELECT 'trigger', t.name, g.tgname, pg_get_triggerdef(g.oid) || ';',
+			   format('DROP TRIGGER %I ON %s;', g.tgname, t.qualified)
+		FROM tables AS t
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+		UNION ALL
+		SELECT 'state', t.name, format('trigger %I on %s', g.tgname, t.quoted),
+			   format('ALTER TABLE %s %s TRIGGER %I;', t.qualified, s.state, g.tgname),
+			   format('ALTER TABLE %s ENABLE TRIGGER %I;', t.qualified, g.tgname)
+		FROM tables AS t
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+		JOIN (VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')) AS s(letter, state)
+			ON s.letter = g.tgenabled
+		UNION ALL
+		SELECT 'rule', t.name, r.rulename, pg_get_ruledef(r.oid),
+			   format('DROP RULE %I ON %s;', r.rulename, t.qualified)
+		FROM tables AS t
+		JOIN pg_rewrite AS r ON r.ev_class = t.oid
+		UNION ALL
+		SELECT 'publication', t.name, p.pubname,
+			   concat_ws(' ', format('ALTER PUBLICATION %I ADD TABLE %s', p.pubname, t.qualified),
+				   '(' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+						   FROM pg_attribute AS a
+						   WHERE a.attrelid = t.oid AND a.attnum = ANY (r.prattrs)) || ')',
+				   'WHERE ' || pg_get_expr(r.prqual, t.oid)) || ';',
+			   format('ALTER PUBLICATION %I DROP TABLE %s;', p.pubname, t.qualified)
+		FROM tables AS t
+		JOIN pg_publication_rel AS r ON r.prrelid = t.oid
+		JOIN pg_publication AS p ON p.oid = r.prpubid
+		UNION ALL
+		SELECT 'statistics', t.name, s.stxname, pg_get_statisticsobjdef(s.oid) || ';',
+			   format('DROP STATISTICS %s.%I;', s.stxnamespace::regnamespace, s.stxname)
+		FROM tables AS t
+		JOIN pg_statistic_ext AS s ON s.stxrelid = t.oid
+		UNION ALL
+		-- ALTER FUNCTION says all but the code.
+		SELECT 'function', '', f.name,
+			   concat_ws(' ', 'ALTER FUNCTION', f.qualified,
+				   CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+				   CASE WHEN p.proisstrict THEN 'STRICT' ELSE 'CALLED ON NULL INPUT' END,
+				   CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' ELSE 'SECURITY INVOKER' END,
+				   CASE WHEN NOT p.proleakproof THEN 'NOT' END, 'LEAKPROOF',
+				   CASE p.proparallel WHEN 's' THEN 'PARALLEL SAFE' WHEN 'r' THEN 'PARALLEL RESTRICTED' ELSE 'PARALLEL UNSAFE' END,
+				   format('COST %s', p.procost),
+				   CASE WHEN p.proretset THEN format('ROWS %s', p.prorows) END,
+				   CASE WHEN p.prosupport <> 0::oid THEN format('SUPPORT %s', p.prosupport::regproc) END,
+				   'RESET ALL;',
+				   (SELECT string_agg(format('ALTER FUNCTION %s SET %s TO %s;', f.qualified,
+							split_part(c.setting, '=', 1), substr(c.setting, strpos(c.setting, '=') + 1)), ' ' ORDER BY c.setting)
+					FROM unnest(p.proconfig) AS c(setting))),
+			   format('ALTER EXTENSION content_library DROP FUNCTION %s;', f.qualified)
+		FROM functions AS f
+		JOIN pg_proc AS p ON p.oid = f.oid
+		UNION ALL
+		-- Of SQL that was parsed when it was made, the words: the server writes the
+		-- rest in a new way now and then. The code of this list cannot be on the list.
+		SELECT 'code', '', format('function %s', f.name),
+			   concat_ws(', ', l.lanname, regexp_replace(pg_get_function_result(p.oid), x.prefix, '', 'g'), p.probin,
+				   CASE WHEN l.lanname = 'c' THEN p.prosrc
+						WHEN p.prosqlbody IS NULL THEN md5(p.prosrc)
+						ELSE (SELECT md5(string_agg(w.word, ' ' ORDER BY w.word COLLATE "C"))
+							  FROM (SELECT DISTINCT m.word[1] AS word
+									FROM regexp_matches(regexp_replace(pg_get_function_sqlbody(p.oid), x.prefix, '', 'g'),
+										 '\w+|[-+*/<>=~!@#%^&|?]+', 'g') AS m(word)) AS w) END),
+			   NULL
+		FROM functions AS f
+		JOIN pg_proc AS p ON p.oid = f.oid
+		JOIN pg_language AS l ON l.oid = p.prolang
+		CROSS JOIN extension AS x
+		WHERE p.proname <> 'content_library_check_definitions'
+		UNION ALL
+		SELECT 'event trigger', '', v.name,
+			   format('ALTER EVENT TRIGGER %s %s;', v.name,
+				   CASE v.evtenabled WHEN 'O' THEN 'ENABLE' WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END),
+			   format('ALTER EVENT TRIGGER %s ENABLE ALWAYS;', v.name)
+		FROM event_triggers AS v
+		-- The one that waits for auth is there only until it is.
+		WHERE v.name <> 'content_library_attach' OR v.evtenabled <> 'A'
+		UNION ALL
+		SELECT 'member', '', format('%s %s', i.type, i.identity),
+			   format('ALTER EXTENSION content_library ADD %s %s;', upper(i.type), i.identity),
+			   format('ALTER EXTENSION content_library DROP %s %s;', upper(i.type), i.identity)
+		FROM extension AS x
+		JOIN pg_depend AS d ON d.refobjid = x.oid AND d.deptype = 'e'
+		CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
+		WHERE d.refclassid = 'pg_extension'::regclass::oid
+			AND d.objid <> ALL (x.extconfig)
+			AND d.classid <> ALL (ARRAY['pg_proc'::regclass::oid, 'pg_event_trigger'::regclass::oid, 'pg_type'::regclass::oid])
+		UNION ALL
+		SELECT 'comment', d."table", d.label,
+			   format('COMMENT ON %s IS %L;', d.called, c.description),
+			   format('COMMENT ON %s IS NULL;', d.called)
+		FROM described AS d
+		JOIN pg_description AS c ON c.classoid = d.class AND c.objoid = d.oid AND c.objsubid = d.number
+		UNION ALL
+		SELECT format('security label (%s)', l.provider), d."table", d.label,
+			   format('SECURITY LABEL FOR %I ON %s IS %L;', l.provider, d.called, l.label),
+			   format('SECURITY LABEL FOR %I ON %s IS NULL;', l.provider, d.called)
+		FROM described AS d
+		JOIN pg_seclabel AS l ON l.classoid = d.class AND l.objoid = d.oid AND l.objsubid = d.number
+	-- What should be there, as scripts/expected writes it: {schema} stands for the
+	-- schema, which may be renamed.
+	), list(kind, "table", name, made) AS (VALUES
+		-- Generated: make expected
+		('NOT NULL', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.description', 'ALTER TABLE {schema}.courses ALTER COLUMN description SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.id', 'ALTER TABLE {schema}.courses ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.title', 'ALTER TABLE {schema}.courses ALTER COLUMN title SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET NOT NULL;'),
+		('column', 'courses', 'completion_threshold', 'ALTER TABLE {schema}.courses ALTER COLUMN completion_threshold TYPE integer;'),
+		('column', 'courses', 'created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at TYPE timestamp with time zone;'),
+		('column', 'courses', 'description', 'ALTER TABLE {schema}.courses ALTER COLUMN description TYPE text;'),
+		('column', 'courses', 'id', 'ALTER TABLE {schema}.courses ALTER COLUMN id TYPE uuid;'),
+		('column', 'courses', 'is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published TYPE boolean;'),
+		('column', 'courses', 'metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'courses', 'slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug TYPE text;'),
+		('column', 'courses', 'sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order TYPE integer;'),
+		('column', 'courses', 'stage', 'ALTER TABLE {schema}.courses ALTER COLUMN stage TYPE text;'),
+		('column', 'courses', 'thumbnail_url', 'ALTER TABLE {schema}.courses ALTER COLUMN thumbnail_url TYPE text;'),
+		('column', 'courses', 'tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required TYPE text;'),
+		('column', 'courses', 'title', 'ALTER TABLE {schema}.courses ALTER COLUMN title TYPE text;'),
+		('column', 'courses', 'topic', 'ALTER TABLE {schema}.courses ALTER COLUMN topic TYPE text;'),
+		('column', 'courses', 'updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at TYPE timestamp with time zone;'),
+		('comment', 'courses', 'column courses.completion_threshold', 'COMMENT ON COLUMN {schema}.courses.completion_threshold IS ''Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.'';'),
+		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
+		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
+		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
+		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
+		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
+		('constraint', 'courses', 'courses_slug_key', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_slug_key UNIQUE (slug);'),
+		('constraint', 'courses', 'courses_tier_required_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_tier_required_check CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])));'),
+		('default', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET DEFAULT now();'),
+		('default', 'courses', 'column courses.description', 'ALTER TABLE {schema}.courses ALTER COLUMN description SET DEFAULT ''''::text;'),
+		('default', 'courses', 'column courses.id', 'ALTER TABLE {schema}.courses ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET DEFAULT false;'),
+		('default', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET DEFAULT 0;'),
+		('default', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET DEFAULT ''free''::text;'),
+		('default', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET DEFAULT now();'),
+		('index', 'courses', 'idx_courses_published', 'CREATE INDEX idx_courses_published ON {schema}.courses USING btree (is_published);'),
+		('index', 'courses', 'idx_courses_stage', 'CREATE INDEX idx_courses_stage ON {schema}.courses USING btree (stage);'),
+		('index', 'courses', 'idx_courses_topic', 'CREATE INDEX idx_courses_topic ON {schema}.courses USING btree (topic);'),
+		('policy', 'courses', 'Authenticated users can read published courses', 'CREATE POLICY "Authenticated users can read published courses" ON {schema}.courses FOR SELECT TO authenticated USING ((is_published = true));'),
+		('policy', 'courses', 'Service role manages courses', 'CREATE POLICY "Service role manages courses" ON {schema}.courses FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('row-level security', 'courses', 'courses', 'ALTER TABLE {schema}.courses ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
+		('NOT NULL', 'modules', 'column modules.course_id', 'ALTER TABLE {schema}.modules ALTER COLUMN course_id SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.id', 'ALTER TABLE {schema}.modules ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.metadata', 'ALTER TABLE {schema}.modules ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.sort_order', 'ALTER TABLE {schema}.modules ALTER COLUMN sort_order SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.title', 'ALTER TABLE {schema}.modules ALTER COLUMN title SET NOT NULL;'),
+		('NOT NULL', 'modules', 'column modules.updated_at', 'ALTER TABLE {schema}.modules ALTER COLUMN updated_at SET NOT NULL;'),
+		('column', 'modules', 'course_id', 'ALTER TABLE {schema}.modules ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'modules', 'created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at TYPE timestamp with time zone;'),
+		('column', 'modules', 'description', 'ALTER TABLE {schema}.modules ALTER COLUMN description TYPE text;'),
+		('column', 'modules', 'id', 'ALTER TABLE {schema}.modules ALTER COLUMN id TYPE uuid;'),
+		('column', 'modules', 'metadata', 'ALTER TABLE {schema}.modules ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'modules', 'sort_order', 'ALTER TABLE {schema}.modules ALTER COLUMN sort_order TYPE integer;'),
+		('column', 'modules', 'title', 'ALTER TABLE {schema}.modules ALTER COLUMN title TYPE text;'),
+		('column', 'modules', 'updated_at', 'ALTER TABLE {schema}.modules ALTER COLUMN updated_at TYPE timestamp with time zone;'),
+		('comment', 'modules', 'column modules.metadata', 'COMMENT ON COLUMN {schema}.modules.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'modules', 'modules', 'COMMENT ON TABLE {schema}.modules IS ''A module: a part of one course.'';'),
+		('constraint', 'modules', 'modules_course_id_fkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
+		('constraint', 'modules', 'modules_metadata_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
+		('constraint', 'modules', 'modules_pkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_pkey PRIMARY KEY (id);'),
+		('default', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET DEFAULT now();'),
+		('default', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET DEFAULT ''''::text;'),
+		('default', 'modules', 'column modules.id', 'ALTER TABLE {schema}.modules ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'modules', 'column modules.metadata', 'ALTER TABLE {schema}.modules ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'modules', 'column modules.sort_order', 'ALTER TABLE {schema}.modules ALTER COLUMN sort_order SET DEFAULT 0;'),
+		('default', 'modules', 'column modules.updated_at', 'ALTER TABLE {schema}.modules ALTER COLUMN updated_at SET DEFAULT now();'),
+		('index', 'modules', 'idx_modules_course_id', 'CREATE INDEX idx_modules_course_id ON {schema}.modules USING btree (course_id);'),
+		('policy', 'modules', 'Authenticated users can read modules', 'CREATE POLICY "Authenticated users can read modules" ON {schema}.modules FOR SELECT TO authenticated USING (true);'),
+		('policy', 'modules', 'Service role manages modules', 'CREATE POLICY "Service role manages modules" ON {schema}.modules FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
+   FROM {schema}.courses c
+  WHERE (c.id = modules.course_id)))));'),
+		('row-level security', 'modules', 'modules', 'ALTER TABLE {schema}.modules ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'modules', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.modules FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
+		('NOT NULL', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.module_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN module_id SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.updated_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN updated_at SET NOT NULL;'),
+		('column', 'lessons', 'completion_threshold', 'ALTER TABLE {schema}.lessons ALTER COLUMN completion_threshold TYPE integer;'),
+		('column', 'lessons', 'created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at TYPE timestamp with time zone;'),
+		('column', 'lessons', 'description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description TYPE text;'),
+		('column', 'lessons', 'duration_seconds', 'ALTER TABLE {schema}.lessons ALTER COLUMN duration_seconds TYPE integer;'),
+		('column', 'lessons', 'id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id TYPE uuid;'),
+		('column', 'lessons', 'is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview TYPE boolean;'),
+		('column', 'lessons', 'is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required TYPE boolean;'),
+		('column', 'lessons', 'metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'lessons', 'module_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN module_id TYPE uuid;'),
+		('column', 'lessons', 'mux_asset_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_asset_id TYPE text;'),
+		('column', 'lessons', 'mux_playback_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_playback_id TYPE text;'),
+		('column', 'lessons', 'mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status TYPE text;'),
+		('column', 'lessons', 'mux_upload_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_upload_id TYPE text;'),
+		('column', 'lessons', 'sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order TYPE integer;'),
+		('column', 'lessons', 'title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title TYPE text;'),
+		('column', 'lessons', 'updated_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN updated_at TYPE timestamp with time zone;'),
+		('comment', 'lessons', 'column lessons.completion_threshold', 'COMMENT ON COLUMN {schema}.lessons.completion_threshold IS ''Percent that must be watched to complete the lesson; NULL inherits the course''''s.'';'),
+		('comment', 'lessons', 'column lessons.is_required', 'COMMENT ON COLUMN {schema}.lessons.is_required IS ''Whether the lesson counts towards the completion of its course.'';'),
+		('comment', 'lessons', 'column lessons.metadata', 'COMMENT ON COLUMN {schema}.lessons.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
+		('constraint', 'lessons', 'lessons_completion_threshold_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
+		('constraint', 'lessons', 'lessons_metadata_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
+		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
+		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
+		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
+		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
+		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
+		('default', 'lessons', 'column lessons.id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'lessons', 'column lessons.is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview SET DEFAULT false;'),
+		('default', 'lessons', 'column lessons.is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required SET DEFAULT true;'),
+		('default', 'lessons', 'column lessons.metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'lessons', 'column lessons.mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status SET DEFAULT ''pending''::text;'),
+		('default', 'lessons', 'column lessons.sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order SET DEFAULT 0;'),
+		('default', 'lessons', 'column lessons.updated_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN updated_at SET DEFAULT now();'),
+		('index', 'lessons', 'idx_lessons_module_id', 'CREATE INDEX idx_lessons_module_id ON {schema}.lessons USING btree (module_id);'),
+		('index', 'lessons', 'idx_lessons_mux_asset_id', 'CREATE INDEX idx_lessons_mux_asset_id ON {schema}.lessons USING btree (mux_asset_id);'),
+		('index', 'lessons', 'idx_lessons_mux_upload_id', 'CREATE INDEX idx_lessons_mux_upload_id ON {schema}.lessons USING btree (mux_upload_id);'),
+		('policy', 'lessons', 'Authenticated users can read lessons', 'CREATE POLICY "Authenticated users can read lessons" ON {schema}.lessons FOR SELECT TO authenticated USING (true);'),
+		('policy', 'lessons', 'Service role manages lessons', 'CREATE POLICY "Service role manages lessons" ON {schema}.lessons FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
+   FROM {schema}.modules m
+  WHERE ((m.id = lessons.module_id) AND (lessons.is_preview OR (EXISTS ( SELECT
+           FROM {schema}.enrollments e
+          WHERE (e.course_id = m.course_id)))))))));'),
+		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
+		('NOT NULL', 'enrollments', 'column enrollments.course_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN course_id SET NOT NULL;'),
+		('NOT NULL', 'enrollments', 'column enrollments.enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at SET NOT NULL;'),
+		('NOT NULL', 'enrollments', 'column enrollments.id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'enrollments', 'column enrollments.user_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN user_id SET NOT NULL;'),
+		('column', 'enrollments', 'completed_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN completed_at TYPE timestamp with time zone;'),
+		('column', 'enrollments', 'course_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'enrollments', 'enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at TYPE timestamp with time zone;'),
+		('column', 'enrollments', 'id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id TYPE uuid;'),
+		('column', 'enrollments', 'user_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN user_id TYPE uuid;'),
+		('comment', 'enrollments', 'column enrollments.completed_at', 'COMMENT ON COLUMN {schema}.enrollments.completed_at IS ''When the learner first completed the course; lessons added later do not erase it.'';'),
+		('comment', 'enrollments', 'enrollments', 'COMMENT ON TABLE {schema}.enrollments IS ''A learner''''s place in a course.'';'),
+		('constraint', 'enrollments', 'enrollments_course_id_fkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
+		('constraint', 'enrollments', 'enrollments_pkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_pkey PRIMARY KEY (id);'),
+		('constraint', 'enrollments', 'enrollments_user_id_course_id_key', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_user_id_course_id_key UNIQUE (user_id, course_id);'),
+		('constraint', 'enrollments', 'enrollments_user_id_fkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
+		('default', 'enrollments', 'column enrollments.enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at SET DEFAULT now();'),
+		('default', 'enrollments', 'column enrollments.id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id);'),
+		('index', 'enrollments', 'idx_enrollments_user_id', 'CREATE INDEX idx_enrollments_user_id ON {schema}.enrollments USING btree (user_id);'),
+		('policy', 'enrollments', 'Service role manages enrollments', 'CREATE POLICY "Service role manages enrollments" ON {schema}.enrollments FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'enrollments', 'Users create own enrollments', 'CREATE POLICY "Users create own enrollments" ON {schema}.enrollments FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
+		('policy', 'enrollments', 'Users read own enrollments', 'CREATE POLICY "Users read own enrollments" ON {schema}.enrollments FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
+		('row-level security', 'enrollments', 'enrollments', 'ALTER TABLE {schema}.enrollments ENABLE ROW LEVEL SECURITY;'),
+		('NOT NULL', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET NOT NULL;'),
+		('column', 'content_progress', 'completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed TYPE boolean;'),
+		('column', 'content_progress', 'completed_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed_at TYPE timestamp with time zone;'),
+		('column', 'content_progress', 'id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id TYPE uuid;'),
+		('column', 'content_progress', 'last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched TYPE timestamp with time zone;'),
+		('column', 'content_progress', 'lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id TYPE uuid;'),
+		('column', 'content_progress', 'position_seconds', 'ALTER TABLE {schema}.content_progress ALTER COLUMN position_seconds TYPE integer;'),
+		('column', 'content_progress', 'user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id TYPE uuid;'),
+		('column', 'content_progress', 'watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct TYPE integer;'),
+		('comment', 'content_progress', 'column content_progress.completed', 'COMMENT ON COLUMN {schema}.content_progress.completed IS ''Whether watched_pct had reached the completion threshold at the time of a report.'';'),
+		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''When the lesson was first completed.'';'),
+		('comment', 'content_progress', 'column content_progress.last_watched', 'COMMENT ON COLUMN {schema}.content_progress.last_watched IS ''The time of the latest report, at most content_library.heartbeat_interval seconds behind.'';'),
+		('comment', 'content_progress', 'column content_progress.position_seconds', 'COMMENT ON COLUMN {schema}.content_progress.position_seconds IS ''Where to resume, in seconds; unlike watched_pct it may go back.'';'),
+		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reported, 0..100; record_progress never lowers it.'';'),
+		('comment', 'content_progress', 'content_progress', 'COMMENT ON TABLE {schema}.content_progress IS ''How far a learner has watched a lesson.'';'),
+		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
+		('constraint', 'content_progress', 'content_progress_pkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_pkey PRIMARY KEY (id);'),
+		('constraint', 'content_progress', 'content_progress_position_seconds_check', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_position_seconds_check CHECK ((position_seconds >= 0));'),
+		('constraint', 'content_progress', 'content_progress_user_id_fkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
+		('constraint', 'content_progress', 'content_progress_user_id_lesson_id_key', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_user_id_lesson_id_key UNIQUE (user_id, lesson_id);'),
+		('constraint', 'content_progress', 'content_progress_watched_pct_check', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_watched_pct_check CHECK (((watched_pct >= 0) AND (watched_pct <= 100)));'),
+		('default', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET DEFAULT false;'),
+		('default', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET DEFAULT now();'),
+		('default', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET DEFAULT 0;'),
+		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id);'),
+		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id);'),
+		('policy', 'content_progress', 'Service role manages content_progress', 'CREATE POLICY "Service role manages content_progress" ON {schema}.content_progress FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'content_progress', 'Users read own progress', 'CREATE POLICY "Users read own progress" ON {schema}.content_progress FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
+		('policy', 'content_progress', 'Users upsert own progress', 'CREATE POLICY "Users upsert own progress" ON {schema}.content_progress FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
+		('row-level security', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress ENABLE ROW LEVEL SECURITY;'),
+		('setting fillfactor', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress SET (fillfactor = ''90'');'),
+		('NOT NULL', 'mux_events', 'column mux_events.event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at SET NOT NULL;'),
+		('NOT NULL', 'mux_events', 'column mux_events.event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id SET NOT NULL;'),
+		('NOT NULL', 'mux_events', 'column mux_events.object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object SET NOT NULL;'),
+		('NOT NULL', 'mux_events', 'column mux_events.received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at SET NOT NULL;'),
+		('NOT NULL', 'mux_events', 'column mux_events.status', 'ALTER TABLE {schema}.mux_events ALTER COLUMN status SET NOT NULL;'),
+		('column', 'mux_events', 'asset_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN asset_id TYPE text;'),
+		('column', 'mux_events', 'duration_seconds', 'ALTER TABLE {schema}.mux_events ALTER COLUMN duration_seconds TYPE integer;'),
+		('column', 'mux_events', 'error', 'ALTER TABLE {schema}.mux_events ALTER COLUMN error TYPE jsonb;'),
+		('column', 'mux_events', 'event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at TYPE timestamp with time zone;'),
+		('column', 'mux_events', 'event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id TYPE text COLLATE "C";'),
+		('column', 'mux_events', 'object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object TYPE text;'),
+		('column', 'mux_events', 'playback_ids', 'ALTER TABLE {schema}.mux_events ALTER COLUMN playback_ids TYPE jsonb;'),
+		('column', 'mux_events', 'received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at TYPE timestamp with time zone;'),
+		('column', 'mux_events', 'status', 'ALTER TABLE {schema}.mux_events ALTER COLUMN status TYPE text;'),
+		('column', 'mux_events', 'upload_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN upload_id TYPE text;'),
+		('comment', 'mux_events', 'column mux_events.error', 'COMMENT ON COLUMN {schema}.mux_events.error IS ''Why it errored, as Mux says: type and message or messages.'';'),
+		('comment', 'mux_events', 'column mux_events.event_at', 'COMMENT ON COLUMN {schema}.mux_events.event_at IS ''The event''''s created_at; -infinity if it had none.'';'),
+		('comment', 'mux_events', 'column mux_events.object', 'COMMENT ON COLUMN {schema}.mux_events.object IS ''What the event is about: upload or asset.'';'),
+		('comment', 'mux_events', 'column mux_events.playback_ids', 'COMMENT ON COLUMN {schema}.mux_events.playback_ids IS ''Of a ready asset: [{id, policy}], in Mux''''s order.'';'),
+		('comment', 'mux_events', 'mux_events', 'COMMENT ON TABLE {schema}.mux_events IS ''What each Mux event said of an upload or an asset; the state of a lesson''''s video follows from these rows alone (mux_state).'';'),
+		('constraint', 'mux_events', 'mux_events_check', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_check CHECK ((((object = ''upload''::text) AND (upload_id IS NOT NULL) AND (status = ANY (ARRAY[''created''::text, ''cancelled''::text, ''asset_created''::text, ''errored''::text]))) OR ((object = ''asset''::text) AND (asset_id IS NOT NULL) AND (status = ANY (ARRAY[''preparing''::text, ''errored''::text, ''ready''::text, ''deleted''::text])))));'),
+		('constraint', 'mux_events', 'mux_events_pkey', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_pkey PRIMARY KEY (event_id);'),
+		('default', 'mux_events', 'column mux_events.received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at SET DEFAULT now();'),
+		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id);'),
+		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id);'),
+		('row-level security', 'mux_events', 'mux_events', 'ALTER TABLE {schema}.mux_events ENABLE ROW LEVEL SECURITY;'),
+		('code', '', 'function completion_threshold(uuid)', 'c, integer, $libdir/content_library, completion_threshold'),
+		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
+		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
+		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
+		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), 88ec2f9c2256bc2a24b60d68f20d20cb'),
+		('code', '', 'function content_library_check_rows()', 'sql, TABLE(severity text, object text, problem text, remedy text), 5cb6b4a18bc79d466714c12fa7419613'),
+		('code', '', 'function content_library_missing_auth()', 'c, text, $libdir/content_library, content_library_missing_auth'),
+		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
+		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
+		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
+		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 1456e749ce39345cd4a776f942a3c7f8'),
+		('code', '', 'function content_library_percentage(bigint, bigint)', 'c, integer, $libdir/content_library, content_library_percentage'),
+		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
+		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
+		('code', '', 'function content_library_warn_of_columns()', 'c, event_trigger, $libdir/content_library, content_library_warn_of_columns'),
+		('code', '', 'function continue_watching(integer, uuid)', 'c, TABLE(course_id uuid, course_title text, lesson_id uuid, lesson_title text, watched_pct integer, position_seconds integer, duration_seconds integer, last_watched timestamp with time zone), $libdir/content_library, continue_watching'),
+		('code', '', 'function course_completion(uuid, uuid)', 'c, integer, $libdir/content_library, course_completion'),
+		('code', '', 'function course_outline(uuid, uuid)', 'c, jsonb, $libdir/content_library, course_outline'),
+		('code', '', 'function course_progress(uuid)', 'c, TABLE(course_id uuid, title text, required_lessons integer, completed_lessons integer, completion integer, last_watched timestamp with time zone, next_lesson_id uuid, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_progress'),
+		('code', '', 'function course_report(uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_report'),
+		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
+		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
+		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
+		('code', '', 'function move_module(uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
+		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
+		('code', '', 'function mux_begin_upload(uuid, text)', 'c, lessons, $libdir/content_library, mux_begin_upload'),
+		('code', '', 'function mux_playback_claims(uuid, interval)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
+		('code', '', 'function mux_state(text)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, error jsonb), a59b69cc9fc32f9cd54c337925471e42'),
+		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
+		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
+		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
+		('code', '', 'function record_progress(uuid, integer, integer, uuid)', 'c, content_progress, $libdir/content_library, record_progress'),
+		('code', '', 'function record_progress_batch(jsonb, uuid)', 'c, SETOF content_progress, $libdir/content_library, record_progress_batch'),
+		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
+		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage (1..100) that must be watched to complete a lesson: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
+		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
+		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: does what content_library_attach() does once auth.users and auth.uid() exist, and removes its event trigger.'';'),
+		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
+		('comment', '', 'function content_library_check_definitions(text)', 'COMMENT ON FUNCTION {schema}.content_library_check_definitions(text) IS ''The part of content_library_check() that compares tables, functions, attachment and version with what CREATE EXTENSION makes.'';'),
+		('comment', '', 'function content_library_check_rights()', 'COMMENT ON FUNCTION {schema}.content_library_check_rights() IS ''The part of content_library_check() about who may do what: rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.'';'),
+		('comment', '', 'function content_library_check_rows()', 'COMMENT ON FUNCTION {schema}.content_library_check_rows() IS ''The part of content_library_check() that reads rows: a sort_order taken twice, progress that has reached its threshold and is not completed.'';'),
+		('comment', '', 'function content_library_missing_auth()', 'COMMENT ON FUNCTION {schema}.content_library_missing_auth() IS ''What of the schema auth is still missing, in words; NULL when content_library_attach() can run.'';'),
+		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of the upload that it is bound to now.'';'),
+		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
+		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
+		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
+		('comment', '', 'function content_library_percentage(bigint, bigint)', 'COMMENT ON FUNCTION {schema}.content_library_percentage(bigint, bigint) IS ''The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.'';'),
+		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
+		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
+		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: answers a column that is added to a table of the library, or altered, with a warning.'';'),
+		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
+		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page in one document: the course, its modules and lessons in order, each lesson with the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
+		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function course_report(uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid) IS ''One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.'';'),
+		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
+		('comment', '', 'function move_module(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid) IS ''Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.'';'),
+		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
+		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims {sub, aud, exp} of a token that lets the caller play a lesson''''s video for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.'';'),
+		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'''' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
+		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.'';'),
+		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function record_progress(uuid, integer, integer, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) IS ''Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''''s id, 23503 for an unknown lesson or user.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid) IS ''Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
+		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
+		('function', '', 'completion_threshold(uuid)', 'ALTER FUNCTION {schema}.completion_threshold(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
+		('function', '', 'content_library_check_definitions(text)', 'ALTER FUNCTION {schema}.content_library_check_definitions(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_check_definitions(text) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_check_rights()', 'ALTER FUNCTION {schema}.content_library_check_rights() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_check_rights() SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_check_rows()', 'ALTER FUNCTION {schema}.content_library_check_rows() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL;'),
+		('function', '', 'content_library_missing_auth()', 'ALTER FUNCTION {schema}.content_library_missing_auth() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
+		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_percentage(bigint, bigint)', 'ALTER FUNCTION {schema}.content_library_percentage(bigint, bigint) IMMUTABLE STRICT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_warn_of_columns()', 'ALTER FUNCTION {schema}.content_library_warn_of_columns() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'continue_watching(integer, uuid)', 'ALTER FUNCTION {schema}.continue_watching(integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 10 RESET ALL;'),
+		('function', '', 'course_completion(uuid, uuid)', 'ALTER FUNCTION {schema}.course_completion(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'course_outline(uuid, uuid)', 'ALTER FUNCTION {schema}.course_outline(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'course_progress(uuid)', 'ALTER FUNCTION {schema}.course_progress(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 20 RESET ALL;'),
+		('function', '', 'course_report(uuid)', 'ALTER FUNCTION {schema}.course_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
+		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'move_module(uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'mux_begin_upload(uuid, text)', 'ALTER FUNCTION {schema}.mux_begin_upload(uuid, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'mux_playback_claims(uuid, interval)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'mux_state(text)', 'ALTER FUNCTION {schema}.mux_state(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
+		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress(uuid, integer, integer, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress_batch(jsonb, uuid)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
+		-- End of what is generated
+	), expected AS MATERIALIZED (
+		SELECT l.kind, l."table", l.name, replace(l.made, '{schema}', x.schema) AS made,
+			   l.kind IN ('constraint', 'policy') AND strpos(l.made, 'auth.') > 0 AS needs_auth
+		FROM list AS l
+		CROSS JOIN extension AS x
+	), difference AS MATERIALIZED (
+		SELECT kind, "table", name, e.made AS wanted, f.made AS found, f.undone, e.needs_auth, x.schema,
+			   CASE WHEN e.made IS NULL THEN 'added' WHEN f.made IS NULL THEN 'dropped' ELSE 'altered' END AS change,
+			   CASE WHEN kind = 'column' THEN format('column %I.%s', "table", name)
+					WHEN kind = 'publication' THEN format('publication %I of %I', name, "table")
+					WHEN kind IN ('constraint', 'index', 'policy', 'trigger', 'rule', 'statistics')
+						THEN format('%s %I on %I', kind, name, "table")
+					WHEN kind IN ('function', 'event trigger') THEN format('%s %s', kind, name)
+					WHEN kind = 'member' THEN name
+					ELSE format('%s of %s', kind, name) END AS object,
+			   kind IN ('constraint', 'index', 'policy', 'trigger', 'rule') AS replaceable,
+			   f.made = replace(e.made, ';', ' NOT VALID;') AS not_valid
+		FROM expected AS e
 		FULL JOIN found AS f USING (kind, "table", name)
 		CROSS JOIN extension AS x
-		WHERE w.definition IS DISTINCT FROM f.definition
+		WHERE e.made IS DISTINCT FROM f.made
 			-- Those below stand for all that is missing with them.
-			AND NOT (x.missing_auth IS NOT NULL AND w.needs_auth AND f.definition IS NULL)
-			AND "table" = ANY (SELECT t."table" FROM found AS t)
+			AND NOT (missing_auth IS NOT NULL AND e.needs_auth AND f.made IS NULL)
+			AND ("table" = '' OR "table" = ANY (SELECT t.name FROM tables AS t))
+			AND (kind = 'schema' OR NOT EXISTS (SELECT FROM tables AS t WHERE t.relnamespace <> t.extnamespace))
+	), finding(severity, object, problem, remedy) AS (
+		SELECT CASE
+				WHEN d.not_valid THEN 'warning'
+				WHEN d.kind IN ('row-level security', 'policy', 'member', 'code', 'triggers') THEN 'error'
+				WHEN d.kind = 'storage' AND d.name = d."table" THEN 'error'
+				WHEN d.kind = 'column' AND d.change <> 'altered' THEN 'error'
+				WHEN d.kind = 'constraint' AND d.change <> 'added' THEN 'error'
+				WHEN d.kind = 'function' THEN 'error'
+				WHEN d.kind IN ('comment', 'statistics target', 'order', 'compression', 'storage')
+					OR starts_with(d.kind, 'setting ') THEN 'notice'
+				ELSE 'warning' END,
+			d.object,
+			CASE
+				WHEN d.not_valid THEN 'it is NOT VALID: rows that were there before may break it'
+				WHEN d.kind = 'row-level security' THEN 'row-level security is switched off: whoever has a grant reads and writes every row'
+				WHEN d.kind = 'row-level security of the owner' THEN 'row-level security holds for the owner, too, who can no longer see or dump the rows'
+				WHEN d.kind = 'storage' AND d.name = d."table" THEN 'the table is unlogged: a crash empties it'
+				WHEN d.kind = 'triggers' THEN 'they are switched off: rows may break it'
+				WHEN d.kind = 'state' THEN 'it was set here, and a restore would undo that: ' || d.found
+				WHEN d.kind = 'child' THEN 'its rows are read with the table''s, by other rights than the table''s: ' || d.found
+				WHEN d.kind = 'member' AND d.change = 'added'
+					THEN 'content_library did not make it: as a member of the extension, pg_dump leaves it out'
+				WHEN d.kind = 'column' AND d.change = 'added'
+					THEN 'content_library does not know it: a restored table lacks it, and then none of the table''s rows can be loaded from the dump'
+				WHEN d.kind = 'policy' AND d.change = 'added'
+					THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' || d.found
+				WHEN d.change = 'added'
+					THEN format('content_library does not know it: pg_dump%s leaves it out: %s',
+						CASE d.kind WHEN 'publication' THEN ' before 18' ELSE '' END, d.found)
+				WHEN d.change = 'dropped' THEN 'it is missing; a restore would bring it back'
+				ELSE 'it was altered; a restore would undo that: ' || d.found END,
+			CASE
+				WHEN d.not_valid THEN format('ALTER TABLE %s.%I VALIDATE CONSTRAINT %I;', d.schema, d."table", d.name)
+				WHEN d.needs_auth THEN format('SELECT %s.content_library_attach();', d.schema)
+				WHEN d.kind = 'column' AND d.change = 'dropped'
+					THEN format('If it was renamed, rename it back, or: %s',
+						replace(d.wanted, format(' ALTER COLUMN %s TYPE ', d.name), format(' ADD COLUMN %s ', d.name)))
+				WHEN d.kind = 'column' AND d.change = 'added'
+					THEN format('Move its values %sto a table of your own with a foreign key to this one. Then: %s',
+						-- Where there is one.
+						(SELECT format('into %I.metadata or ', c."table")
+						 FROM columns AS c WHERE c."table" = d."table" AND c.name = 'metadata'), d.undone)
+				WHEN d.kind = 'code' OR d.kind IN ('function', 'event trigger') AND d.change = 'dropped'
+					THEN 'As a superuser, run its CREATE in content_library--1.0.sql again, with OR REPLACE, and the name of the schema in place of @'
+						|| 'extschema@; where it is there, but no member: ALTER EXTENSION content_library ADD.'
+				ELSE concat(
+					CASE WHEN d.change = 'added' AND d.kind NOT IN ('policy', 'member', 'storage', 'triggers', 'state', 'schema', 'child',
+						'event trigger', 'row-level security of the owner')
+						THEN 'Keep its definition to make it again after each restore, or: ' END,
+					CASE WHEN d.change = 'added' OR d.replaceable THEN d.undone END,
+					CASE WHEN d.change = 'altered' AND d.replaceable THEN ' ' END,
+					d.wanted) END
+		FROM difference AS d
+		-- What was added or dropped stands for all that goes with it.
+		WHERE NOT EXISTS (SELECT FROM difference AS whole
+						  WHERE whole.object = d.name
+							AND whole.change <> 'altered'
+							AND whole.object <> d.object)
+		UNION ALL
+		SELECT DISTINCT 'error', format('table %I', e."table"),
+			   'it was taken out of the extension, and a dump with it cannot be restored; only a superuser can put it back',
+			   format('ALTER EXTENSION content_library ADD TABLE %1$s.%2$I; UPDATE pg_catalog.pg_extension SET extconfig = pg_catalog.array_append(extconfig, %3$L::pg_catalog.regclass::pg_catalog.oid), extcondition = pg_catalog.array_append(extcondition, '''') WHERE extname = ''content_library'';',
+								 x.schema, e."table", format('%s.%I', x.schema, e."table"))
+		FROM expected AS e
+		CROSS JOIN extension AS x
+		WHERE e."table" <> '' AND e."table" <> ALL (SELECT t.name FROM tables AS t)
+		UNION ALL
+		SELECT 'error', 'schema auth',
+			   format('not found: %s; the tables are locked for learners', missing_auth),
+			   format('Create what is missing. Then: SELECT %s.content_library_attach();', x.schema)
+		FROM extension AS x
+		WHERE missing_auth IS NOT NULL
+		UNION ALL
+		SELECT 'error', 'schema extensions',
+			   '`supabase db dump` leaves out the schema extensions: with --data-only every row, without a word',
+			   format('Move the rows, in one transaction, as a superuser; what is yours on these tables must go first, and your own grants are given again afterwards. Then: %s DROP EXTENSION content_library; CREATE EXTENSION content_library SCHEMA public; SET LOCAL session_replication_role = replica; %s SET LOCAL session_replication_role = origin;',
+				   string_agg(format('CREATE TEMP TABLE moved_%s AS TABLE %s;', t.name, t.qualified), ' ' ORDER BY t.oid),
+				   string_agg(format('INSERT INTO public.%I TABLE pg_temp.moved_%s; DROP TABLE pg_temp.moved_%s;', t.name, t.name, t.name), ' ' ORDER BY t.oid))
+		FROM extension AS x
+		CROSS JOIN tables AS t
+		WHERE x.schema = 'extensions'
+		GROUP BY x.schema
+		UNION ALL
+		SELECT 'notice', format('publication %I', p.pubname),
+			   'it publishes every table of the database, the library''s with them, and a dump keeps that',
+			   format('Name its tables one by one in another one, or: DROP PUBLICATION %I;', p.pubname)
+		FROM pg_publication AS p
+		WHERE p.puballtables
+		UNION ALL
+		SELECT 'notice', format('publication %I', p.pubname),
+			   format('it publishes every table of the schema %s, the library''s with them, and a dump keeps that', x.schema),
+			   format('Name its tables one by one, or: ALTER PUBLICATION %I DROP TABLES IN SCHEMA %s;', p.pubname, x.schema)
+		FROM extension AS x
+		JOIN pg_publication_namespace AS n ON n.pnnspid = x.extnamespace
+		JOIN pg_publication AS p ON p.oid = n.pnpubid
+		UNION ALL
+		SELECT 'warning', 'extension content_library',
+			   format('version %s is installed, and a restore would make %s', x.extversion, a.default_version),
+			   'ALTER EXTENSION content_library UPDATE;'
+		FROM extension AS x
+		JOIN pg_available_extensions AS a ON a.name = 'content_library'
+		WHERE a.default_version <> x.extversion
 	)
-	SELECT CASE
-			WHEN d.kind = 'policy' THEN 'error'
-			WHEN d.kind = 'table'
-				AND d.name <> 'row-level security of the owner' THEN 'error'
-			WHEN d.kind = 'column' AND d.change <> 'altered' THEN 'error'
-			WHEN d.kind = 'constraint' AND d.change <> 'added' THEN 'error'
-			ELSE 'warning' END,
-		CASE d.kind
-			WHEN 'table' THEN format('%s of %I', d.name, d."table")
-			WHEN 'column' THEN format('column %I.%s', d."table", d.quoted)
-			ELSE format('%s %s %s %I', d.kind, d.quoted, CASE d.kind WHEN 'publication' THEN 'of' ELSE 'on' END, d."table") END,
-		CASE
-			WHEN d.kind = 'table' THEN CASE d.found
-				WHEN 'DISABLE ROW LEVEL SECURITY' THEN 'row-level security is switched off: whoever has a grant reads and writes every row'
-				WHEN 'FORCE ROW LEVEL SECURITY' THEN 'row-level security holds for the owner, too, who can no longer see or dump the rows'
-				ELSE 'the table is unlogged: a crash empties it' END
-			WHEN d.kind = 'column' AND d.change = 'added'
-				THEN 'content_library does not know it: a restored table lacks it, and then none of the table''s rows can be loaded from the dump'
-			WHEN d.change = 'added' AND d.kind = 'policy'
-				THEN 'content_library does not know it: it changes who may do what, and pg_dump leaves it out: ' || d.found
-			WHEN d.change = 'added'
-				THEN format('content_library does not know it: pg_dump%s leaves it out: %s',
-					CASE d.kind WHEN 'publication' THEN ' before 18' ELSE '' END, d.found)
-			WHEN d.change = 'dropped' THEN 'it is missing; a restore would bring it back'
-			ELSE 'it was altered; a restore would undo that: ' || d.found END,
-		CASE
-			WHEN d.needs_auth THEN format('SELECT %s.content_library_attach();', d.schema)
-			WHEN d.kind = 'table' THEN format('ALTER TABLE %s %s;', d.qualified, d.wanted)
-			WHEN d.kind = 'column' THEN CASE
-				WHEN d.wanted IS NOT NULL THEN format('Bring it back, with ALTER TABLE %s: %s %s', d.qualified, d.quoted, d.wanted)
-				ELSE format('Move its values %sto a table of your own with a foreign key to this one. Then: ALTER TABLE %s DROP COLUMN %s;',
-					-- Where there is one.
-					(SELECT format('into %I.metadata or ', w."table")
-					 FROM @extschema@.content_library_expected() AS w
-					 WHERE w.kind = 'column' AND w."table" = d."table"
-						AND w.name = 'metadata'),
-					d.qualified, d.quoted) END
-			ELSE concat(
-				CASE WHEN d.wanted IS NULL AND d.kind <> 'policy'
-					THEN 'Keep its definition to make it anew after each restore, or: ' END,
-				CASE WHEN d.found IS NOT NULL THEN CASE d.kind
-					WHEN 'index' THEN format('DROP INDEX %s.%s;', d.schema, d.quoted)
-					WHEN 'publication' THEN format('ALTER PUBLICATION %s DROP TABLE %s;', d.quoted, d.qualified)
-					WHEN 'constraint' THEN format('ALTER TABLE %s DROP CONSTRAINT %s;', d.qualified, d.quoted)
-					ELSE format('DROP %s %s ON %s;', upper(d.kind), d.quoted, d.qualified) END END,
-				CASE d.change WHEN 'altered' THEN ' ' END,
-				CASE d.kind
-					WHEN 'policy' THEN format('CREATE POLICY %s ON %s ', d.quoted, d.qualified)
-					WHEN 'constraint' THEN format('ALTER TABLE %s ADD CONSTRAINT %s ', d.qualified, d.quoted)
-					ELSE '' END || d.wanted || ';') END
-	FROM difference AS d
-	UNION ALL
-	SELECT DISTINCT 'error', format('table %I', w."table"),
-		   'it was taken out of the extension, and a dump with it cannot be restored; only a superuser can put it back',
-		   format('ALTER EXTENSION content_library ADD TABLE %1$s.%2$I; UPDATE pg_catalog.pg_extension SET extconfig = pg_catalog.array_append(extconfig, %3$L::pg_catalog.regclass::pg_catalog.oid), extcondition = pg_catalog.array_append(extcondition, '''') WHERE extname = ''content_library'';',
-							 x.schema, w."table", format('%s.%I', x.schema, w."table"))
-	FROM @extschema@.content_library_expected() AS w
-	CROSS JOIN extension AS x
-	WHERE w."table" <> ALL (SELECT t."table" FROM found AS t)
-	UNION ALL
-	SELECT 'error', 'schema auth',
-		   format('not found: %s; the tables are locked for learners', x.missing_auth),
-		   format('Create what is missing. Then: SELECT %s.content_library_attach();', x.schema)
-	FROM extension AS x
-	WHERE x.missing_auth IS NOT NULL
-	UNION ALL
-	SELECT 'warning', 'extension content_library',
-		   format('version %s is installed, and a restore would make %s', x.extversion, a.default_version),
-		   'ALTER EXTENSION content_library UPDATE;'
-	FROM extension AS x
-	JOIN pg_available_extensions AS a ON a.name = 'content_library'
-	WHERE a.default_version <> x.extversion;
+	SELECT f.severity, f.object, f.problem, f.remedy
+	FROM finding AS f
+	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
-COMMENT ON FUNCTION @extschema@.content_library_check_definitions() IS
-	'The part of content_library_check() that compares tables, policies, attachment and version with what CREATE EXTENSION makes.';
+COMMENT ON FUNCTION @extschema@.content_library_check_definitions(text) IS
+	'The part of content_library_check() that compares tables, functions, attachment and version with what CREATE EXTENSION makes.';
 
 -- What was granted first is what the server noted when the script ran.
 CREATE FUNCTION @extschema@.content_library_check_rights()
 RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	WITH member AS (
-		SELECT d.classid, d.objid, quote_ident(n.nspname) AS schema
+	WITH extension AS (
+		SELECT e.oid, e.extowner, e.extnamespace::regnamespace::text AS schema, n.nspowner, d.datdba
 		FROM pg_extension AS e
 		JOIN pg_namespace AS n ON n.oid = e.extnamespace
-		JOIN pg_depend AS d ON d.refobjid = e.oid
-			AND d.refclassid = e.tableoid
-			AND d.deptype = 'e'
+		JOIN pg_database AS d ON d.datname = current_database()
 		WHERE e.extname = 'content_library'
-	), object AS (
-		SELECT c.tableoid AS class, c.oid, 0 AS column_number, NULL::text AS column_name,
-			   quote_ident(c.relname) AS name, m.schema, 'TABLE' AS type, c.relacl AS acl
+	), member AS (
+		SELECT d.classid, d.objid
+		FROM extension AS x
+		JOIN pg_depend AS d ON d.refobjid = x.oid AND d.deptype = 'e'
+	), tables AS MATERIALIZED (
+		SELECT c.tableoid, c.oid, c.relname, c.relowner, c.relacl, c.oid::regclass::text AS qualified,
+			   quote_ident(c.relname) AS name
 		FROM member AS m
 		JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
-		UNION ALL
-		SELECT c.tableoid, c.oid, a.attnum, quote_ident(a.attname),
-			   quote_ident(c.relname), m.schema, 'TABLE', a.attacl
-		FROM member AS m
-		JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
-		JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
-		UNION ALL
-		SELECT p.tableoid, p.oid, 0, NULL,
-			   format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
-			   m.schema, 'FUNCTION', COALESCE(p.proacl, acldefault('f', p.proowner))
+	), functions AS MATERIALIZED (
+		SELECT p.tableoid, p.oid, p.proname, p.proowner, COALESCE(p.proacl, acldefault('f', p.proowner)) AS acl,
+			   format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)) AS name,
+			   format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, oidvectortypes(p.proargtypes)) AS qualified
 		FROM member AS m
 		JOIN pg_proc AS p ON p.tableoid = m.classid AND p.oid = m.objid
-	), first AS (
+	), owner AS (
+		SELECT r.oid, r.rolname, r.rolsuper
+		FROM tables AS t
+		JOIN pg_roles AS r ON r.oid = t.relowner
+		WHERE t.relname = 'courses'
+	), object AS MATERIALIZED (
+		SELECT t.tableoid AS class, t.oid, 0 AS column_number, NULL::text AS column_name,
+			   t.name, t.qualified, 'TABLE' AS type, t.relacl AS acl
+		FROM tables AS t
+		UNION ALL
+		SELECT t.tableoid, t.oid, a.attnum, quote_ident(a.attname), t.name, t.qualified, 'TABLE', a.attacl
+		FROM tables AS t
+		JOIN pg_attribute AS a ON a.attrelid = t.oid AND NOT a.attisdropped
+		UNION ALL
+		SELECT f.tableoid, f.oid, 0, NULL, f.name, f.qualified, 'FUNCTION', f.acl
+		FROM functions AS f
+	), first AS MATERIALIZED (
 		SELECT i.classoid AS class, i.objoid AS oid, i.objsubid AS column_number, g.*
 		FROM pg_init_privs AS i
 		CROSS JOIN LATERAL aclexplode(i.initprivs) AS g
+	), learner AS MATERIALIZED (
+		SELECT r.oid, r.rolname, r.rolsuper, r.rolbypassrls
+		FROM pg_roles AS r
+		WHERE r.rolname IN ('anon', 'authenticated')
+	), mighty AS (
+		-- Whoever is a member of one of these needs no grant.
+		SELECT r.oid, r.rolname,
+			   CASE WHEN r.rolsuper THEN 'it is a superuser'
+					WHEN r.rolbypassrls THEN 'row-level security does not hold for it'
+					WHEN r.oid IN (SELECT t.relowner FROM tables AS t) THEN 'it owns the tables'
+					WHEN r.oid IN (x.extowner, x.nspowner, x.datdba) THEN 'it owns the extension, its schema or the database'
+					WHEN r.rolname = 'service_role' THEN 'it may do everything'
+					ELSE 'it may read or write every table, or files of the server' END AS why
+		FROM pg_roles AS r
+		CROSS JOIN extension AS x
+		WHERE r.rolname <> 'pg_database_owner'
+			AND (r.rolsuper OR r.rolbypassrls OR r.oid IN (x.extowner, x.nspowner, x.datdba)
+				OR r.oid IN (SELECT t.relowner FROM tables AS t)
+				OR r.rolname IN ('service_role', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
+					'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'))
+	), belongs AS MATERIALIZED (
+		-- Through other roles, too, and whether the rights are inherited or SET ROLE gets them.
+		SELECT l.rolname AS learner, m.oid AS role, m.rolname AS name, m.why
+		FROM learner AS l
+		JOIN mighty AS m ON pg_has_role(l.oid, m.oid, 'MEMBER') AND m.oid <> l.oid
+		WHERE NOT l.rolsuper
+		UNION ALL
+		SELECT l.rolname, r.oid, r.rolname, 'it reads and writes rows, and nobody has signed in'
+		FROM learner AS l
+		JOIN pg_roles AS r ON r.rolname = 'authenticated' AND pg_has_role(l.oid, r.oid, 'MEMBER')
+		WHERE l.rolname = 'anon' AND NOT l.rolsuper
+	), receiver AS (
+		-- Whose grants a learner's role has: everybody's, its own, those of the roles it is in.
+		SELECT 0::oid AS oid, 'PUBLIC' AS name, NULL AS through
+		UNION ALL
+		SELECT l.oid, quote_ident(l.rolname), NULL FROM learner AS l
+		UNION ALL
+		SELECT r.oid, quote_ident(r.rolname), string_agg(l.rolname, ' and ' ORDER BY l.rolname)
+		FROM pg_roles AS r
+		JOIN learner AS l ON pg_has_role(l.oid, r.oid, 'MEMBER') AND NOT l.rolsuper
+		WHERE r.rolname NOT IN ('anon', 'authenticated') AND r.oid NOT IN (SELECT b.role FROM belongs AS b)
+		GROUP BY r.oid, r.rolname
 	), granted AS (
-		SELECT o.*, g.privilege_type AS privilege,
-			   CASE WHEN g.grantee = 0::oid THEN 'PUBLIC' ELSE r.rolname::text END AS grantee,
+		SELECT o.*, g.privilege_type AS privilege, r.name AS grantee, r.through,
 			   CASE WHEN f.has THEN 'GRANT OPTION FOR ' ELSE '' END AS option
 		FROM object AS o
 		CROSS JOIN LATERAL aclexplode(o.acl) AS g
-		LEFT JOIN pg_roles AS r ON r.oid = g.grantee
+		JOIN receiver AS r ON r.oid = g.grantee
 		CROSS JOIN LATERAL (
 			SELECT count(*) > 0 AS has,
 				   bool_or(first.is_grantable) AS grantable
@@ -1582,50 +1906,145 @@ BEGIN ATOMIC
 				AND first.grantee = g.grantee
 				AND first.privilege_type = g.privilege_type) AS f
 		WHERE NOT f.has OR (g.is_grantable AND NOT f.grantable)
+	), missing AS (
+		SELECT o.type, o.name, o.qualified, r.rolname AS role,
+			   concat(f.privilege_type, ' (' || o.column_name || ')') AS privilege,
+			   r.rolname = 'authenticated'
+				   AND (o.name = 'enrollments' AND f.privilege_type = 'INSERT'
+					OR o.name = 'content_progress' AND f.privilege_type IN ('INSERT', 'UPDATE', 'DELETE')) AS on_purpose
+		FROM object AS o
+		JOIN first AS f ON f.class = o.class AND f.oid = o.oid AND f.column_number = o.column_number
+		JOIN pg_roles AS r ON r.oid = f.grantee AND r.rolname IN ('authenticated', 'service_role')
+		WHERE NOT CASE
+			WHEN o.type = 'FUNCTION' THEN has_function_privilege(r.oid, o.oid, f.privilege_type)
+			WHEN o.column_number > 0 THEN has_column_privilege(r.oid, o.oid, o.column_number::int2, f.privilege_type)
+			ELSE has_table_privilege(r.oid, o.oid, f.privilege_type) END
+	), owed AS (
+		-- What the owner of the tables calls and needs, whoever it has become.
+		SELECT 'table' AS type, t.name, t.qualified, r.rolname AS owner, p.privilege
+		FROM tables AS t
+		JOIN pg_roles AS r ON r.oid = t.relowner
+		CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p(privilege)
+		WHERE NOT has_table_privilege(r.oid, t.oid, p.privilege)
+		UNION ALL
+		SELECT 'function', f.name, f.qualified, o.rolname, 'EXECUTE'
+		FROM functions AS f
+		CROSS JOIN owner AS o
+		WHERE f.proname IN ('content_library_attach', 'content_library_check', 'content_library_strict')
+			AND NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
+	), finding(severity, object, problem, remedy) AS (
+		SELECT 'error',
+			   format('%s %s', CASE WHEN g.column_name IS NULL THEN lower(g.type) ELSE 'column' END,
+								 concat_ws('.', g.name, g.column_name)),
+			   format('%s has %s%s, which content_library does not grant%s%s', g.grantee,
+				   lower(g.option), string_agg(g.privilege, ', ' ORDER BY g.privilege),
+				   CASE WHEN bool_or(g.privilege = 'TRUNCATE')
+					   THEN '; row-level security does not stop TRUNCATE' END,
+				   '; in this role: ' || g.through),
+			   format('REVOKE %s%s ON %s %s FROM %s%s;', g.option,
+				   string_agg(concat(g.privilege, ' (' || g.column_name || ')'),
+										 ', ' ORDER BY g.privilege),
+				   g.type, g.qualified, g.grantee, CASE WHEN g.option <> '' THEN ' CASCADE' END)
+		FROM granted AS g
+		GROUP BY g.type, g.qualified, g.name, g.column_name, g.grantee, g.through, g.option
+		UNION ALL
+		SELECT 'error', format('role %I', b.learner),
+			   format('it is a member of %I, directly or through other roles, and %s', b.name, b.why),
+			   string_agg(format('REVOKE %I FROM %I%s;', r.rolname, b.learner,
+				   CASE WHEN current_setting('server_version_num')::int4 >= 160000
+					   THEN format(' GRANTED BY %I', g.rolname) END), ' ' ORDER BY r.rolname)
+		FROM belongs AS b
+		JOIN pg_roles AS l ON l.rolname = b.learner
+		JOIN pg_auth_members AS m ON m.member = l.oid AND pg_has_role(m.roleid, b.role, 'MEMBER')
+		JOIN pg_roles AS r ON r.oid = m.roleid
+		LEFT JOIN pg_roles AS g ON g.oid = m.grantor
+		GROUP BY b.learner, b.name, b.why
+		UNION ALL
+		SELECT 'error', format('role %I', l.rolname),
+			   format('it has %s: row-level security does not hold for it', a.attribute),
+			   format('ALTER ROLE %I NO%s;', l.rolname, a.attribute)
+		FROM learner AS l
+		CROSS JOIN LATERAL (VALUES ('SUPERUSER', l.rolsuper), ('BYPASSRLS', l.rolbypassrls)) AS a(attribute, has)
+		WHERE a.has
+		UNION ALL
+		SELECT 'error', 'role service_role', 'it has no BYPASSRLS: no row of mux_events is there for it',
+			   'ALTER ROLE service_role BYPASSRLS;'
+		FROM pg_roles AS r
+		WHERE r.rolname = 'service_role' AND NOT r.rolbypassrls AND NOT r.rolsuper
+		UNION ALL
+		SELECT CASE WHEN m.on_purpose THEN 'notice' ELSE 'warning' END,
+			   format('%s %s', lower(m.type), m.name),
+			   format('%s has no %s any more, which content_library grants%s', m.role,
+				   string_agg(m.privilege, ', ' ORDER BY m.privilege),
+				   CASE WHEN m.on_purpose THEN '; a supported choice, which a dump keeps' END),
+			   format('GRANT %s ON %s %s TO %I;', string_agg(m.privilege, ', ' ORDER BY m.privilege), m.type, m.qualified, m.role)
+		FROM missing AS m
+		GROUP BY m.type, m.name, m.qualified, m.role, m.on_purpose
+		UNION ALL
+		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END, format('%s %s', o.type, o.name),
+			   format('the owner of the tables, %I, has no %s', o.owner, string_agg(o.privilege, ', ' ORDER BY o.privilege)),
+			   format('GRANT %s ON %s %s TO %I;', string_agg(o.privilege, ', ' ORDER BY o.privilege), upper(o.type), o.qualified, o.owner)
+		FROM owed AS o
+		GROUP BY o.type, o.name, o.qualified, o.owner
+		UNION ALL
+		SELECT 'error', format('table %s', t.name),
+			   format('it belongs to %I and courses to %I: completion is claimed, and keys are checked, with the rights of one owner of all', r.rolname, o.rolname),
+			   format('ALTER TABLE %s OWNER TO %I;', t.qualified, o.rolname)
+		FROM tables AS t
+		JOIN pg_roles AS r ON r.oid = t.relowner
+		CROSS JOIN owner AS o
+		WHERE t.relowner <> o.oid
+		UNION ALL
+		SELECT 'warning', 'owner of the tables',
+			   format('%I is a superuser, as after a restore by one: what runs with the rights of the tables'' owner, such as a trigger on them, may do anything', o.rolname),
+			   COALESCE(
+				   (SELECT string_agg(format('ALTER TABLE %s OWNER TO %I;', t.qualified, heir.rolname), ' ' ORDER BY t.oid)
+					FROM tables AS t
+					WHERE heir.rolname IS NOT NULL),
+				   'Choose a role that is no superuser and has USAGE on the schema, and give it each table: ALTER TABLE ... OWNER TO')
+		FROM owner AS o
+		CROSS JOIN extension AS x
+		LEFT JOIN LATERAL (
+			SELECT r.rolname
+			FROM unnest(ARRAY[x.extowner, x.nspowner, x.datdba]) WITH ORDINALITY AS h(oid, place)
+			JOIN pg_roles AS r ON r.oid = h.oid
+			WHERE NOT r.rolsuper AND r.rolname <> 'pg_database_owner'
+			ORDER BY h.place
+			LIMIT 1) AS heir ON true
+		WHERE o.rolsuper
+		UNION ALL
+		SELECT 'error', format('function %s', f.name),
+			   format('it belongs to %I, who is no superuser and can put another in its place', r.rolname),
+			   format('ALTER FUNCTION %s OWNER TO %I;', f.qualified, boot.rolname)
+		FROM functions AS f
+		JOIN pg_roles AS r ON r.oid = f.proowner
+		JOIN pg_roles AS boot ON boot.oid = 10::oid
+		WHERE NOT r.rolsuper
 	)
-	SELECT 'error',
-		   format('%s %s', CASE WHEN g.column_name IS NULL THEN lower(g.type) ELSE 'column' END,
-							 concat_ws('.', g.name, g.column_name)),
-		   format('%s has %s%s, which content_library does not grant%s', g.grantee,
-			   lower(g.option), string_agg(g.privilege, ', ' ORDER BY g.privilege),
-			   CASE WHEN bool_or(g.privilege = 'TRUNCATE')
-				   THEN '; row-level security does not stop TRUNCATE' END),
-		   format('REVOKE %s%s ON %s %s.%s FROM %s;', g.option,
-			   string_agg(concat(g.privilege, ' (' || g.column_name || ')'),
-									 ', ' ORDER BY g.privilege),
-			   g.type, g.schema, g.name, g.grantee)
-	FROM granted AS g
-	WHERE g.grantee = ANY ('{PUBLIC,anon,authenticated}')
-	GROUP BY g.type, g.schema, g.name, g.column_name, g.grantee, g.option
-	UNION ALL
-	SELECT 'error', format('table %I', c.relname),
-		   format('it belongs to %I and courses to %I: completion is claimed, and keys are checked, with the rights of one owner of all', owner.rolname, other.rolname),
-		   format('ALTER TABLE %s.%I OWNER TO %I;', m.schema, c.relname, other.rolname)
-	FROM member AS m
-	JOIN pg_class AS c ON c.tableoid = m.classid AND c.oid = m.objid
-		AND c.relkind = 'r'
-	JOIN pg_roles AS owner ON owner.oid = c.relowner
-	JOIN pg_class AS courses ON courses.oid = '@extschema@.courses'::regclass::oid
-	JOIN pg_roles AS other ON other.oid = courses.relowner
-	WHERE c.relowner <> courses.relowner;
+	SELECT f.severity, f.object, f.problem, f.remedy
+	FROM finding AS f
+	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_rights() IS
-	'The part of content_library_check() that finds rights of PUBLIC, anon and authenticated beyond those that CREATE EXTENSION grants, and tables of different owners.';
+	'The part of content_library_check() about who may do what: rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.';
 
 -- Reads content_progress once, whole: see the README for what that costs.
 CREATE FUNCTION @extschema@.content_library_check_rows()
 RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
 	WITH extension AS (
-		SELECT quote_ident(n.nspname) AS schema
+		SELECT e.extnamespace::regnamespace::text AS schema
 		FROM pg_extension AS e
-		JOIN pg_namespace AS n ON n.oid = e.extnamespace
 		WHERE e.extname = 'content_library'
 	), bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, m.course_id, @extschema@.completion_threshold(l.id) AS threshold
+		-- As completion_threshold() has it, which the owner of the tables need not be granted.
+		SELECT l.id AS lesson_id, m.course_id,
+			   COALESCE(l.completion_threshold, c.completion_threshold,
+				   current_setting('content_library.completion_threshold')::int4) AS threshold
 		FROM @extschema@.lessons AS l
 		JOIN @extschema@.modules AS m ON m.id = l.module_id
+		JOIN @extschema@.courses AS c ON c.id = m.course_id
 	), due AS (
 		SELECT b.course_id, count(*) AS n
 		FROM @extschema@.content_progress AS p
@@ -1649,81 +2068,40 @@ BEGIN ATOMIC
 				   (array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)
 		FROM @extschema@.lessons AS l
 		GROUP BY l.module_id
+	), finding(severity, object, problem, remedy) AS (
+		SELECT 'notice', format('%s %s', c.parent, c.id),
+			   format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
+			   format('SELECT %s.%s;', x.schema, c.move)
+		FROM crowded AS c
+		CROSS JOIN extension AS x
+		WHERE c.n > 0
+		UNION ALL
+		SELECT 'notice', format('course %s', d.course_id),
+			   format('%s rows of content_progress have reached the threshold and are not completed', d.n),
+			   format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
+		FROM due AS d
+		CROSS JOIN extension AS x
 	)
-	SELECT 'notice', format('%s %s', c.parent, c.id),
-		   format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
-		   format('SELECT %s.%s;', x.schema, c.move)
-	FROM crowded AS c
-	CROSS JOIN extension AS x
-	WHERE c.n > 0
-	UNION ALL
-	SELECT 'notice', format('course %s', d.course_id),
-		   format('%s rows of content_progress have reached the threshold and are not completed', d.n),
-		   format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
-	FROM due AS d
-	CROSS JOIN extension AS x;
+	SELECT f.severity, f.object, f.problem, f.remedy
+	FROM finding AS f
+	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_rows() IS
 	'The part of content_library_check() that reads rows: a sort_order taken twice, progress that has reached its threshold and is not completed.';
 
-CREATE FUNCTION @extschema@.content_library_check()
+CREATE FUNCTION @extschema@.content_library_check(rows boolean DEFAULT true)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT c.severity, c.object, c.problem, c.remedy
-	FROM (SELECT * FROM @extschema@.content_library_check_definitions()
-		  UNION ALL
-		  SELECT * FROM @extschema@.content_library_check_rights()
-		  UNION ALL
-		  SELECT * FROM @extschema@.content_library_check_rows()) AS c
-	ORDER BY array_position('{error,warning,notice}', c.severity),
-			 c.object COLLATE "C", c.problem COLLATE "C";
-END;
-COMMENT ON FUNCTION @extschema@.content_library_check() IS
-	'What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ; notice: content to mend), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole.';
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_check(boolean) IS
+	'What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.';
 
--- Says at once what content_library_check() says of a column. plpgsql, and no
--- error leaves it, so that it can never block a command; other tables cost it
--- one look at the commands. SECURITY DEFINER to take the lock, see section 7.
+-- Says at once what content_library_check() says of a column. No error leaves
+-- it, so that it can never block a command; other tables cost it one look at
+-- the commands.
 CREATE FUNCTION @extschema@.content_library_warn_of_columns() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	altered record;
-	finding record;
-	schema name;
-BEGIN
-	FOR altered IN
-		SELECT DISTINCT t.relname AS name
-		FROM pg_event_trigger_ddl_commands() AS c
-		JOIN pg_extension AS e ON c.objid = ANY (e.extconfig)
-		JOIN pg_class AS t ON t.oid = c.objid
-		WHERE e.extname = 'content_library'
-			AND c.classid = t.tableoid
-			-- An update of the extension may well add a column.
-			AND NOT c.in_extension
-	LOOP
-		LOCK TABLE pg_namespace IN SHARE MODE;
-		SELECT n.nspname INTO schema
-		FROM pg_event_trigger AS t
-		JOIN pg_proc AS p ON p.oid = t.evtfoid
-		JOIN pg_namespace AS n ON n.oid = p.pronamespace
-		WHERE t.evtname = 'content_library_warn_of_columns';
-
-		FOR finding IN EXECUTE format(
-			'SELECT * FROM %I.content_library_check_definitions() AS f
-			 WHERE pg_catalog.starts_with(f.object, $1)
-			 ORDER BY f.object COLLATE "C"', schema)
-			USING format('column %I.', altered.name)
-		LOOP
-			RAISE WARNING '%: %', finding.object, finding.problem USING HINT = finding.remedy;
-		END LOOP;
-	END LOOP;
-EXCEPTION WHEN OTHERS THEN
-	RETURN;
-END
-$$;
+LANGUAGE c
+AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_warn_of_columns() IS
 	'Event trigger function: answers a column that is added to a table of the library, or altered, with a warning.';
 
@@ -1733,23 +2111,12 @@ CREATE EVENT TRIGGER content_library_warn_of_columns ON ddl_command_end
 
 REVOKE ALL ON FUNCTION
 	@extschema@.content_library_warn_of_columns(),
-	@extschema@.content_library_expected(),
-	@extschema@.content_library_found(),
-	@extschema@.content_library_check_definitions(),
+	@extschema@.content_library_check_definitions(text),
 	@extschema@.content_library_check_rights(),
 	@extschema@.content_library_check_rows(),
-	@extschema@.content_library_check()
+	@extschema@.content_library_check(boolean)
 	FROM PUBLIC, anon, authenticated, service_role;
--- The last two are what these call, with the rights of whoever calls them.
-GRANT EXECUTE ON FUNCTION
-	@extschema@.content_library_expected(),
-	@extschema@.content_library_found(),
-	@extschema@.content_library_check_definitions(),
-	@extschema@.content_library_check_rights(),
-	@extschema@.content_library_check_rows(),
-	@extschema@.content_library_check(),
-	@extschema@.content_library_missing_auth(),
-	@extschema@.completion_threshold(uuid)
+GRANT EXECUTE ON FUNCTION @extschema@.content_library_check(boolean)
 	TO service_role, @extowner@;
 
 

@@ -15,15 +15,29 @@
 -- Names and operators below are the server's, whatever stands in the installer's schemas.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
--- This script runs as superuser and names the schema. Whoever owns it must not
--- rename it meanwhile and put another in its place.
-LOCK TABLE pg_namespace IN SHARE MODE;
+-- The owners and the definitions below must be those of now.
 DO $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_extension AS e
-				   WHERE e.extname = 'content_library'
-					 AND e.extnamespace = '@extschema@'::regnamespace::oid)
-	THEN
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE EXCEPTION 'tables are taken in under READ COMMITTED alone'
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'This transaction would see who owned them when it began.',
+				  HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED, then try again.';
+	END IF;
+END
+$$;
+
+-- This script runs as superuser and names the schema. Whoever owns it must not
+-- rename it until the end of the transaction, and put another in its place: this
+-- lock on its row holds up that, and nothing else.
+DO $$
+BEGIN
+	PERFORM FROM pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'content_library'
+		AND quote_ident(n.nspname) = '@extschema@'
+	FOR KEY SHARE OF n;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the schema of content_library is being renamed' USING ERRCODE = 'object_in_use', HINT = 'Try again.';
 	END IF;
 END
@@ -199,6 +213,16 @@ BEGIN
 		JOIN pg_roles AS r ON r.oid = t.relowner
 		WHERE NOT t.planned AND NOT pg_has_role('@extowner@'::regrole::oid, t.relowner, 'USAGE')
 		UNION ALL
+		-- They keep it, and what the extension adds becomes that owner's.
+		SELECT t.planned, format('the owner of %I', t.name), r.rolname::text,
+			   format('ALTER TABLE %I.%I OWNER TO %I, as of courses', t.schema, t.name, o.rolname)
+		FROM tables AS t
+		JOIN pg_roles AS r ON r.oid = t.relowner
+		JOIN tables AS courses ON courses.name = 'courses' AND NOT courses.planned
+		JOIN pg_roles AS o ON o.oid = courses.relowner
+		WHERE NOT t.planned AND t.relowner <> courses.relowner
+			AND pg_has_role('@extowner@'::regrole::oid, t.relowner, 'USAGE')
+		UNION ALL
 		-- In a dump they would pass for grants that the extension makes.
 		SELECT DISTINCT t.planned, format('the rights of %I on %I', r.rolname, t.name), '',
 			   format('REVOKE ALL ON %I.%I FROM %I, and grant them again afterwards', t.schema, t.name, r.rolname)
@@ -227,7 +251,7 @@ BEGIN
 		RAISE EXCEPTION 'content_library cannot take in tables that are not the plan''s'
 			USING ERRCODE = 'invalid_table_definition',
 				  DETAIL = differences,
-				  HINT = 'Nothing was changed. Mend each as it says, then try again.';
+				  HINT = 'Nothing was changed. Change each as it says, then try again.';
 	END IF;
 END
 $$;

@@ -28,7 +28,7 @@ bars AS (
 	FROM (SELECT *, max(learners) OVER (PARTITION BY course_id) AS widest FROM counts) AS scaled
 	GROUP BY course_id
 )
-SELECT format(E'\n%s: %s lessons, %s learners\n   completed  learners\n%s',
+SELECT format(E'\n%s: %s lessons, %s learners\n  lessons completed, and how many learners so far\n%s',
 			  c.title,
 			  (SELECT count(*) FROM lessons AS l JOIN modules AS m ON m.id = l.module_id
 			   WHERE m.course_id = c.id),
@@ -39,23 +39,24 @@ ORDER BY c.title;
 
 RESET ROLE;
 
-SELECT format(E'\nall courses\n%s',
-			  string_agg(format('  %-40s %9s', what, to_char(number, 'FM999,999,999,990')),
+SELECT format(E'\nall courses of the log\n%s',
+			  string_agg(format('  %-58s %9s', what, to_char(number, 'FM999,999,999,990')),
 						 E'\n' ORDER BY place))
 FROM demo.totals AS t
 JOIN demo.replays AS r ON r.id = (SELECT max(id) FROM demo.replays)
 CROSS JOIN LATERAL (
 	VALUES (1, 'learners', learners),
-		   (2, 'videos', videos),
+		   (2, 'videos, each a lesson', videos),
 		   (3, 'courses', courses),
-		   (4, 'enrollments', enrollments),
-		   (5, 'reports of progress', t.reports),
-		   (6, 'learner and video pairs reported', pairs),
-		   (7, format('... of them completed, at %s %%', threshold), completed),
-		   (8, '... sum of their percentages', percents)
+		   (4, 'enrollments, one for each learner and course', enrollments),
+		   (5, 'reports of progress that the players sent', t.reports),
+		   (6, 'rows of progress kept, one for each learner and video', pairs),
+		   (7, format('rows completed: %s %% watched, or more', threshold), completed),
+		   (8, 'percent watched, summed over all rows', percents)
 ) AS lines (place, what, number);
 
-SELECT format(E'\n%s reports in %s s: %s reports per second, one after the other',
+SELECT format(E'\n%s reports in %s s: %s a second, one after the other on one connection,\n'
+			  'each in a transaction of its own',
 			  to_char(reports, 'FM999,999,999,990'), round(seconds, 2),
 			  to_char(reports / nullif(seconds, 0), 'FM999,999,999,990'))
 FROM demo.replays

@@ -1,35 +1,371 @@
-/* attach.c: content_library_attach(), which attaches to auth with the rights of the tables' owner. */
+/* attach.c: what hangs on auth is made with the rights of the tables' owner, by hand or as soon as auth is there. */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "commands/event_trigger.h"
+#include "commands/policy.h"
+#include "commands/tablecmds.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
+#include "attachment.h"
+#include "auth.h"
 #include "boundary.h"
+#include "members.h"
 
 PG_FUNCTION_INFO_V1(content_library_attach);
+PG_FUNCTION_INFO_V1(content_library_attach_when_ready);
+
+/*
+ * A table of the extension.  No name of a schema is trusted: who owns it may
+ * rename it, and put another in its place.
+ */
+static Oid
+library_table(const Library *library, const char *name)
+{
+	Oid			table = library_relation(library, name);
+
+	if (!is_member(library, RelationRelationId, table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table \"%s\" does not belong to content_library", name),
+				 errhint("content_library_check() says what was changed.")));
+	return table;
+}
+
+/* The names of the catalogs are the present ones in every isolation level. */
+static const char *
+schema_of(Oid table)
+{
+	const char *schema = get_namespace_name(get_rel_namespace(table));
+
+	if (schema == NULL)
+		elog(ERROR, "cache lookup failed for the schema of relation %u", table);
+	return quote_identifier(schema);
+}
+
+static Node *
+parse(const char *sql)
+{
+	return linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
+}
+
+static char *
+key_name(Oid table)
+{
+	return psprintf("%s_user_id_fkey", get_rel_name(table));
+}
+
+static bool
+has_key(Oid table)
+{
+	return OidIsValid(get_relation_constraint_oid(table, key_name(table), true));
+}
+
+/*
+ * The server alters a table, and refers to one, by OID when it is told the OIDs;
+ * the names in the statement are for its messages.
+ */
+static void
+make_key(Oid table, Oid users, bool valid)
+{
+	char	   *name = key_name(table);
+	char	   *sql = psprintf("ALTER TABLE %s.%s %s%s%s ADD CONSTRAINT %s " ATTACHED_KEY "%s",
+							   schema_of(table), get_rel_name(table),
+							   has_key(table) ? "DROP CONSTRAINT " : "",
+							   has_key(table) ? name : "", has_key(table) ? "," : "",
+							   name, valid ? "" : " NOT VALID");
+	AlterTableStmt *statement = castNode(AlterTableStmt, parse(sql));
+	AlterTableCmd *add = llast_node(AlterTableCmd, statement->cmds);
+	AlterTableUtilityContext context = {0};
+
+	castNode(Constraint, add->def)->old_pktable_oid = users;
+	context.pstmt = makeNode(PlannedStmt);
+	context.queryString = sql;
+	context.relid = table;
+	AlterTable(statement, AccessExclusiveLock, &context);
+	CommandCounterIncrement();
+}
+
+/*
+ * A policy is made by name alone: another table there would be one that the
+ * owner of ours owns, too; making a policy runs none of its code, and an error
+ * takes it back.
+ */
+static void
+make_policy(Oid table, const AttachedPolicy *policy)
+{
+	Oid			old = get_relation_policy_oid(table, policy->name, true);
+	char	   *sql = psprintf("CREATE POLICY %s ON %s.%s %s", quote_identifier(policy->name),
+							   schema_of(table), policy->table, policy->definition);
+	ObjectAddress address;
+
+	if (OidIsValid(old))
+	{
+		ObjectAddressSet(address, PolicyRelationId, old);
+		performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+		CommandCounterIncrement();
+	}
+	address = CreatePolicy(castNode(CreatePolicyStmt, parse(sql)));
+	CommandCounterIncrement();
+	if (get_relation_policy_oid(table, policy->name, true) != address.objectId)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the schema of content_library has just been renamed"),
+				 errhint("Try again.")));
+}
+
+/*
+ * Whether the key may be validated.  That plans a query on auth.users with the
+ * rights of our tables' owner, and planning runs what hangs on auth.users.
+ */
+static bool
+is_trusted(Oid users, Oid owner, const char *schema)
+{
+	Oid			other = relation_owner(users);
+	char	   *code;
+
+	if (has_privs_of_role(other, owner))
+		return true;
+	code = auth_code(users);
+	if (code == NULL)
+		return true;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("content_library does not validate its foreign keys to auth.users"),
+			 errdetail("It would run code of %s with the rights of %s: %s.",
+					   GetUserNameFromId(other, false), GetUserNameFromId(owner, false), code),
+			 errhint("New rows are checked all the same. Have that removed, then call content_library_attach() again. If you trust it: "
+					 "ALTER TABLE %s.content_progress VALIDATE CONSTRAINT content_progress_user_id_fkey; "
+					 "ALTER TABLE %s.enrollments VALIDATE CONSTRAINT enrollments_user_id_fkey;", schema, schema)));
+	return false;
+}
+
+/* Locked in the order in which an account is deleted. */
+static void
+lock_tables(Oid users, Oid progress, Oid enrollments)
+{
+	/* Dropping a key locks both of its tables like this. */
+	bool		drops = has_key(progress) || has_key(enrollments);
+
+	LockRelationOid(users, drops ? AccessExclusiveLock : ShareRowExclusiveLock);
+	LockRelationOid(progress, AccessExclusiveLock);
+	LockRelationOid(enrollments, AccessExclusiveLock);
+}
+
+/* As the owner. */
+static void
+make_all(const Library *library)
+{
+	Oid			users = auth_users();
+	Oid			progress = library_table(library, "content_progress");
+	Oid			enrollments = library_table(library, "enrollments");
+	bool		valid;
+
+	/* Who may not refer to the users must not lock them either. */
+	(void) LookupExplicitNamespace("auth", false);
+	if (pg_class_aclcheck(users, library->owner, ACL_REFERENCES) != ACLCHECK_OK &&
+		pg_attribute_aclcheck(users, get_attnum(users, "id"), library->owner, ACL_REFERENCES) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, "users");
+
+	lock_tables(users, progress, enrollments);
+	if (users != auth_users())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("auth.users has just been replaced"),
+				 errhint("Try again.")));
+	valid = is_trusted(users, library->owner, schema_of(progress));
+
+	/* Made anew each time, so that calling it again repairs what was dropped. */
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		make_key(library_table(library, attached_tables[i]), users, valid);
+	for (int i = 0; i < lengthof(attached_policies); i++)
+		make_policy(library_table(library, attached_policies[i].table), &attached_policies[i]);
+}
 
 /*
  * A foreign key reads both tables when it is made, and with that may run what
- * their owners hung on them: an index on an expression, a cast.  The script of
- * a trusted extension and an event trigger run as superuser, so the owner's
- * rights are put on here, as the server does for CREATE INDEX.
+ * their owners hung on them.  The script of a trusted extension and most event
+ * triggers run as superuser, so the owner's rights are put on here, as the
+ * server does for CREATE INDEX.  An error puts all back.
  */
+static void
+attach(const Library *library)
+{
+	char	   *missing = auth_missing();
+	Boundary	boundary;
+
+	if (missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("content_library cannot attach to auth: %s not found", missing),
+				 errhint("Create what is missing, then call content_library_attach() again.")));
+
+	become_owner(&boundary, library);
+	EventTriggerInhibitCommandCollection();
+	PG_TRY();
+	{
+		make_all(library);
+	}
+	PG_FINALLY();
+	{
+		EventTriggerUndoInhibitCommandCollection();
+	}
+	PG_END_TRY();
+	become_caller(&boundary);
+}
+
+/* Whoever has lost the tables must not have their new owner act. */
 Datum
 content_library_attach(PG_FUNCTION_ARGS)
 {
 	Library		library;
-	Boundary	boundary;
-	char	   *sql;
 
-	library_find(&library, fcinfo);
-	sql = psprintf("SELECT %s.content_library_attach_as_owner()",
-				   quote_identifier(library.schema_name));
-	become_owner(&boundary, &library);
+	library_find(&library, fcinfo->flinfo->fn_oid);
+	if (!has_privs_of_role(GetUserId(), library.owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("content_library_attach() needs the rights of the owner of the tables"),
+				 errhint("Call it as %s.", GetUserNameFromId(library.owner, false))));
+	/* The server's own check is before what is called here. */
+	PreventCommandIfReadOnly("content_library_attach()");
+	attach(&library);
+	PG_RETURN_VOID();
+}
+
+/* The event triggers that call this function: ours. */
+static List *
+triggers_of(Oid function)
+{
+	Relation	catalog = table_open(EventTriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	List	   *found = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_event_trigger trigger = (Form_pg_event_trigger) GETSTRUCT(tuple);
+
+		if (trigger->evtfoid == function)
+			found = lappend_oid(found, trigger->oid);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/* False when another transaction has done that, and so has attached. */
+static bool
+remove_event_triggers(Oid function)
+{
+	bool		removed = false;
+	ListCell   *cell;
+
+	foreach(cell, triggers_of(function))
+	{
+		ObjectAddress address;
+
+		ObjectAddressSet(address, EventTriggerRelationId, lfirst_oid(cell));
+		LockDatabaseObject(address.classId, address.objectId, 0, AccessExclusiveLock);
+		if (!SearchSysCacheExists1(EVENTTRIGGEROID, ObjectIdGetDatum(address.objectId)))
+			continue;
+		deleteDependencyRecordsForClass(address.classId, address.objectId,
+										ExtensionRelationId, DEPENDENCY_EXTENSION);
+		CommandCounterIncrement();
+		performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+		CommandCounterIncrement();
+		removed = true;
+	}
+	return removed;
+}
+
+/* Only commands on auth count, and a GRANT, which names no object. */
+static bool
+is_about_auth(void)
+{
+	bool		found;
+
 	SPI_connect();
-	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "content_library_attach_as_owner() failed");
+	if (SPI_execute("SELECT FROM pg_event_trigger_ddl_commands() AS c "
+					"WHERE c.schema_name = 'auth' OR c.object_identity = 'auth' OR c.command_tag = 'GRANT'",
+					false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read the commands of the event trigger");
+	found = SPI_processed > 0;
 	SPI_finish();
-	become_caller(&boundary);
+	return found;
+}
 
+static void
+warn_not_attached(ErrorData *error)
+{
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("content_library is not attached to auth: %s", error->message),
+			 errhint("The tables stay locked for learners. Remove the cause, then call content_library_attach().")));
+}
+
+/* No error but a cancel leaves it, so that it can never block a command. */
+Datum
+content_library_attach_when_ready(PG_FUNCTION_ARGS)
+{
+	Library		library;
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resources = CurrentResourceOwner;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("content_library_attach_when_ready() is for an event trigger")));
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		/* Removed first, so that what attaches does not come back here. */
+		library_find(&library, fcinfo->flinfo->fn_oid);
+		if (is_about_auth() && auth_missing() == NULL && remove_event_triggers(library.function))
+			attach(&library);
+		PopActiveSnapshot();
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = resources;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = resources;
+		warn_not_attached(error);
+	}
+	PG_END_TRY();
 	PG_RETURN_VOID();
 }

@@ -88,7 +88,7 @@ static void
 open_call(Call *call, FunctionCallInfo fcinfo)
 {
 	memset(call, 0, sizeof(*call));
-	library_find(&call->library, fcinfo);
+	library_find(&call->library, fcinfo->flinfo->fn_oid);
 	SPI_connect();
 	call->for_others = acts_for_others(&call->library);
 }

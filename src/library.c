@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -97,31 +98,29 @@ library_relation(const Library *library, const char *name)
 	return relation;
 }
 
-/* The role that owns the tables. */
-static Oid
-tables_owner(const Library *library)
+Oid
+relation_owner(Oid relation)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID,
-										ObjectIdGetDatum(library_relation(library, "content_progress")));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for table content_progress");
+		elog(ERROR, "cache lookup failed for relation %u", relation);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
 
-/* Finds the installation that the called function belongs to. */
+/* Finds the installation that a called function belongs to. */
 void
-library_find(Library *library, FunctionCallInfo fcinfo)
+library_find(Library *library, Oid function)
 {
-	library->function = fcinfo->flinfo->fn_oid;
+	library->function = function;
 	library->schema = get_func_namespace(library->function);
 	library->schema_name = get_namespace_name(library->schema);
 	if (library->schema_name == NULL)
 		elog(ERROR, "cache lookup failed for function %u", library->function);
-	library->owner = tables_owner(library);
+	library->owner = relation_owner(library_relation(library, "content_progress"));
 }
 
 /*
@@ -135,6 +134,16 @@ library_lock(uint64 key, LOCKMODE mode)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
 	(void) LockAcquire(&tag, mode, false, false);
+}
+
+/* The same, without waiting; false if somebody else holds it. */
+bool
+library_try_lock(uint64 key, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* An argument that must not be NULL. */
@@ -170,6 +179,13 @@ char *
 uuid_text(Datum uuid)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+/* As much of a text as an error quotes: 60 characters. */
+char *
+quotable(const char *text, int len)
+{
+	return pnstrdup(text, pg_mbcharcliplen(text, len, 60));
 }
 
 void

@@ -32,17 +32,20 @@ typedef struct Library
 } Library;
 
 /* the installation: library.c */
-extern void library_find(Library *library, FunctionCallInfo fcinfo);
+extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
+extern Oid	relation_owner(Oid relation);
 
 /* locks that nobody else can take: library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);
+extern bool library_try_lock(uint64 key, LOCKMODE mode);
 
 /* arguments: library.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
 extern void check_watched_pct(int32 watched_pct);
 extern void check_position(int32 position_seconds);
 extern char *uuid_text(Datum uuid);
+extern char *quotable(const char *text, int len);
 
 /* errors that several functions have: library.c */
 pg_noreturn extern void missing_course(Datum course_id);

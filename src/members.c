@@ -16,7 +16,7 @@
  * it, and make another one of its name, at any moment; so what the server has
  * found under the names is compared with what the extension owns.
  */
-static bool
+bool
 is_member(const Library *library, Oid class, Oid object)
 {
 	Oid			extension = getExtensionOfObject(ProcedureRelationId, library->function);

@@ -6,6 +6,7 @@
 
 #include "library.h"
 
+extern bool is_member(const Library *library, Oid class, Oid object);
 extern void check_members(const Library *library, List *queries, bool as_caller);
 
 #endif							/* CONTENT_LIBRARY_MEMBERS_H */

@@ -6,7 +6,7 @@
 
 #include "library.h"
 
-#define QUERY_MAX_ARGS 8
+#define QUERY_MAX_ARGS 9
 
 /* A query; its %1$s stands for the quoted name of the extension's schema. */
 typedef struct LibraryQuery

@@ -4,6 +4,92 @@
 
 \set ON_ERROR_STOP on
 BEGIN;
+-- Names and operators below are the server's, whatever stands in other schemas.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+-- What was taken away stays away: remembered here, and taken away again below.
+CREATE TEMP TABLE content_library_taken_away ON COMMIT DROP AS
+SELECT g.kind, 'public.' || g.object AS object, format('%s ON %s %s', string_agg(concat(g.privilege, ' (' || g.col || ')'), ', '), g.kind, 'public.' || g.object) AS rights, g.grantee
+FROM (VALUES
+	('TABLE', 'courses', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'courses', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'courses', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'courses', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'modules', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'modules', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'modules', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'modules', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'lessons', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'lessons', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'lessons', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'lessons', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'enrollments', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'enrollments', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'enrollments', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'enrollments', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'content_progress', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'content_progress', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'content_progress', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'content_progress', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'courses', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'modules', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'lessons', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'enrollments', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'enrollments', 'INSERT', 'id', 'authenticated'),
+	('TABLE', 'enrollments', 'INSERT', 'user_id', 'authenticated'),
+	('TABLE', 'enrollments', 'INSERT', 'course_id', 'authenticated'),
+	('TABLE', 'enrollments', 'INSERT', 'enrolled_at', 'authenticated'),
+	('TABLE', 'content_progress', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'content_progress', 'INSERT', NULL, 'authenticated'),
+	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
+	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'course_outline(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_outline(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'move_module(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_report(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
+	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_state(text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
+) AS g(kind, object, privilege, col, grantee)
+WHERE NOT CASE
+	WHEN g.kind = 'FUNCTION' THEN has_function_privilege(g.grantee, to_regprocedure('public.' || g.object), g.privilege)
+	WHEN g.col IS NULL THEN has_table_privilege(g.grantee, to_regclass('public.' || g.object), g.privilege)
+	ELSE has_column_privilege(g.grantee, to_regclass('public.' || g.object), g.col, g.privilege)
+END
+GROUP BY g.kind, g.object, g.grantee;
 
 -- What the extension makes of its own. Whatever of yours depends on one of
 -- these is named by an error, and nothing is changed.
@@ -42,6 +128,7 @@ DROP FUNCTION
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.check_before(uuid, uuid, uuid, uuid),
+	content_library.lock_video(boolean, text, text),
 	content_library.published_course_of(uuid),
 	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
 	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
@@ -84,12 +171,11 @@ DROP FUNCTION
 	public.move_lesson(uuid, uuid, uuid),
 	public.move_module(uuid, uuid),
 	public.recompute_completion(uuid),
+	public.content_library_strict(boolean),
 	public.mux_verify_signature(text, text, text[], interval, timestamptz),
 	public.content_library_mux_policies(),
-	public.content_library_mux_upload(text),
-	public.content_library_mux_asset(text),
+	public.content_library_mux_latest(text, text),
 	public.mux_state(text),
-	public.content_library_mux_lock(boolean),
 	public.content_library_mux_read(jsonb),
 	public.mux_apply_event(jsonb),
 	public.content_library_mux_bind(),
@@ -122,7 +208,40 @@ END
 $$;
 DROP TABLE public.content_library_settings;
 
+-- Else the extension would say that it grants them.
+DO $$
+DECLARE
+	taken record;
+BEGIN
+	FOR taken IN SELECT * FROM content_library_taken_away WHERE kind = 'TABLE' LOOP
+		EXECUTE format('GRANT %s TO %I', taken.rights, taken.grantee);
+	END LOOP;
+END
+$$;
+
 CREATE EXTENSION content_library SCHEMA public VERSION 'sql';
 ALTER EXTENSION content_library UPDATE TO '1.0';
+
+DO $$
+DECLARE
+	taken record;
+	owner oid;
+BEGIN
+	FOR taken IN SELECT * FROM pg_temp.content_library_taken_away LOOP
+		IF taken.kind = 'FUNCTION' THEN
+			owner := (SELECT p.proowner FROM pg_catalog.pg_proc AS p
+					  WHERE p.oid = pg_catalog.to_regprocedure(taken.object));
+			CONTINUE WHEN owner IS NULL;
+			IF NOT pg_catalog.pg_has_role(owner, 'USAGE') THEN
+				RAISE WARNING 'what was taken away is granted again: % to %', taken.rights, taken.grantee
+					USING HINT = pg_catalog.format('As a superuser: REVOKE %s FROM %I;', taken.rights, taken.grantee);
+				CONTINUE;
+			END IF;
+		END IF;
+		EXECUTE pg_catalog.format('REVOKE %s FROM %I', taken.rights, taken.grantee);
+	END LOOP;
+END
+$$;
+
 SELECT * FROM public.content_library_check();
 COMMIT;

@@ -318,6 +318,7 @@ DECLARE
 	type text;
 	word text;
 	number numeric;
+	form CONSTANT text := '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?';
 BEGIN
 	IF jsonb_typeof(report) <> 'object' THEN
 		RAISE EXCEPTION 'not an object';
@@ -325,9 +326,10 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		word := pair.value #>> '{}';
+		-- The beginning of a string is all of any that can be right.
+		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
-			RAISE EXCEPTION 'unknown key "%"', pair.key;
+			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
 		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
@@ -352,8 +354,11 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := number::integer;
 			WHEN 'watched_at' THEN
-				-- Words such as "now" are no time of a player's.
-				IF word !~ '^[0-9]{4,}-' THEN
+				-- Not all that the server takes for a time: it would find one in "now",
+				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				IF word ~ (form || '$') THEN
+					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
+				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
 					RAISE EXCEPTION 'watched_at "%" is not a time like "2026-01-31T12:00:00Z"', word;
 				END IF;
 				watched_at := word::timestamptz;
@@ -364,9 +369,11 @@ BEGIN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
 	PERFORM content_library.check_report(watched_pct, position_seconds);
-	IF watched_at > at THEN
+	-- A player's clock may be a little fast: that counts as now.
+	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
 	END IF;
+	watched_at := LEAST(watched_at, at);
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
@@ -686,6 +693,54 @@ END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+
+-- Keeps video events and bindings of the same upload or asset apart.
+
+-- An event tries its locks, and excludes those about the same and whoever binds
+-- the upload; a binding waits, and excludes events. A transaction that takes
+-- many of these locks goes on with one for all: the server has room for some
+-- thousands. So each takes that one, too, shared.
+CREATE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	level CONSTANT text := current_setting('transaction_isolation');
+	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
+	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
+	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
+	many boolean;
+BEGIN
+	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	IF id IS NULL THEN
+		RETURN true;
+	END IF;
+
+	many := length(taken) >= 256;
+	IF NOT many THEN
+		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
+	END IF;
+	IF for_event AND many THEN
+		RETURN pg_try_advisory_xact_lock(events) AND pg_try_advisory_xact_lock(bindings);
+	ELSIF for_event THEN
+		RETURN pg_try_advisory_xact_lock_shared(events) AND pg_try_advisory_xact_lock(key);
+	ELSIF many THEN
+		PERFORM pg_advisory_xact_lock(events);
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(bindings);
+		PERFORM pg_advisory_xact_lock_shared(key);
+	END IF;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
+	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
 
 -- The doors: of each pair the service's first.
 
@@ -1619,7 +1674,19 @@ COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
 
 
 -- From zero, as for all others.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library FROM PUBLIC, anon, authenticated, service_role;
+DO $$
+DECLARE
+	made regprocedure;
+BEGIN
+	FOR made IN
+		SELECT p.oid FROM pg_proc AS p
+		WHERE p.pronamespace = 'content_library'::regnamespace
+			AND 'content_library.' || p.proname <> ALL (current_setting('content_library_migration.kept')::text[])
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+	END LOOP;
+END
+$$;
 -- What the functions in public call as their caller, and the learners' doors.
 GRANT EXECUTE ON FUNCTION
 	content_library.missing_course(uuid),
@@ -1659,6 +1726,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean),
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
+	content_library.lock_video(boolean, text, text),
 	content_library.course_report(uuid),
 	content_library.lesson_report(uuid),
 	content_library.move_lesson(uuid, uuid, uuid),
@@ -2030,28 +2098,39 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.content_library_mux_lock(for_event boolean) RETURNS void
+CREATE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
+RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	level CONSTANT text := current_setting('transaction_isolation');
+	owner regrole;
 BEGIN
-	IF for_event IS NULL THEN
-		RAISE EXCEPTION 'for_event must not be null' USING ERRCODE = 'null_value_not_allowed';
+	PERFORM content_library.writes('content_library_strict');
+	IF enabled IS NULL THEN
+		RAISE EXCEPTION 'enabled must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
-		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
-			USING ERRCODE = 'invalid_transaction_state',
-				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
-				  HINT = 'Use READ COMMITTED.';
+	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
 	END IF;
-	IF for_event THEN
-		PERFORM pg_advisory_xact_lock(hashtextextended('content_library mux', 0));
+
+	IF enabled THEN
+		REVOKE INSERT, UPDATE, DELETE ON public.content_progress FROM authenticated;
+		REVOKE INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments FROM authenticated;
 	ELSE
-		PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library mux', 0));
+		GRANT INSERT, UPDATE, DELETE ON public.content_progress TO authenticated;
+		GRANT INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments TO authenticated;
+	END IF;
+	IF has_table_privilege('authenticated', 'public.content_progress', 'INSERT') = enabled THEN
+		RAISE EXCEPTION 'learners % write content_progress directly', CASE WHEN enabled THEN 'can still' ELSE 'still cannot' END
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'PUBLIC, or another role that "authenticated" is a member of, may have the right to.',
+				  HINT = 'Look for who has granted what on content_progress.';
 	END IF;
 END
 $$;
+
 
 CREATE FUNCTION public.mux_verify_signature(
 	body text,
@@ -2130,6 +2209,155 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	RETURN (SELECT s.mux_playback_policies FROM public.content_library_settings AS s);
+END
+$$;
+
+-- Who holds what an event needs may be about to wait for what it holds: so it
+-- never waits, but lets go of all and tries again, and is never part of a
+-- deadlock. What the server locks by itself, it waits for a moment only.
+CREATE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET row_security = off
+-- Look-ups by key, whose plan is kept from when the tables were small.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+	fact record;
+	uploads text[];
+	bound integer;
+	-- Mux waits no longer for an answer, and comes again.
+	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
+	pause float8 := 0.001;
+BEGIN
+	fact := public.content_library_mux_read(event);
+	IF fact.object IS NULL THEN
+		RETURN 'ignored';
+	END IF;
+
+	LOOP
+		BEGIN
+			IF NOT content_library.lock_video(true, 'asset', fact.asset_id)
+				OR NOT content_library.lock_video(true, 'upload', fact.upload_id)
+			THEN
+				RAISE lock_not_available;
+			END IF;
+			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
+					fact.playback_ids, fact.duration_seconds, fact.error)
+			ON CONFLICT (event_id) DO NOTHING;
+			IF NOT FOUND THEN
+				RETURN 'duplicate';
+			END IF;
+
+			-- With the asset locked, no other event can give it another upload; with
+			-- those locked, nobody can be binding one of them.
+			uploads := CASE fact.object
+				WHEN 'upload' THEN ARRAY[fact.upload_id]
+				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
+				RAISE lock_not_available;
+			END IF;
+
+			PERFORM FROM public.lessons AS l
+			WHERE l.mux_upload_id = ANY (uploads)
+			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
+			GET DIAGNOSTICS bound = ROW_COUNT;
+
+			UPDATE public.lessons AS l
+			SET mux_asset_id = s.mux_asset_id,
+				mux_playback_id = s.mux_playback_id,
+				mux_status = s.mux_status,
+				duration_seconds = s.duration_seconds
+			FROM unnest(uploads) AS u(id)
+			CROSS JOIN LATERAL public.mux_state(u.id) AS s
+			WHERE l.mux_upload_id = u.id
+				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
+					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			IF FOUND THEN
+				RETURN 'applied';
+			END IF;
+
+			RETURN CASE
+				WHEN NOT EXISTS (
+					SELECT FROM public.content_library_mux_latest(fact.object,
+						CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END) AS e
+					WHERE e.event_id = fact.event_id)
+				THEN 'stale'
+				WHEN bound = 0 THEN 'unmatched'
+				ELSE 'noop' END;
+		EXCEPTION WHEN lock_not_available THEN
+			NULL;
+		END;
+		IF clock_timestamp() + make_interval(secs => pause) > until THEN
+			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
+				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
+				USING ERRCODE = 'lock_not_available',
+					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+		END IF;
+		PERFORM pg_sleep(pause);
+		pause := LEAST(2 * pause, 0.016);
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION public.content_library_mux_bind() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET row_security = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+	state record;
+BEGIN
+	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
+
+	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
+	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	IF NOT FOUND AND (TG_OP = 'INSERT'
+		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
+	THEN
+		RETURN NEW;
+	END IF;
+
+	NEW.mux_asset_id := state.mux_asset_id;
+	NEW.mux_playback_id := state.mux_playback_id;
+	NEW.mux_status := COALESCE(state.mux_status, 'pending');
+	NEW.duration_seconds := state.duration_seconds;
+	RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.mux_begin_upload(lesson_id uuid, upload_id text)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+#variable_conflict use_column
+DECLARE
+	lesson public.lessons;
+BEGIN
+	IF $1 IS NULL OR $2 IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'upload_id' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF length($2) NOT BETWEEN 1 AND 255 THEN
+		RAISE EXCEPTION 'upload_id is not a text of 1 to 255 characters'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- The trigger does the rest.
+	UPDATE public.lessons AS l SET mux_upload_id = $2
+	WHERE l.id = $1
+	RETURNING l.* INTO lesson;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', $1
+			USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN lesson;
 END
 $$;
 

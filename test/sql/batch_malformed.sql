@@ -60,13 +60,26 @@ FROM unnest(ARRAY[
 	'{"position_seconds": false}', '{"position_seconds": {}}',
 	'{"watched_at": "no time"}', '{"watched_at": 1767225600}', '{"watched_at": ""}', '{"watched_at": "2026-02-30T00:00:00Z"}',
 	'{"watched_at": "infinity"}', '{"watched_at": "now"}', '{"watched_at": []}',
+	'{"watched_at": "2020-01-01 -infinity"}', '{"watched_at": "2020-01-01 infinity"}', '{"watched_at": "2020-01-01 epoch"}',
+	'{"watched_at": "2020-01-01 allballs"}', '{"watched_at": "2020-01-01 10:00 BC"}', '{"watched_at": "2020-01-01T10:00:00Z BC"}',
+	'{"watched_at": "4713-01-01T00:00:00Z BC"}', '{"watched_at": "294276-12-31T23:59:59Z"}', '{"watched_at": "0000-01-01T00:00:00Z"}',
+	'{"watched_at": "2020-01-01"}', '{"watched_at": "2020-01-01T10:00:00"}', '{"watched_at": "2020-01-01 10:00:00.5"}',
+	'{"watched_at": "2020-01-01T10:00:00 Europe/Rome"}', '{"watched_at": "2020-01-01T10:00:00 PST"}', '{"watched_at": "2020-01-01T10:00:00+99"}',
+	'{"watched_at": "2020-01-01T10:00:00.1234567890Z"}', '{"watched_at": "2020-01-01T10:00:00Z\n"}', '{"watched_at": "2020-01-01T25:00:00Z"}',
+	'{"watched_at": "٢٠٢٠-01-01T10:00:00Z"}',
 	'{"user_id": "00000000-0000-0000-0000-000000000000"}', '{"completed": true}', '{"Watched_pct": 50}', '{"": 1}'
 ]) WITH ORDINALITY AS c(change, place)
 ORDER BY place;
 
--- In the future, even by a minute.
-SELECT left(test.second(jsonb_build_object('watched_at', now() + interval '1 minute')), 28) AS a_minute,
+-- In the future by more than a minute.
+SELECT left(test.second(jsonb_build_object('watched_at', clock_timestamp() + interval '62 seconds')), 28) AS a_minute,
 	   left(test.second('{"watched_at": "9999-12-31T00:00:00Z"}'), 28) AS far;
+
+-- No error is as long as what it quotes.
+SELECT what, length(answer), left(answer, 60)
+FROM unnest(ARRAY['lesson_id', 'watched_at', 'position_seconds', 'key']) AS what,
+	 test.second(jsonb_build_object(CASE what WHEN 'key' THEN repeat('ü', 1000000) ELSE what END,
+									CASE what WHEN 'position_seconds' THEN to_jsonb(10::numeric ^ 100000) ELSE to_jsonb(repeat('2', 1000000)) END)) AS answer;
 
 -- Nor does any video run at the beginning of time.
 SELECT left(test.second('{"watched_at": "-infinity"}'), 5) AS never;
@@ -101,6 +114,14 @@ SELECT test.batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', test.id('mal
 	   test.second('{"position_seconds": null, "watched_at": null}') AS nulls,
 	   test.second('{"watched_pct": 50.0}') AS decimals,
 	   test.second('{"watched_pct": 100, "position_seconds": 2147483647}') AS limits;
+-- Times in their forms, long ago; a clock that is fast by less than a minute counts as now.
+SELECT at, test.second(jsonb_build_object('watched_at', at))
+FROM unnest(ARRAY['0001-01-01T00:00:00Z', '0001-01-01T00:00:00+15', '2020-01-01 10:00Z', '2020-01-01T10:00:00.123456789-0730',
+	'2020-01-01T24:00:00+05:30']) WITH ORDINALITY AS t(at, place)
+ORDER BY place;
+SELECT last_watched BETWEEN now() AND clock_timestamp() AS now
+FROM record_progress_batch(jsonb_build_array(jsonb_build_object(
+	'lesson_id', test.id('malformed/1001'), 'watched_pct', 1, 'watched_at', clock_timestamp() + interval '58 seconds')));
 
 -- The hint.
 SELECT record_progress_batch('[{"lesson": 5}]');

@@ -23,12 +23,23 @@ SELECT * FROM test.findings();
 TABLE before EXCEPT TABLE rights;
 ROLLBACK;
 
--- Not found: what a column's table allows anyway, what was revoked, what a role of one's own has.
+-- Not found: what a column's table allows anyway, what a role of one's own has.
 BEGIN;
 CREATE ROLE regress_analyst;
 GRANT SELECT (title) ON courses TO authenticated;
 GRANT SELECT ON content_progress TO regress_analyst;
+SELECT * FROM test.findings();
+ROLLBACK;
+
+-- What was revoked: a notice where that is a choice that the README proposes.
+BEGIN;
 REVOKE INSERT ON enrollments FROM authenticated;
+REVOKE INSERT, UPDATE, DELETE ON content_progress FROM authenticated;
+SELECT * FROM test.findings();
+REVOKE SELECT ON courses FROM authenticated, service_role;
+REVOKE SELECT ON enrollments FROM authenticated;
 REVOKE EXECUTE ON FUNCTION enroll(uuid, uuid) FROM authenticated;
+SELECT * FROM test.findings();
+CALL test.mend();
 SELECT * FROM test.findings();
 ROLLBACK;

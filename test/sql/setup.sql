@@ -106,10 +106,11 @@ AS $$
 	ORDER BY 1
 $$;
 
--- What content_library_check() finds, and a procedure that does what it says.
+-- What content_library_check() finds, and a procedure that does what it says. The
+-- tables are a superuser's here, which check_owner is about.
 CREATE FUNCTION test.findings() RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE plpgsql STABLE
-AS $$ BEGIN RETURN QUERY SELECT * FROM public.content_library_check(); END $$;
+AS $$ BEGIN RETURN QUERY SELECT * FROM public.content_library_check() AS f WHERE f.object <> 'owner of the tables'; END $$;
 CREATE PROCEDURE test.mend()
 LANGUAGE plpgsql
 AS $$

@@ -94,6 +94,19 @@ SET LOCAL ROLE authenticated;
 SELECT set_config('request.jwt.claims', '{"sub": "whose-ann"}', true) IS NOT NULL AS set;
 SELECT user_id = test.id('whose-ann') AS ann, watched_pct FROM record_progress(test.id('whose/1'), 0);
 
+-- Nor is it overruled: one that reads another claim than sub stands, for policies and functions alike.
+RESET ROLE;
+CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
+	SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'learner')::uuid
+$$;
+SET LOCAL ROLE authenticated;
+SELECT set_config('request.jwt.claims', json_build_object('sub', test.id('whose-bob'), 'learner', test.id('whose-ann'))::text, true) IS NOT NULL AS set;
+SELECT auth.uid() = test.id('whose-ann') AS ann, user_id = test.id('whose-ann') AS ann_again FROM record_progress(test.id('whose/1'), 0);
+SELECT user_id = test.id('whose-ann') AS ann FROM enroll(test.id('whose'));
+SELECT record_progress(test.id('whose/1'), 99, NULL, test.id('whose-bob'));
+SELECT set_config('request.jwt.claims', json_build_object('sub', test.id('whose-bob'))::text, true) IS NOT NULL AS set;
+SELECT record_progress(test.id('whose/1'), 99);
+
 -- In the end nobody wrote anybody else's.
 RESET ROLE;
 SELECT user_id = test.id('whose-ann') AS ann, lesson_id = test.id('whose/1') AS first_lesson, watched_pct

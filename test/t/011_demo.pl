@@ -150,7 +150,7 @@ sub demo
 {
 	my ($input, @args) = @_;
 	local $ENV{CONTENT_LIBRARY_CLUSTER} = 1;
-	run('', 'dropdb', '--if-exists', 'demo');
+	run('', 'dropdb', '--if-exists', $_) for 'demo', 'demo_course';
 	return run($input, 'scripts/demo', @args);
 }
 
@@ -159,10 +159,27 @@ sub commas { return reverse(join ',', unpack '(A3)*', reverse $_[0]) }
 ($status, $out, $err) = demo('');
 is($status, 0, 'demo without a log: exit status');
 is($node->safe_psql('demo', $TOTALS), $expected, 'demo without a log: totals');
-like($out, qr/^  reports of progress +@{[ scalar commas($reports) ]}$/m, 'demo prints the reports');
-like($out, qr/^  \.\.\. of them completed, at 90 % +$completed$/m, 'demo prints the completed');
-like($out, qr/^  \.\.\. sum of their percentages +@{[ scalar commas($percents) ]}$/m, 'demo prints the sum');
-like($out, qr/^$reports reports in \S+ s: [\d,]+ reports per second/m, 'demo prints the rate');
+like($out, qr/^  reports of progress that the players sent +@{[ scalar commas($reports) ]}$/m, 'demo prints the reports');
+like($out, qr/^  rows of progress kept, one for each learner and video +@{[ scalar commas($pairs) ]}$/m, 'demo prints the rows');
+like($out, qr/^  rows completed: 90 % watched, or more +$completed$/m, 'demo prints the completed');
+like($out, qr/^  percent watched, summed over all rows +@{[ scalar commas($percents) ]}$/m, 'demo prints the sum');
+like($out, qr/^$reports reports in \S+ s: [\d,]+ a second/m, 'demo prints the rate');
+
+# The course that comes first: what its learner did, and what is kept from the other.
+my ($ann) = $out =~ /^(Ann .*?)^Ben /ms;
+my ($ben) = $out =~ /^(Ben .*?)\n\n/ms;
+like($ann, qr/^  Woodworking: 0 % completed\n(?:    .* 0 % watched   not started\n){2}/m, 'Ann opens a page of nothing done');
+like($ann, qr/^  42 % reported: 42 % kept\n  95 % reported: 95 % kept, completed: .*90 %\n  10 % reported: 95 % kept/m,
+	'what she has watched does not become less');
+is(() = $ann =~ /"event" : "course_completed"/g, 1, 'her course is completed once');
+like($ann, qr/^  completed at 20\d\d-/m, 'and stays so');
+like($ann, qr/^  Woodworking: 100 % completed\n(?:    .* (?:95|100) % watched   completed\n){2}/m, 'her page says so');
+like($ben, qr/^  rows of progress that Ben sees: 0\n  rows of progress that Ben can change: 0\n/m, 'Ben meets no row of hers');
+like($ben, qr/^  Ben reports as Ann: user_id .* is not the user signed in$/m, 'and cannot report for her');
+like($ben, qr/^  Ben reports without being enrolled: user .* is not enrolled/m, 'nor where he is not enrolled');
+like($ben, qr/^  Ben writes himself a certificate: permission denied for table enrollments$/m, 'nor write a certificate');
+is($node->safe_psql('demo_course', 'SELECT watched_pct, count(*), count(completed_at) FROM content_progress
+	WHERE user_id::text LIKE $$a0%1$$ GROUP BY 1 ORDER BY 1'), "95|1|1\n100|1|1", 'the rows are what was shown');
 
 # The bars, course by course.
 for my $course (sort keys %videos_of)
@@ -212,8 +229,7 @@ my $directory = PostgreSQL::Test::Utils::tempdir();
 my @nothing = (
 	[ 'missing', "$directory/none", 'does not exist' ],
 	[ 'directory', $directory, 'is a directory' ],
-	[ 'empty', $empty, 'is empty, or cannot be unpacked' ],
-	[ 'option', '--help', 'usage: scripts/demo [LOG]' ]);
+	[ 'empty', $empty, 'is empty, or cannot be unpacked' ]);
 
 for my $case (@nothing)
 {

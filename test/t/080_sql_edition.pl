@@ -14,10 +14,10 @@ my $top = "$FindBin::RealBin/../..";
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my ($file) = glob("$top/supabase/migrations/*_content_library.sql");
 my $migration = slurp_file($file);
-my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/twins.sql);
+my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/twins.sql src/attachment.h src/auth.c);
 
 # Up to date, in the plan's form.
-foreach my $made ([ 'migration', $file ], [ 'to_extension', "$top/supabase/to_extension.sql" ])
+foreach my $made ([ 'migration', $file ], [ 'to_extension', "$top/supabase/to_extension.sql" ], [ 'to_sql_edition', "$top/supabase/to_sql_edition.sql" ])
 {
 	my ($out, $err) = run_command([ "$top/supabase/generate", $made->[0], @sources ]);
 	is("$out\n", slurp_file($made->[1]), "$made->[1] is what make migration makes") or diag($err);
@@ -28,7 +28,7 @@ unlike($migration, qr/^CREATE (TABLE|INDEX|TRIGGER|FUNCTION) (?!IF NOT EXISTS)/m
 # A twin that is not its C function's is refused.
 my $other = slurp_file($sources[2]) =~ s/dry_run boolean DEFAULT false\)/dry_run boolean DEFAULT true)/r;
 append_to_file("$folder/twins.sql", $other);
-my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/twins.sql" ]);
+my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/twins.sql", @sources[ 3, 4 ] ]);
 like($err, qr/^reset_progress: the signature/, 'another signature is refused');
 
 # As Supabase's postgres, who is no superuser.
@@ -394,6 +394,12 @@ is(by_hand(2, "public.$_"), '55000', "nor $_") foreach "course_completion('$open
 $node->safe_psql('doors', 'ALTER TABLE enrollments NO FORCE ROW LEVEL SECURITY');
 is(by_hand(2, "public.course_completion('$open')"), '100', 'an owner that is not bound');
 $node->safe_psql('doors', 'ALTER ROLE developer BYPASSRLS');
+
+# What learners are not to do is taken from them with its door; another run leaves it so.
+$node->safe_psql('doors', 'REVOKE EXECUTE ON FUNCTION public.enroll, content_library.own_enroll FROM authenticated');
+is(migrate('doors'), '', 'run again');
+is(answers('doors', 3, "SELECT public.enroll('$second'); SELECT content_library.own_enroll('$second', true)"), '42501 42501', 'the door stays closed');
+is(answers('doors', 2, "SELECT public.course_completion('$open')"), '100', 'the others open');
 
 # One owner of all: nobody else's schema, and nobody else's tables.
 supabase_database('others');

@@ -125,16 +125,13 @@ isOneToOne: false
 "content_library_attach":
 { Args: Record<PropertyKey, never>; Returns: undefined
                            },
-"content_library_attach_as_owner":
-{ Args: Record<PropertyKey, never>; Returns: undefined
-                           },
 "content_library_check":
-{ Args: Record<PropertyKey, never>; Returns: {
+{ Args: { "rows"?: boolean }; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
             }[]
                            },
 "content_library_check_definitions":
-{ Args: Record<PropertyKey, never>; Returns: {
+{ Args: { "missing_auth": string }; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
             }[]
                            },
@@ -146,16 +143,6 @@ isOneToOne: false
 "content_library_check_rows":
 { Args: Record<PropertyKey, never>; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
-            }[]
-                           },
-"content_library_expected":
-{ Args: Record<PropertyKey, never>; Returns: {
-              "definition": string,"kind": string,"name": string,"needs_auth": boolean,"table": string
-            }[]
-                           },
-"content_library_found":
-{ Args: Record<PropertyKey, never>; Returns: {
-              "definition": string,"kind": string,"name": string,"table": string
             }[]
                            },
 "content_library_missing_auth":

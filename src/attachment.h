@@ -1,0 +1,28 @@
+/* attachment.h: the keys and policies that hang on auth, for attach.c and for supabase/generate. */
+#ifndef CONTENT_LIBRARY_ATTACHMENT_H
+#define CONTENT_LIBRARY_ATTACHMENT_H
+
+/* Progress first: deleting an account then locks rows in the order of a report. */
+static const char *const attached_tables[] = {"content_progress", "enrollments"};
+
+#define ATTACHED_KEY "FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE"
+
+typedef struct AttachedPolicy
+{
+	const char *table;
+	const char *name;
+	const char *definition;
+} AttachedPolicy;
+
+static const AttachedPolicy attached_policies[] = {
+	{"enrollments", "Users read own enrollments",
+	"FOR SELECT TO authenticated USING ((SELECT auth.uid()) = user_id)"},
+	{"enrollments", "Users create own enrollments",
+	"FOR INSERT TO authenticated WITH CHECK ((SELECT auth.uid()) = user_id)"},
+	{"content_progress", "Users read own progress",
+	"FOR SELECT TO authenticated USING ((SELECT auth.uid()) = user_id)"},
+	{"content_progress", "Users upsert own progress",
+	"FOR ALL TO authenticated USING ((SELECT auth.uid()) = user_id) WITH CHECK ((SELECT auth.uid()) = user_id)"},
+};
+
+#endif							/* CONTENT_LIBRARY_ATTACHMENT_H */

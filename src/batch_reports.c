@@ -1,0 +1,250 @@
+/* batch_reports.c: reads the reports of a batch, and refuses what is none. */
+#include "postgres.h"
+
+#include "catalog/pg_collation_d.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "batch_reports.h"
+#include "library.h"
+
+#define TIME_FORM "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+#define ZONE_FORM "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+/* The beginning of a string, which is all of any that can be right. */
+static char *
+json_string(const JsonbValue *value, const char *key)
+{
+	if (value->type != jbvString)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is not a string", key)));
+	return quotable(value->val.string.val, value->val.string.len);
+}
+
+static int32
+json_integer(const JsonbValue *value, const char *key)
+{
+	Datum		number;
+	Datum		whole;
+
+	if (value->type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is not a number", key)));
+
+	number = NumericGetDatum(value->val.numeric);
+	whole = DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0));
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s %.40s is not an integer", key,
+						numeric_normalize(value->val.numeric))));
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number,
+										 NumericGetDatum(int64_to_numeric(PG_INT32_MAX)))) ||
+		DatumGetBool(DirectFunctionCall2(numeric_lt, number,
+										 NumericGetDatum(int64_to_numeric(PG_INT32_MIN)))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s %.40s is out of range", key,
+						numeric_normalize(value->val.numeric))));
+	return DatumGetInt32(DirectFunctionCall1(numeric_int4, number));
+}
+
+static bool
+has_form(const char *text, const char *form)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(textregexeq, C_COLLATION_OID,
+												CStringGetTextDatum(text),
+												CStringGetTextDatum(form)));
+}
+
+/*
+ * Not all that the server takes for a time: it would find one in "now",
+ * "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the
+ * player's.
+ */
+static TimestampTz
+json_time(const JsonbValue *value, const char *key)
+{
+	char	   *text = json_string(value, key);
+
+	if (has_form(text, TIME_FORM "$"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" needs a zone, as in \"2026-01-31T12:00:00Z\"", key, text)));
+	if (!has_form(text, TIME_FORM ZONE_FORM "$"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" is not a time like \"2026-01-31T12:00:00Z\"", key, text)));
+	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+												   ObjectIdGetDatum(InvalidOid),
+												   Int32GetDatum(-1)));
+}
+
+/* A player's clock may be a little fast: that counts as now. */
+static TimestampTz
+not_in_future(TimestampTz watched_at, TimestampTz now)
+{
+	if (watched_at > now + USECS_PER_MINUTE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("watched_at %s is in the future", timestamptz_to_str(watched_at))));
+	return Min(watched_at, now);
+}
+
+static void
+read_pair(Report *report, const char *key, const JsonbValue *value)
+{
+	if (strcmp(key, "lesson_id") == 0)
+		report->lesson_id = DirectFunctionCall1(uuid_in,
+												CStringGetDatum(json_string(value, key)));
+	else if (strcmp(key, "watched_pct") == 0)
+		report->watched_pct = json_integer(value, key);
+	else if (strcmp(key, "position_seconds") == 0)
+	{
+		report->has_position = value->type != jbvNull;
+		if (report->has_position)
+			report->position = json_integer(value, key);
+	}
+	else if (strcmp(key, "watched_at") == 0)
+	{
+		if (value->type != jbvNull)
+			report->watched_at = json_time(value, key);
+	}
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown key \"%s\"", key)));
+}
+
+static void
+require_key(bool found, const char *key)
+{
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is missing", key)));
+}
+
+static void
+read_report(Report *report, JsonbContainer *object, TimestampTz now)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	char	   *key = NULL;
+	bool		has_lesson = false;
+	bool		has_pct = false;
+
+	report->watched_at = now;
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = quotable(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+		{
+			read_pair(report, key, &value);
+			has_lesson |= strcmp(key, "lesson_id") == 0;
+			has_pct |= strcmp(key, "watched_pct") == 0;
+		}
+	}
+
+	require_key(has_lesson, "lesson_id");
+	require_key(has_pct, "watched_pct");
+	check_watched_pct(report->watched_pct);
+	check_position(report->position);
+	report->watched_at = not_in_future(report->watched_at, now);
+}
+
+/* Whatever is wrong with an element, also what a type's input says of it; not that memory ran out. */
+static void
+rethrow_malformed(MemoryContext context, int number)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("reports[%d]: %s", number, error->message),
+			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"position_seconds\": integer, \"watched_at\": time}; the last two may be left out.")));
+}
+
+static void
+read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("not an object")));
+		read_report(&element->report, value->val.binary.data, now);
+	}
+	PG_CATCH();
+	{
+		rethrow_malformed(context, element->number);
+	}
+	PG_END_TRY();
+}
+
+int
+compare_lessons(const void *a, const void *b)
+{
+	return memcmp(DatumGetUUIDP(((const BatchedReport *) a)->report.lesson_id),
+				  DatumGetUUIDP(((const BatchedReport *) b)->report.lesson_id), UUID_LEN);
+}
+
+/* One report a lesson: of two, nobody could say in which order they count. */
+static void
+refuse_duplicates(const Batch *batch)
+{
+	for (int i = 1; i < batch->size; i++)
+	{
+		const BatchedReport *one = &batch->elements[i - 1];
+		const BatchedReport *other = &batch->elements[i];
+
+		if (compare_lessons(one, other) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("reports[%d] and reports[%d] are of the same lesson \"%s\"",
+							Min(one->number, other->number), Max(one->number, other->number),
+							uuid_text(one->report.lesson_id)),
+					 errhint("Send one report for each lesson, the latest with the highest watched_pct.")));
+	}
+}
+
+Batch *
+read_batch(Jsonb *reports)
+{
+	Batch	   *batch = palloc0(sizeof(Batch));
+
+	if (!JB_ROOT_IS_ARRAY(reports) || JB_ROOT_IS_SCALAR(reports))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reports is not a JSON array")));
+	batch->size = JB_ROOT_COUNT(reports);
+	if (batch->size < 1 || batch->size > MAX_REPORTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reports has %d elements; 1 to %d are possible",
+						batch->size, MAX_REPORTS)));
+
+	batch->now = GetCurrentTimestamp();
+	for (int i = 0; i < batch->size; i++)
+	{
+		batch->elements[i].number = i;
+		read_element(&batch->elements[i],
+					 getIthJsonbValueFromContainer(&reports->root, i), batch->now);
+	}
+	qsort(batch->elements, batch->size, sizeof(BatchedReport), compare_lessons);
+	refuse_duplicates(batch);
+	return batch;
+}

@@ -1,0 +1,503 @@
+/* mux_events.c: mux_apply_event(), mux_begin_upload(), and the trigger that binds an upload. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "mb/pg_wchar.h"
+#include "storage/proc.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "call.h"
+#include "mux_lock.h"
+#include "result.h"
+
+/* Mux waits no longer for an answer, and comes again. */
+#define GIVE_UP_AFTER_MS 5000
+
+/* A row of mux_events, but for received_at: what content_library_mux_read() returns. */
+typedef enum FactColumn
+{
+	EVENT_ID, OBJECT, UPLOAD_ID, ASSET_ID, STATUS, EVENT_AT,
+	PLAYBACK_IDS, DURATION_SECONDS, MUX_ERROR, FACT_COLUMNS
+} FactColumn;
+
+typedef struct Fact
+{
+	Datum		values[FACT_COLUMNS];
+	bool		isnull[FACT_COLUMNS];
+} Fact;
+
+static const LibraryQuery insert_event = {
+	"INSERT INTO %1$s.mux_events"
+	"       (event_id, object, upload_id, asset_id, status, event_at,"
+	"        playback_ids, duration_seconds, error)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+	" ON CONFLICT (event_id) DO NOTHING",
+	FACT_COLUMNS, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
+	JSONBOID, INT4OID, JSONBOID}
+};
+
+static const LibraryQuery uploads_of_asset = {
+	"SELECT ARRAY("
+	"  SELECT DISTINCT e.upload_id FROM %1$s.mux_events AS e"
+	"   WHERE e.asset_id = $1 AND e.upload_id IS NOT NULL)",
+	1, {TEXTOID}
+};
+
+static const LibraryQuery lock_lessons = {
+	"SELECT FROM %1$s.lessons AS l WHERE l.mux_upload_id = ANY ($1)"
+	" ORDER BY l.id FOR NO KEY UPDATE NOWAIT",
+	1, {TEXTARRAYOID}
+};
+
+static const LibraryQuery project_lessons = {
+	"UPDATE %1$s.lessons AS l"
+	"   SET mux_asset_id = s.mux_asset_id,"
+	"       mux_playback_id = s.mux_playback_id,"
+	"       mux_status = s.mux_status,"
+	"       duration_seconds = s.duration_seconds"
+	"  FROM unnest($1) AS u (id)"
+	" CROSS JOIN LATERAL %1$s.mux_state(u.id) AS s"
+	" WHERE l.mux_upload_id = u.id"
+	"   AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)"
+	"       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds)",
+	1, {TEXTARRAYOID}
+};
+
+static const LibraryQuery latest = {
+	"SELECT FROM %1$s.content_library_mux_latest($1, $2) AS e WHERE e.event_id = $3",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+static const LibraryQuery state = {
+	"SELECT s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds"
+	"  FROM %1$s.mux_state($1) AS s",
+	1, {TEXTOID}
+};
+
+/* The trigger does the rest. */
+static const LibraryQuery bind_upload = {
+	"UPDATE %1$s.lessons AS l SET mux_upload_id = $2 WHERE l.id = $1 RETURNING l",
+	2, {UUIDOID, TEXTOID}
+};
+
+static void
+set_for_call(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Look-ups by key, whose plan is kept from when the tables were small. */
+static void
+look_up_by_key(void)
+{
+	set_for_call("enable_seqscan", "off");
+}
+
+/* The function that reads the JSON of an event. */
+static Oid
+reader(const Library *library)
+{
+	Oid			argtype = JSONBOID;
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum("content_library_mux_read"),
+										   PointerGetDatum(buildoidvector(&argtype, 1)),
+										   ObjectIdGetDatum(library->schema));
+
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the function content_library_mux_read does not exist")));
+	return function;
+}
+
+/* False for an event that says nothing of a lesson. */
+static bool
+read_fact(Fact *fact, const Library *library, Datum event)
+{
+	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader(library), event));
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+											  HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tuple = {0};
+
+	if (desc->natts != FACT_COLUMNS)
+		elog(ERROR, "content_library_mux_read() returned %d columns", desc->natts);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, desc, fact->values, fact->isnull);
+	ReleaseTupleDesc(desc);
+	return !fact->isnull[OBJECT];
+}
+
+static bool
+is_about_upload(const Fact *fact)
+{
+	text	   *object = DatumGetTextPP(fact->values[OBJECT]);
+
+	return VARSIZE_ANY_EXHDR(object) == strlen("upload") &&
+		memcmp(VARDATA_ANY(object), "upload", strlen("upload")) == 0;
+}
+
+static bool
+lock_object(const Fact *fact, FactColumn column, MuxObject object)
+{
+	return fact->isnull[column] ||
+		mux_lock_for_event(object, DatumGetTextPP(fact->values[column]));
+}
+
+static bool
+lock_uploads(Datum uploads)
+{
+	Datum	   *ids;
+	int			size;
+
+	deconstruct_array(DatumGetArrayTypeP(uploads), TEXTOID, -1, false, TYPALIGN_INT,
+					  &ids, NULL, &size);
+	for (int i = 0; i < size; i++)
+		if (!mux_lock_for_event(MUX_UPLOAD, DatumGetTextPP(ids[i])))
+			return false;
+	return true;
+}
+
+/* Whether there was none of this id before. */
+static bool
+keep(const Call *call, const Fact *fact)
+{
+	Datum		values[FACT_COLUMNS];
+	char		nulls[FACT_COLUMNS];
+
+	for (int i = 0; i < FACT_COLUMNS; i++)
+	{
+		values[i] = fact->values[i];
+		nulls[i] = fact->isnull[i] ? 'n' : ' ';
+	}
+	return query_execute(&call->library, &insert_event, values, nulls, false) > 0;
+}
+
+/* The uploads of which the event says something, as an array. */
+static Datum
+uploads_of(const Call *call, const Fact *fact)
+{
+	Datum		id;
+
+	if (is_about_upload(fact))
+	{
+		id = fact->values[UPLOAD_ID];
+		return PointerGetDatum(construct_array(&id, 1, TEXTOID, -1, false, TYPALIGN_INT));
+	}
+	id = fact->values[ASSET_ID];
+	query_execute(&call->library, &uploads_of_asset, &id, NULL, false);
+	return result_value(0, 1, TEXTARRAYOID);
+}
+
+/* Whether no other event says more of the same upload or asset. */
+static bool
+is_latest(const Call *call, const Fact *fact)
+{
+	Datum		values[] = {
+		fact->values[OBJECT],
+		fact->values[is_about_upload(fact) ? UPLOAD_ID : ASSET_ID],
+		fact->values[EVENT_ID]
+	};
+
+	return query_execute(&call->library, &latest, values, NULL, false) > 0;
+}
+
+/*
+ * What becomes of the event; NULL if somebody holds what it needs.  With the
+ * asset locked, no other event can give it another upload; with those locked,
+ * nobody can be binding one of them.  So whoever comes second sees the first.
+ */
+static const char *
+take_in(const Call *call, const Fact *fact)
+{
+	Datum		uploads;
+	uint64		bound;
+
+	if (!lock_object(fact, ASSET_ID, MUX_ASSET) || !lock_object(fact, UPLOAD_ID, MUX_UPLOAD))
+		return NULL;
+	if (!keep(call, fact))
+		return "duplicate";
+	uploads = uploads_of(call, fact);
+	if (!lock_uploads(uploads))
+		return NULL;
+
+	bound = query_execute(&call->library, &lock_lessons, &uploads, NULL, false);
+	if (bound > 0 &&
+		query_execute(&call->library, &project_lessons, &uploads, NULL, false) > 0)
+		return "applied";
+	if (!is_latest(call, fact))
+		return "stale";
+	return bound > 0 ? "noop" : "unmatched";
+}
+
+/* After an error in a subtransaction: passes, if it was for a lock. */
+static void
+check_lock_error(ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	FreeErrorData(error);
+}
+
+/* The same, in a subtransaction: where it fails it holds nothing. */
+static const char *
+try_to_take_in(const Call *call, const Fact *fact)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int			locks = mux_lock_count();
+	const char *volatile answer = NULL;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		answer = take_in(call, fact);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+
+	if (answer != NULL)
+		ReleaseCurrentSubTransaction();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		mux_lock_forget(locks);
+	}
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error != NULL)
+		check_lock_error(error);
+	return answer;
+}
+
+static void
+give_up(const Fact *fact)
+{
+	bool		about_upload = is_about_upload(fact);
+	text	   *id = DatumGetTextPP(fact->values[about_upload ? UPLOAD_ID : ASSET_ID]);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("the video of %s \"%s\" has been held for five seconds",
+					about_upload ? "upload" : "asset",
+					quotable(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id))),
+			 errhint("Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.")));
+}
+
+/*
+ * Who holds what the event needs may be about to wait for what it holds: so it
+ * never waits, but lets go of all and tries again, and is never part of a
+ * deadlock.  What the server locks by itself, it waits for a moment only.
+ */
+static const char *
+apply(const Call *call, const Fact *fact)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GIVE_UP_AFTER_MS);
+	int			pause_ms = 1;
+	const char *answer;
+
+	if (LockTimeout == 0 || LockTimeout > 100)
+		set_for_call("lock_timeout", "100");
+	while ((answer = try_to_take_in(call, fact)) == NULL)
+	{
+		if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms) > end)
+			give_up(fact);
+		DirectFunctionCall1(pg_sleep, Float8GetDatum(pause_ms / 1000.0));
+		pause_ms = Min(2 * pause_ms, 16);
+	}
+	return answer;
+}
+
+PG_FUNCTION_INFO_V1(mux_apply_event);
+
+Datum
+mux_apply_event(PG_FUNCTION_ARGS)
+{
+	Datum		event = required_arg(fcinfo, 0, "event");
+	const char *answer = "ignored";
+	Call		call;
+	Fact		fact;
+
+	call_begin_as_operator(&call, fcinfo);
+	look_up_by_key();
+	if (read_fact(&fact, &call.library, event))
+	{
+		mux_require_read_committed();
+		answer = apply(&call, &fact);
+	}
+	call_end(&call);
+
+	PG_RETURN_TEXT_P(cstring_to_text(answer));
+}
+
+PG_FUNCTION_INFO_V1(mux_begin_upload);
+
+Datum
+mux_begin_upload(PG_FUNCTION_ARGS)
+{
+	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	Datum		upload_id = required_arg(fcinfo, 1, "upload_id");
+	Datum		values[] = {lesson_id, upload_id};
+	text	   *id = DatumGetTextPP(upload_id);
+	int			length = pg_mbstrlen_with_len(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	Datum		row;
+	Call		call;
+
+	if (length < 1 || length > 255)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("upload_id is not a text of 1 to 255 characters")));
+
+	call_begin_as_operator(&call, fcinfo);
+	look_up_by_key();
+	if (query_execute(&call.library, &bind_upload, values, NULL, false) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id))));
+	row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
+	call_end(&call);
+
+	PG_RETURN_DATUM(row);
+}
+
+/* The columns of a lesson's video, in the order of the query state. */
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			video_columns[] = {
+	{"mux_asset_id", TEXTOID}, {"mux_playback_id", TEXTOID},
+	{"mux_status", TEXTOID}, {"duration_seconds", INT4OID}
+};
+
+#define VIDEO_COLUMNS lengthof(video_columns)
+
+/* The changed row; whoever attaches our function to another table learns nothing. */
+static HeapTuple
+bound_lesson(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Oid			namespace = get_func_namespace(fcinfo->flinfo->fn_oid);
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != get_relname_relid("lessons", namespace))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("content_library_mux_bind() belongs to the triggers of lessons")));
+	return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+		trigger->tg_newtuple : trigger->tg_trigtuple;
+}
+
+static int
+column_number(TupleDesc desc, const char *name, Oid type)
+{
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0 || SPI_gettypeid(desc, number) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("lessons has no column %s of type %s", name, format_type_be(type)),
+				 errhint("content_library_check() says how to bring it back.")));
+	return number;
+}
+
+static text *
+text_column(HeapTuple row, TupleDesc desc, const char *name)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row, column_number(desc, name, TEXTOID), desc, &isnull);
+
+	return isnull ? NULL : DatumGetTextPP(value);
+}
+
+/* Whether a lesson is given a video whole: its own asset, with an upload that nothing is known of. */
+static bool
+is_given(const TriggerData *trigger, HeapTuple lesson)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	text	   *asset = text_column(lesson, desc, "mux_asset_id");
+	text	   *before;
+
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		return true;
+	before = text_column(trigger->tg_trigtuple, desc, "mux_asset_id");
+	return asset != NULL &&
+		(before == NULL ||
+		 strcmp(text_to_cstring(asset), text_to_cstring(before)) != 0);
+}
+
+/* Whether anything is known of the upload, and what: the columns of its video. */
+static bool
+read_state(const Call *call, text *upload_id, Datum *values, char *nulls)
+{
+	Datum		id = PointerGetDatum(upload_id);
+	bool		known;
+	bool		isnull;
+
+	known = upload_id != NULL && query_execute(&call->library, &state, &id, NULL, false) > 0;
+	for (int i = 0; i < VIDEO_COLUMNS; i++)
+	{
+		isnull = true;
+		if (known)
+			values[i] = result_nullable(0, i + 1, video_columns[i].type, &isnull);
+		else if (strcmp(video_columns[i].name, "mux_status") == 0)
+		{
+			values[i] = CStringGetTextDatum("pending");
+			isnull = false;
+		}
+		nulls[i] = isnull ? 'n' : ' ';
+	}
+	return known;
+}
+
+PG_FUNCTION_INFO_V1(content_library_mux_bind);
+
+Datum
+content_library_mux_bind(PG_FUNCTION_ARGS)
+{
+	HeapTuple	lesson = bound_lesson(fcinfo);
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	text	   *upload_id = text_column(lesson, desc, "mux_upload_id");
+	Datum		values[VIDEO_COLUMNS];
+	char		nulls[VIDEO_COLUMNS];
+	int			columns[VIDEO_COLUMNS];
+	Call		call;
+
+	mux_require_read_committed();
+	if (upload_id != NULL)
+		mux_lock_for_binding(upload_id);
+
+	call_begin(&call, fcinfo);
+	look_up_by_key();
+	for (int i = 0; i < VIDEO_COLUMNS; i++)
+		columns[i] = column_number(desc, video_columns[i].name, video_columns[i].type);
+	if (read_state(&call, upload_id, values, nulls) || !is_given(trigger, lesson))
+		lesson = SPI_modifytuple(trigger->tg_relation, lesson, VIDEO_COLUMNS,
+								 columns, values, nulls);
+	call_end(&call);
+
+	return PointerGetDatum(lesson);
+}

@@ -1,0 +1,90 @@
+/* strict.c: content_library_strict(), which has learners write through functions alone. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "call.h"
+
+/*
+ * What learners may write directly.  Being strict is nothing but these grants,
+ * which a dump keeps; the policies "Strict: ..." ask for them.
+ */
+static const struct
+{
+	const char *privileges;
+	const char *table;
+}			direct_writes[] = {
+	{"INSERT, UPDATE, DELETE", "content_progress"},
+	{"INSERT (id, user_id, course_id, enrolled_at)", "enrollments"},
+};
+
+/*
+ * By name, since the server has no other way.  Who has another table put under
+ * it gains nothing: it is not the owner's to grant.
+ */
+static void
+grant_or_revoke(const Library *library, bool enabled)
+{
+	for (int i = 0; i < lengthof(direct_writes); i++)
+	{
+		char	   *sql = psprintf("%s %s ON %s.%s %s authenticated",
+								   enabled ? "REVOKE" : "GRANT", direct_writes[i].privileges,
+								   quote_identifier(library->schema_name), direct_writes[i].table,
+								   enabled ? "FROM" : "TO");
+		int			code = SPI_execute(sql, false, 0);
+
+		if (code != SPI_OK_UTILITY)
+			elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(code));
+	}
+}
+
+static bool
+may_write_progress(const Library *library)
+{
+	return pg_class_aclcheck(library_relation(library, "content_progress"),
+							 get_role_oid("authenticated", false), ACL_INSERT) == ACLCHECK_OK;
+}
+
+/* Only who could do the same by GRANT and REVOKE. */
+static void
+require_owner(const Library *library)
+{
+	if (!has_privs_of_role(GetUserId(), library->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("content_library_strict() needs the rights of the owner of the tables"),
+				 errhint("Call it as %s.", GetUserNameFromId(library->owner, false))));
+}
+
+PG_FUNCTION_INFO_V1(content_library_strict);
+
+Datum
+content_library_strict(PG_FUNCTION_ARGS)
+{
+	bool		enabled = DatumGetBool(required_arg(fcinfo, 0, "enabled"));
+	Library		library;
+	Boundary	boundary;
+
+	PreventCommandIfReadOnly("content_library_strict()");
+	library_find(&library, fcinfo->flinfo->fn_oid);
+	require_owner(&library);
+
+	SPI_connect();
+	become_owner(&boundary, &library);
+	grant_or_revoke(&library, enabled);
+	become_caller(&boundary);
+	SPI_finish();
+
+	CommandCounterIncrement();
+	if (may_write_progress(&library) == enabled)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("learners %s write content_progress directly", enabled ? "can still" : "still cannot"),
+				 errdetail("PUBLIC, or another role that \"authenticated\" is a member of, may have the right to."),
+				 errhint("content_library_check() says who has what.")));
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,82 @@
+-- strict: content_library_strict(). Learners write through functions alone, and
+-- read directly what they may watch; every function works as before.
+\set ON_ERROR_ROLLBACK on
+\set VERBOSITY sqlstate
+
+BEGIN;
+CALL test.make_course('strict', 3);
+CALL test.make_course('strict-other', 2);
+CALL test.make_course('strict-hidden', 1);
+CALL test.make_learner('strict-ann', 'strict', 'strict-hidden');
+CALL test.make_learner('strict-bob');
+UPDATE courses SET is_published = false WHERE id = test.id('strict-hidden');
+UPDATE lessons SET is_preview = true WHERE id = test.id('strict-other/1');
+UPDATE lessons SET mux_status = 'ready', mux_playback_id = 'playback-' || title;
+
+-- What a learner sees of the tables.
+CREATE FUNCTION test.sees() RETURNS TABLE (courses text, modules bigint, lessons text) LANGUAGE sql AS $$
+	SELECT (SELECT string_agg(title, ' ' ORDER BY title) FROM courses WHERE title LIKE 'strict%'),
+		   (SELECT count(*) FROM modules AS m WHERE m.course_id IN (test.id('strict'), test.id('strict-other'), test.id('strict-hidden'))),
+		   (SELECT string_agg(l.mux_playback_id, ' ' ORDER BY l.title) FROM lessons AS l WHERE l.title LIKE 'strict%')
+$$;
+
+-- As it is made: the plan's word.
+CALL test.sign_in('strict-ann');
+SET LOCAL ROLE authenticated;
+SELECT * FROM test.sees();
+RESET ROLE;
+
+-- Strict.
+SELECT content_library_strict();
+SET LOCAL ROLE authenticated;
+SELECT * FROM test.sees();
+INSERT INTO content_progress (user_id, lesson_id, completed) VALUES (test.id('strict-ann'), test.id('strict/1'), true);
+UPDATE content_progress SET completed = true;
+DELETE FROM content_progress;
+INSERT INTO enrollments (user_id, course_id) VALUES (test.id('strict-ann'), test.id('strict-other'));
+
+-- Every function of a learner.
+SELECT watched_pct FROM record_progress(test.id('strict/1'), 100);
+SELECT watched_pct FROM record_progress(test.id('strict-other/1'), 10);
+SELECT watched_pct FROM record_progress(test.id('strict-other/2'), 10);
+SELECT watched_pct FROM record_progress_batch(jsonb_build_array(
+	jsonb_build_object('lesson_id', test.id('strict/2'), 'watched_pct', 30),
+	jsonb_build_object('lesson_id', test.id('strict/1'), 'watched_pct', 30)));
+SELECT completion_threshold(test.id('strict-other/2')), course_completion(test.id('strict')),
+	   next_lesson(test.id('strict')) = test.id('strict/2') AS next;
+SELECT title, completion FROM course_progress() ORDER BY title;
+SELECT lesson_title, watched_pct FROM continue_watching() ORDER BY lesson_title;
+SELECT l ->> 'title' AS title, l ->> 'mux_playback_id' AS playback
+FROM jsonb_path_query(course_outline(test.id('strict-other')), '$.modules[*].lessons[*]') AS l;
+SELECT mux_playback_claims(test.id('strict/3')) ->> 'sub' AS sub;
+SELECT mux_playback_claims(test.id('strict-other/2'));
+SELECT course_id = test.id('strict-other') AS enrolled FROM enroll(test.id('strict-other'));
+SELECT * FROM test.sees();
+SELECT reset_progress(test.id('strict'));
+SELECT count(*) FROM content_progress;
+
+-- Whoever is enrolled in nothing, and the service, which is not bound.
+CALL test.sign_in('strict-bob');
+SELECT * FROM test.sees();
+CALL test.sign_in();
+SET LOCAL ROLE service_role;
+SELECT * FROM test.sees();
+INSERT INTO content_progress (user_id, lesson_id) VALUES (test.id('strict-bob'), test.id('strict/1'));
+SELECT content_library_strict(false);
+RESET ROLE;
+
+-- On again changes nothing; off again all is as before.
+SELECT content_library_strict(true);
+SELECT content_library_strict(NULL);
+SELECT content_library_strict(false);
+CALL test.sign_in('strict-ann');
+SET LOCAL ROLE authenticated;
+SELECT * FROM test.sees();
+INSERT INTO content_progress (user_id, lesson_id) VALUES (test.id('strict-ann'), test.id('strict/3'));
+SELECT content_library_strict();
+
+-- A right that comes another way is named.
+RESET ROLE;
+GRANT INSERT ON content_progress TO PUBLIC;
+SELECT content_library_strict();
+ROLLBACK;

@@ -1,0 +1,100 @@
+# 022_readme_pasted.pl: the README's commands work pasted, from top to bottom, in a
+# clean copy of this tree; the first example also where the terminal takes a tab as typed.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use BareMachine;
+use IPC::Run ();
+use LibraryTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = "$FindBin::RealBin/../..";
+my $readme = slurp_file("$top/README.md");
+my @sql = $readme =~ /^```sql\n(.*?)^```/msg;
+my ($example) = $readme =~ /^## A first example\n(.*?)^## /ms;
+my @example = $example =~ /^```sql\n(.*?)^```/msg;
+
+# What a clone has: no file that .gitignore names.
+local $ENV{TMPDIR} = PostgreSQL::Test::Utils::tempdir_short();
+my $clone = "$ENV{TMPDIR}/clone";
+mkdir $clone or die $!;
+my @left_out = map { m{^/(.*?)/?$} ? ('--anchored', "--exclude=./$1") : m{^(.*?)/?$} && ('--no-anchored', "--exclude=$1") }
+	split /\n/, slurp_file("$top/.gitignore");
+IPC::Run::run([ 'tar', '-C', $top, @left_out, '-cf', '-', '.' ], '|', [ 'tar', '-C', $clone, '-xf', '-' ]) or die 'no copy';
+is(join(' ', glob("$clone/src/*.o $clone/*.so $clone/content_library--sql*")), '', 'the copy is clean');
+chdir $clone or die $!;
+
+# A server for what wants one that the reader has, with the README's own rows.
+my $node = start_node('readme_pasted');
+new_database($node, 'app', 'public');
+$node->safe_psql('app', join "\n", grep { !/CREATE EXTENSION/ } @sql);
+
+my %server = map { $_ => "$_=" . $node->host } 'PGHOST';
+$server{PGPORT} = 'PGPORT=' . $node->port;
+my @server = values %server;
+
+# Pasted in a shell; input is what is pasted into the command itself.
+sub pasted
+{
+	my ($line, $environment, $input) = @_;
+	IPC::Run::run(bare($environment, 'bash', '-c', $line), '<', \($input // ''), '>', \my $out, '2>', \my $err);
+	is($?, 0, "pasted: $line") or diag($out, $err);
+	return ($out, $err);
+}
+
+# How each line is tried; one that is new needs a place here.
+my %tried = (
+	'scripts/demo' => sub {
+		my ($out) = pasted($_[0], []);
+		like($out, qr/^Ann enrolls.*^all courses of the log/ms, 'it shows a course and a log');
+	},
+	'scripts/test' => sub { note('scripts/test: it is what runs this') },
+	'make' => sub {
+		pasted($_[0], []);
+		ok(-f 'content_library.so', 'the library is built');
+	},
+	'sudo make install' => sub { note('sudo make install: it is for root, and for the server of the machine') },
+	'scripts/cluster' => sub {
+		my ($line) = @_;
+		my (undef, $err) = pasted($line, [], join "\n", @sql);
+		unlike($err, qr/ERROR(?!:  extension "content_library" already exists)|FATAL|WARNING/,
+			'the SQL of the whole README runs in it') or diag($err);
+
+		# At a terminal, without the marks that tell psql what is pasted.
+		my $run = at_terminal($clone, bare([], 'bash', '-c', $line));
+		ok(until_it_says($run, qr/app=# /), 'psql waits for input') or diag($run->{said});
+		type($run, join('', @example) . "\\echo 'That was\\040it'\n");
+		ok(until_it_says($run, qr/That was it/), 'the example is pasted there');
+		like($run->{said}, qr/\benrolled\b\s+-+\s+t\b.*\b95 \| t +\| +513\b.*course_completion\W+50\b/s, 'it answers what the README says');
+		unlike($run->{said}, qr/ERROR|WARNING/, 'without an error');
+		type($run, "\\q\n");
+		is(ended($run), 0, 'psql ends');
+	},
+	'pg_restore' => sub {
+		my ($line) = @_;
+		unless (-e 'library.dump')
+		{
+			pasted('pg_dump -Fc -d app -f library.dump', \@server);
+			$node->safe_psql('postgres', 'CREATE DATABASE new');
+		}
+		pasted($line, \@server);
+		is($node->safe_psql('new', 'SELECT count(*) FROM content_progress'),
+			$node->safe_psql('app', 'SELECT count(*) FROM content_progress'), 'every row is there');
+	});
+
+my @lines = map { split /\n/ } $readme =~ /^```sh\n(.*?)^```/msg;
+cmp_ok(scalar @lines, '>', 5, 'the README has commands');
+for my $line (@lines)
+{
+	$line =~ s/\s+#.*//;
+	my ($how) = grep { $line eq $_ || ($_ !~ / / && $line =~ /^\Q$_\E /) } sort keys %tried;
+	ok($how, "there is a way to try: $line") or next;
+	$tried{$how}->($line);
+}
+
+chdir $top;
+$node->stop;
+done_testing();
