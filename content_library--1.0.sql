@@ -1564,7 +1564,7 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
-		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), 88ec2f9c2256bc2a24b60d68f20d20cb'),
+		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), 39eefd1fae70503e6d7e811c6b9bb33f'),
 		('code', '', 'function content_library_check_rows()', 'sql, TABLE(severity text, object text, problem text, remedy text), 5cb6b4a18bc79d466714c12fa7419613'),
 		('code', '', 'function content_library_missing_auth()', 'c, text, $libdir/content_library, content_library_missing_auth'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
@@ -1930,7 +1930,8 @@ BEGIN ATOMIC
 		SELECT 'function', f.name, f.qualified, o.rolname, 'EXECUTE'
 		FROM functions AS f
 		CROSS JOIN owner AS o
-		WHERE f.proname IN ('content_library_attach', 'content_library_check', 'content_library_strict')
+		WHERE f.proname IN ('content_library_attach', 'content_library_check', 'content_library_strict',
+				'mux_state', 'content_library_mux_latest', 'content_library_mux_policies')
 			AND NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
 	), finding(severity, object, problem, remedy) AS (
 		SELECT 'error',
@@ -1972,13 +1973,19 @@ BEGIN ATOMIC
 		FROM pg_roles AS r
 		WHERE r.rolname = 'service_role' AND NOT r.rolbypassrls AND NOT r.rolsuper
 		UNION ALL
-		SELECT CASE WHEN m.on_purpose THEN 'notice' ELSE 'warning' END,
+		SELECT 'warning',
 			   format('%s %s', lower(m.type), m.name),
 			   format('%s has no %s any more, which content_library grants%s', m.role,
 				   string_agg(m.privilege, ', ' ORDER BY m.privilege),
-				   CASE WHEN m.on_purpose THEN '; a supported choice, which a dump keeps' END),
-			   format('GRANT %s ON %s %s TO %I;', string_agg(m.privilege, ', ' ORDER BY m.privilege), m.type, m.qualified, m.role)
+				   CASE WHEN m.on_purpose THEN '; that is neither strict nor open' END),
+			   CASE WHEN m.on_purpose THEN format('SELECT %s.content_library_strict();', (SELECT x.schema FROM extension AS x))
+				   ELSE format('GRANT %s ON %s %s TO %I;', string_agg(m.privilege, ', ' ORDER BY m.privilege), m.type, m.qualified, m.role) END
 		FROM missing AS m
+		-- Strict is to have none of these.
+		WHERE NOT m.on_purpose OR EXISTS (
+			SELECT FROM tables AS t
+			WHERE t.name = 'content_progress' AND has_table_privilege('authenticated', t.oid, 'INSERT, UPDATE, DELETE')
+				OR t.name = 'enrollments' AND has_any_column_privilege('authenticated', t.oid, 'INSERT'))
 		GROUP BY m.type, m.name, m.qualified, m.role, m.on_purpose
 		UNION ALL
 		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END, format('%s %s', o.type, o.name),

@@ -7,7 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "batch_reports.h"
-#include "library.h"
+#include "content_library.h"
 
 #define TIME_FORM "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
 #define ZONE_FORM "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"

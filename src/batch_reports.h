@@ -4,7 +4,7 @@
 
 #include "utils/jsonb.h"
 
-#include "report.h"
+#include "progress_rules.h"
 
 #define MAX_REPORTS 1000
 

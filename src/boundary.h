@@ -2,7 +2,7 @@
 #ifndef CONTENT_LIBRARY_BOUNDARY_H
 #define CONTENT_LIBRARY_BOUNDARY_H
 
-#include "library.h"
+#include "content_library.h"
 
 /* What to give back when the work as the owner is done. */
 typedef struct Boundary

@@ -6,7 +6,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "claim.h"
+#include "completion.h"
 #include "course.h"
 #include "result.h"
 
@@ -79,7 +79,7 @@ require_open_course(Call *call, Datum course_id)
 {
 	bool		isnull;
 	Datum		tier;
-	const char *tier_name;
+	const char *tier_name = "free";
 
 	require_course(call, course_id);
 	if (query_execute(&call->library, &find_open_course, &course_id, NULL, false) == 0)
@@ -88,7 +88,11 @@ require_open_course(Call *call, Datum course_id)
 		return;
 
 	tier = result_nullable(0, 2, TEXTOID, &isnull);
-	tier_name = isnull ? "free" : TextDatumGetCString(tier);
+	if (!isnull)
+	{
+		tier_name = TextDatumGetCString(tier);
+		tier_name = quotable(tier_name, strlen(tier_name));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("course \"%s\" is not open to the tier \"%s\"",

@@ -4,7 +4,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "library.h"
+#include "content_library.h"
 
 extern bool is_member(const Library *library, Oid class, Oid object);
 extern void check_members(const Library *library, List *queries, bool as_caller);

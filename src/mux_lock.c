@@ -5,7 +5,7 @@
 #include "common/hashfn.h"
 #include "storage/proc.h"
 
-#include "library.h"
+#include "content_library.h"
 #include "mux_lock.h"
 
 /*

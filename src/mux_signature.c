@@ -9,7 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "library.h"
+#include "content_library.h"
 
 #define MAX_HEADER 4096
 #define MAX_TIME_DIGITS 12

@@ -4,7 +4,7 @@
 
 #include "executor/spi.h"
 
-#include "library.h"
+#include "content_library.h"
 
 #define QUERY_MAX_ARGS 9
 

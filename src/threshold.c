@@ -4,7 +4,7 @@
 #include "catalog/pg_type.h"
 
 #include "course.h"
-#include "library.h"
+#include "content_library.h"
 #include "result.h"
 #include "threshold.h"
 

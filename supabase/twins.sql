@@ -986,7 +986,7 @@ BEGIN
 		PERFORM content_library.missing_course($2);
 	END IF;
 	IF ask_tier AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, COALESCE(course.tier, 'free')
+		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
 			USING ERRCODE = 'insufficient_privilege',
 				  DETAIL = format('It requires the tier "%s".', course.tier_required),
 				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';

@@ -31,10 +31,19 @@ GRANT SELECT ON content_progress TO regress_analyst;
 SELECT * FROM test.findings();
 ROLLBACK;
 
--- What was revoked: a notice where that is a choice that the README proposes.
+-- Strict is as good as open; what lies between is named.
+BEGIN;
+SELECT content_library_strict();
+SELECT * FROM test.findings();
+GRANT UPDATE ON content_progress TO authenticated;
+SELECT * FROM test.findings();
+CALL test.mend();
+SELECT * FROM test.findings();
+ROLLBACK;
+
+-- What was revoked.
 BEGIN;
 REVOKE INSERT ON enrollments FROM authenticated;
-REVOKE INSERT, UPDATE, DELETE ON content_progress FROM authenticated;
 SELECT * FROM test.findings();
 REVOKE SELECT ON courses FROM authenticated, service_role;
 REVOKE SELECT ON enrollments FROM authenticated;

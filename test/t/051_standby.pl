@@ -51,6 +51,7 @@ my %calls = (
 	content_library_mux_latest => $as_service . "SELECT * FROM content_library_mux_latest('upload', '$upload')",
 	content_library_mux_policies => $as_service . 'SELECT content_library_mux_policies()',
 	content_library_mux_read => $as_service . "SELECT content_library_mux_read('${\$event->('second')}')",
+	content_library_strict => 'SELECT content_library_strict()',
 	content_library_percentage => $as_learner . 'SELECT content_library_percentage(199, 200)',
 	continue_watching => $as_learner . 'SELECT * FROM continue_watching(1000)',
 	course_completion => $as_learner . "SELECT course_completion('$course')",
@@ -75,14 +76,12 @@ my %calls = (
 	  . "SELECT watched_pct FROM record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', '$lesson', 'watched_pct', 96)))",
 	reset_progress => $as_learner . "SELECT reset_progress('$course')");
 
-# All functions that can be called, with a letter for their volatility; but one
-# that others call, which writes nothing: it only locks.
+# All functions that can be called, with a letter for their volatility.
 my %volatility = map { split /\|/ } split /\n/, $primary->safe_psql('app',
 	"SELECT p.proname, p.provolatile FROM pg_proc AS p
 	 JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	 JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
-	 WHERE p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) 
-	 AND p.proname <> 'content_library_mux_lock'");
+	 WHERE p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)");
 is_deeply([ sort keys %calls ], [ sort keys %volatility ], 'there is a call here of every function');
 
 catch_up();

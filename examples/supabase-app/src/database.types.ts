@@ -148,8 +148,8 @@ isOneToOne: false
 "content_library_missing_auth":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
-"content_library_mux_asset":
-{ Args: { "asset_id": string }; Returns: {
+"content_library_mux_latest":
+{ Args: { "id": string,"object": string }; Returns: {
               "asset_id": string | null,
 "duration_seconds": number | null,
 "error": Json | null,
@@ -167,34 +167,12 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: true
       } },
-"content_library_mux_lock":
-{ Args: { "for_event": boolean }; Returns: undefined
-                           },
 "content_library_mux_policies":
 { Args: Record<PropertyKey, never>; Returns: (string)[]
                            },
 "content_library_mux_read":
 { Args: { "event": Json }; Returns: Record<string, unknown>
                            },
-"content_library_mux_upload":
-{ Args: { "upload_id": string }; Returns: {
-              "asset_id": string | null,
-"duration_seconds": number | null,
-"error": Json | null,
-"event_at": string,
-"event_id": string,
-"object": string,
-"playback_ids": Json | null,
-"received_at": string,
-"status": string,
-"upload_id": string | null
-            }
-                          SetofOptions: {
-        from: "*"
-        to: "mux_events"
-        isOneToOne: true
-        isSetofReturn: true
-      } },
 "content_library_percentage":
 { Args: { "completed": number,"required": number }; Returns: number
                            },

@@ -1,4 +1,4 @@
-/* batch.c: record_progress_batch(), many reports of one learner at once. */
+/* record_batch.c: record_progress_batch(), many reports of one learner at once. */
 #include "postgres.h"
 
 #include "access/htup_details.h"
@@ -12,7 +12,7 @@
 #include "utils/tuplestore.h"
 
 #include "batch_reports.h"
-#include "claim.h"
+#include "completion.h"
 #include "course.h"
 #include "result.h"
 
@@ -151,9 +151,9 @@ is_missing(const BatchedReport *element)
 }
 
 static bool
-has_news(const BatchedReport *element)
+needs_update(const BatchedReport *element)
 {
-	return element->exists && is_news(&element->report, &element->progress);
+	return element->exists && needs_write(&element->report, &element->progress);
 }
 
 static bool
@@ -163,9 +163,9 @@ completes(const BatchedReport *element)
 }
 
 static bool
-holds_nothing_back(const BatchedReport *element)
+may_complete_course(const BatchedReport *element)
 {
-	return !holds_course_back(&element->report, &element->progress);
+	return !keeps_course_incomplete(&element->report, &element->progress);
 }
 
 static Datum
@@ -180,7 +180,7 @@ lessons_of(const Choice *choice)
 
 /* Runs a query that looks at lessons; each row begins with the number of one. */
 static void
-look_at(const Call *call, const LibraryQuery *query, const Choice *choice)
+query_lessons(const Call *call, const LibraryQuery *query, const Choice *choice)
 {
 	Datum		values[] = {
 		call->user_id, lessons_of(choice),
@@ -190,7 +190,7 @@ look_at(const Call *call, const LibraryQuery *query, const Choice *choice)
 	query_execute(&call->library, query, values, NULL, false);
 }
 
-/* The element that a row of look_at() is about. */
+/* The element that a row of query_lessons() is about. */
 static BatchedReport *
 element_of(const Choice *choice, uint64 row)
 {
@@ -204,7 +204,7 @@ read_progress(const Call *call, Batch *batch)
 
 	for (int i = 0; i < batch->size; i++)
 		batch->elements[i].exists = false;
-	look_at(call, &read_rows, choice);
+	query_lessons(call, &read_rows, choice);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		BatchedReport *element = element_of(choice, row);
@@ -256,7 +256,7 @@ first_refused(Call *call, const Choice *missing)
 	known->size = 0;
 	for (int i = 0; i < missing->size; i++)
 		memset(&missing->elements[i]->progress, 0, sizeof(Progress));
-	look_at(call, &admit_rows, missing);
+	query_lessons(call, &admit_rows, missing);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		BatchedReport *element = element_of(missing, row);
@@ -351,7 +351,7 @@ advance_known(const Call *call, Batch *batch, const Choice *news)
 
 	for (int i = 0; i < news->size; i++)
 	{
-		forget_future(call, &news->elements[i]->report, &news->elements[i]->progress);
+		clear_future_timestamp(call, &news->elements[i]->report, &news->elements[i]->progress);
 		ids[i] = news->elements[i]->id;
 	}
 	return write_rows(call, &advance_rows, batch, news, uuid_array(ids, news->size));
@@ -364,7 +364,7 @@ advance_known(const Call *call, Batch *batch, const Choice *news)
 static int
 courses_to_claim(const Call *call, Batch *batch, Datum *lesson_ids)
 {
-	Choice	   *candidates = choose(batch, holds_nothing_back);
+	Choice	   *candidates = choose(batch, may_complete_course);
 	bool		completing = choose(batch, completes)->size > 0;
 	Datum		lessons;
 	int			size;
@@ -394,7 +394,7 @@ try_record(Call *call, Batch *batch)
 
 	read_progress(call, batch);
 	missing = choose(batch, is_missing);
-	news = choose(batch, has_news);
+	news = choose(batch, needs_update);
 	if (missing->size > 0)
 		refused = first_refused(call, missing);
 	courses = courses_to_claim(call, batch, claims);

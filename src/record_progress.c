@@ -1,4 +1,4 @@
-/* progress.c: record_progress(), what a player calls every few seconds. */
+/* record_progress.c: record_progress(), what a player calls every few seconds. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -7,9 +7,9 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "claim.h"
+#include "completion.h"
 #include "course.h"
-#include "report.h"
+#include "progress_rules.h"
 #include "result.h"
 
 static const LibraryQuery read_row = {
@@ -108,13 +108,13 @@ try_insert(const Call *call, const Report *report, Progress *progress)
 static bool
 advance(const Call *call, const Report *report, Progress *progress)
 {
-	forget_future(call, report, progress);
+	clear_future_timestamp(call, report, progress);
 	return write_progress(call, &advance_row, report, progress);
 }
 
 /* What a row would have to reach; returns whether the learner may watch (rule R8). */
 static bool
-may_begin(Call *call, const Report *report, Progress *progress)
+load_new_lesson(Call *call, const Report *report, Progress *progress)
 {
 	Datum		values[] = {
 		call->user_id, report->lesson_id,
@@ -147,7 +147,7 @@ claims(const Call *call, const Report *report, const Progress *progress)
 {
 	Datum		lesson_id = report->lesson_id;
 
-	if (holds_course_back(report, progress))
+	if (keeps_course_incomplete(report, progress))
 		return false;
 	if (!completes_lesson(report, progress) && !completion_is_due(call, lesson_id))
 		return false;
@@ -168,14 +168,14 @@ static bool
 try_record(Call *call, const Report *report, Progress *progress)
 {
 	bool		there = read_progress(call, report, progress);
-	bool		admitted = there || may_begin(call, report, progress);
+	bool		admitted = there || load_new_lesson(call, report, progress);
 	bool		claim = claims(call, report, progress);
 
 	if (!there && !try_insert(call, report, progress))
 		return false;
 	if (!admitted)
 		not_enrolled(call->user_id, report->lesson_id);
-	if (there && is_news(report, progress) && !advance(call, report, progress))
+	if (there && needs_write(report, progress) && !advance(call, report, progress))
 		return false;
 	if (claim)
 		claim_completion(call, report->lesson_id, report->watched_at);

@@ -1,4 +1,4 @@
-/* library.h: what the files of this library share: settings, schema, arguments. */
+/* content_library.h: what the files of this library share: settings, installation, arguments, errors. */
 #ifndef CONTENT_LIBRARY_H
 #define CONTENT_LIBRARY_H
 
@@ -12,7 +12,7 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
-/* settings: library.c */
+/* settings: content_library.c */
 extern int	library_completion_threshold;
 extern int	library_heartbeat_interval;
 extern char *library_mux_playback_policies;
@@ -31,23 +31,23 @@ typedef struct Library
 	Oid			owner;			/* of the tables */
 } Library;
 
-/* the installation: library.c */
+/* the installation: content_library.c */
 extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 extern Oid	relation_owner(Oid relation);
 
-/* locks that nobody else can take: library.c */
+/* locks that nobody else can take: content_library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);
 extern bool library_try_lock(uint64 key, LOCKMODE mode);
 
-/* arguments: library.c */
+/* arguments: errors.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
 extern void check_watched_pct(int32 watched_pct);
 extern void check_position(int32 position_seconds);
 extern char *uuid_text(Datum uuid);
 extern char *quotable(const char *text, int len);
 
-/* errors that several functions have: library.c */
+/* errors that several functions have: errors.c */
 pg_noreturn extern void missing_course(Datum course_id);
 pg_noreturn extern void missing_lesson(Datum lesson_id);
 pg_noreturn extern void not_enrolled(Datum user_id, Datum lesson_id);

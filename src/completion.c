@@ -1,17 +1,20 @@
-/* claim.c: claims the completion of a course, once for each enrollment (rule R10). */
+/* completion.c: completes a course, once for each enrollment (rule R10), and recompute_completion(). */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "claim.h"
+#include "completion.h"
 #include "course.h"
 #include "plans.h"
 #include "result.h"
+#include "threshold.h"
 
 /* The enrollment e of user $1 in the course of lesson $2, while not completed. */
 #define OPEN_ENROLLMENT_SQL \
@@ -115,6 +118,24 @@ static const LibraryQuery complete_enrollments = {
 	2, {UUIDOID, TIMESTAMPTZOID}
 };
 
+/* Rows are locked in the order that batches of reports lock them in. */
+static const LibraryQuery complete_lessons = {
+	"WITH due AS ("
+	"  SELECT p.id"
+	"    FROM %1$s.modules AS m"
+	"    JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"    JOIN %1$s.content_progress AS p ON p.lesson_id = l.id"
+	"   WHERE m.course_id = $1 AND NOT p.completed"
+	"     AND p.watched_pct >= " THRESHOLD_SQL("$2")
+	"   ORDER BY p.user_id, p.lesson_id"
+	"     FOR NO KEY UPDATE OF p)"
+	" UPDATE %1$s.content_progress AS p"
+	"    SET completed = true, completed_at = COALESCE(p.completed_at, $3)"
+	"   FROM due AS d"
+	"  WHERE p.id = d.id AND NOT p.completed",
+	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
+};
+
 /* Sends the event in each row of the last query. */
 static void
 send_events(void)
@@ -181,7 +202,7 @@ claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 }
 
 /* The same for every enrollment of a course. */
-void
+static void
 claim_completions(const Call *call, Datum course_id, TimestampTz at)
 {
 	Datum		values[] = {course_id, TimestampTzGetDatum(at)};
@@ -203,4 +224,30 @@ reopen_completion(const Call *call, Datum course_id)
 
 	query_execute(&call->library, &lock_enrollment_in, values, NULL, false);
 	query_execute_latest(&call->library, &reopen_enrollment, values);
+}
+
+PG_FUNCTION_INFO_V1(recompute_completion);
+
+Datum
+recompute_completion(PG_FUNCTION_ARGS)
+{
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	TimestampTz now = GetCurrentTimestamp();
+	Datum		values[] = {
+		course_id,
+		Int32GetDatum(library_completion_threshold),
+		TimestampTzGetDatum(now)
+	};
+	Call		call;
+	uint64		completed;
+
+	PreventCommandIfReadOnly("recompute_completion()");
+
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, course_id);
+	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);
+	claim_completions(&call, course_id, now);
+	call_end(&call);
+
+	PG_RETURN_INT32((int32) completed);
 }

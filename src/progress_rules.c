@@ -1,13 +1,13 @@
-/* report.c: what a report of a player means to the row it is about. */
+/* progress_rules.c: how a report changes the row of progress it is about (rules R1, R2, R3, R9). */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/timestamp.h"
 
-#include "report.h"
+#include "progress_rules.h"
 #include "result.h"
 
-static const LibraryQuery forget_time = {
+static const LibraryQuery clear_future = {
 	"UPDATE %1$s.content_progress AS p"
 	"   SET last_watched = '-infinity'"
 	" WHERE p.user_id = $1"
@@ -36,7 +36,7 @@ progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 
 /* The stored time lies in the future, where the clock of no report of ours has been. */
 static bool
-lies_ahead(const Report *report, const Progress *progress)
+is_in_future(const Report *report, const Progress *progress)
 {
 	return progress->last_watched > report->watched_at &&
 		progress->last_watched > GetCurrentTimestamp();
@@ -44,7 +44,7 @@ lies_ahead(const Report *report, const Progress *progress)
 
 /* Whether a report changes enough of a row to be worth writing (rule R9). */
 bool
-is_news(const Report *report, const Progress *progress)
+needs_write(const Report *report, const Progress *progress)
 {
 	int64		interval = library_heartbeat_interval;
 
@@ -54,8 +54,8 @@ is_news(const Report *report, const Progress *progress)
 		return true;			/* the threshold has come down since */
 	if (progress->last_watched < report->watched_at - interval * USECS_PER_SEC)
 		return true;
-	if (lies_ahead(report, progress))
-		return true;			/* see forget_future() */
+	if (is_in_future(report, progress))
+		return true;			/* see clear_future_timestamp() */
 
 	if (!report->has_position)
 		return false;
@@ -74,7 +74,7 @@ completes_lesson(const Report *report, const Progress *progress)
 
 /* Whether the lesson keeps its course from being completed, also after the report. */
 bool
-holds_course_back(const Report *report, const Progress *progress)
+keeps_course_incomplete(const Report *report, const Progress *progress)
 {
 	return progress->required && !progress->completed && !completes_lesson(report, progress);
 }
@@ -84,10 +84,10 @@ holds_course_back(const Report *report, const Progress *progress)
  * way of reports to come.  To be called before a row is advanced.
  */
 void
-forget_future(const Call *call, const Report *report, const Progress *progress)
+clear_future_timestamp(const Call *call, const Report *report, const Progress *progress)
 {
 	Datum		values[] = {call->user_id, report->lesson_id};
 
-	if (lies_ahead(report, progress))
-		query_execute(&call->library, &forget_time, values, NULL, false);
+	if (is_in_future(report, progress))
+		query_execute(&call->library, &clear_future, values, NULL, false);
 }

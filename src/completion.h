@@ -1,6 +1,6 @@
-/* claim.h: the completion of a course is claimed once (rule R10). */
-#ifndef CONTENT_LIBRARY_CLAIM_H
-#define CONTENT_LIBRARY_CLAIM_H
+/* completion.h: completes a course, once for each enrollment (rule R10). */
+#ifndef CONTENT_LIBRARY_COMPLETION_H
+#define CONTENT_LIBRARY_COMPLETION_H
 
 #include "datatype/timestamp.h"
 
@@ -11,6 +11,5 @@ extern void claim_begin(const Call *call, Datum *lesson_ids, int lessons);
 extern void claim_completion(const Call *call, Datum lesson_id, TimestampTz at);
 extern void reopen_begin(const Call *call, Datum course_id);
 extern void reopen_completion(const Call *call, Datum course_id);
-extern void claim_completions(const Call *call, Datum course_id, TimestampTz at);
 
-#endif							/* CONTENT_LIBRARY_CLAIM_H */
+#endif							/* CONTENT_LIBRARY_COMPLETION_H */

@@ -1,6 +1,6 @@
-/* report.h: a report of a player, the row it is about, and how the one changes the other. */
-#ifndef CONTENT_LIBRARY_REPORT_H
-#define CONTENT_LIBRARY_REPORT_H
+/* progress_rules.h: how a report changes the row of progress it is about (rules R1, R2, R3, R9). */
+#ifndef CONTENT_LIBRARY_PROGRESS_RULES_H
+#define CONTENT_LIBRARY_PROGRESS_RULES_H
 
 #include "datatype/timestamp.h"
 
@@ -61,9 +61,9 @@ typedef struct Progress
 	"       ELSE GREATEST(p.position_seconds, " position ") END"
 
 extern void progress_from_row(Progress *progress, const Call *call, uint64 row, int first);
-extern void forget_future(const Call *call, const Report *report, const Progress *progress);
-extern bool is_news(const Report *report, const Progress *progress);
+extern void clear_future_timestamp(const Call *call, const Report *report, const Progress *progress);
+extern bool needs_write(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);
-extern bool holds_course_back(const Report *report, const Progress *progress);
+extern bool keeps_course_incomplete(const Report *report, const Progress *progress);
 
-#endif							/* CONTENT_LIBRARY_REPORT_H */
+#endif							/* CONTENT_LIBRARY_PROGRESS_RULES_H */

@@ -1,16 +1,13 @@
-/* operator.c: what instructors and operators do: move_lesson(), move_module(), recompute_completion(). */
+/* ordering.c: the order of a course: move_lesson() and move_module(). */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
-#include "claim.h"
 #include "course.h"
 #include "result.h"
-#include "threshold.h"
 
 static const LibraryQuery lesson_module = {
 	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id = $1",
@@ -81,24 +78,6 @@ static const LibraryQuery lesson_row = {
 static const LibraryQuery module_row = {
 	"SELECT m FROM %1$s.modules AS m WHERE m.id = $1",
 	1, {UUIDOID}
-};
-
-/* Rows are locked in the order that batches of reports lock them in. */
-static const LibraryQuery complete_lessons = {
-	"WITH due AS ("
-	"  SELECT p.id"
-	"    FROM %1$s.modules AS m"
-	"    JOIN %1$s.lessons AS l ON l.module_id = m.id"
-	"    JOIN %1$s.content_progress AS p ON p.lesson_id = l.id"
-	"   WHERE m.course_id = $1 AND NOT p.completed"
-	"     AND p.watched_pct >= " THRESHOLD_SQL("$2")
-	"   ORDER BY p.user_id, p.lesson_id"
-	"     FOR NO KEY UPDATE OF p)"
-	" UPDATE %1$s.content_progress AS p"
-	"    SET completed = true, completed_at = COALESCE(p.completed_at, $3)"
-	"   FROM due AS d"
-	"  WHERE p.id = d.id AND NOT p.completed",
-	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
 };
 
 static void
@@ -249,30 +228,4 @@ move_module(PG_FUNCTION_ARGS)
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);
-}
-
-PG_FUNCTION_INFO_V1(recompute_completion);
-
-Datum
-recompute_completion(PG_FUNCTION_ARGS)
-{
-	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	TimestampTz now = GetCurrentTimestamp();
-	Datum		values[] = {
-		course_id,
-		Int32GetDatum(library_completion_threshold),
-		TimestampTzGetDatum(now)
-	};
-	Call		call;
-	uint64		completed;
-
-	PreventCommandIfReadOnly("recompute_completion()");
-
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, course_id);
-	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);
-	claim_completions(&call, course_id, now);
-	call_end(&call);
-
-	PG_RETURN_INT32((int32) completed);
 }
