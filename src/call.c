@@ -1,7 +1,6 @@
 /* call.c: begins and ends a call: who calls, whose rows it is about (rule R7), and the boundary. */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -12,33 +11,7 @@
 #include "utils/rls.h"
 
 #include "call.h"
-#include "result.h"
-
-static const LibraryQuery auth_uid = {
-	"SELECT auth.uid()::pg_catalog.uuid", 0, {InvalidOid}, .as_caller = true
-};
-
-/*
- * The signed-in user, as auth.uid() says; isnull when nobody is.  It is asked
- * as the caller, and nothing overrules its answer.
- */
-static Datum
-signed_in_user(const Library *library, bool *isnull)
-{
-	Datum		uid;
-
-	if (!OidIsValid(get_namespace_oid("auth", true)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
-				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
-
-	*isnull = true;
-	if (query_execute(library, &auth_uid, NULL, NULL, true) == 0)
-		return (Datum) 0;
-	uid = result_nullable(0, 1, UUIDOID, isnull);
-	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
-}
+#include "signed_in.h"
 
 /*
  * Whether the current role may name a user other than the one signed in: the

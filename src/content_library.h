@@ -12,6 +12,11 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* Before 16 the server has one such function for each catalog. */
+#if PG_VERSION_NUM < 160000
+#define object_aclcheck(classid, objectid, roleid, mode) pg_proc_aclcheck(objectid, roleid, mode)
+#endif
+
 /* settings: content_library.c */
 extern int	library_completion_threshold;
 extern int	library_heartbeat_interval;
