@@ -1,4 +1,4 @@
-/* enrollment.c: enroll() and reset_progress(), the beginning of a course and its undoing. */
+/* enrollment.c: enroll() begins a course for a learner, reset_progress() begins it again. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -18,13 +18,14 @@ static const LibraryQuery find_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* free < pro < studio; what is missing or unknown counts as free. */
+/* The rank of a tier: free < pro < studio.  A missing or unknown tier counts as free. */
 #define TIER_SQL(tier) \
 	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
 
 /*
- * The server sets app_metadata; user_metadata, which users set themselves,
- * must not open a course.
+ * A published course, and whether it is open to the caller's tier.  The tier comes from
+ * app_metadata, which only the server sets.  Users set user_metadata themselves, so it must
+ * not open a course.
  */
 static const LibraryQuery find_open_course = {
 	"SELECT c.tier_required, j.tier,"
@@ -37,6 +38,7 @@ static const LibraryQuery find_open_course = {
 	1, {UUIDOID}
 };
 
+/* DO NOTHING: another session may be enrolling the same learner. */
 static const LibraryQuery insert_enrollment = {
 	"INSERT INTO %1$s.enrollments AS e (course_id, user_id)"
 	" VALUES ($1, $2)"
@@ -45,6 +47,7 @@ static const LibraryQuery insert_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* The rows that delete_progress would delete, for dry_run. */
 static const LibraryQuery count_progress = {
 	"SELECT FROM %1$s.modules AS m"
 	"  JOIN %1$s.lessons AS l ON l.module_id = m.id"
@@ -55,7 +58,7 @@ static const LibraryQuery count_progress = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Locked in the order that batches and recomputations lock in. */
+/* watched locks the rows first, in the order in which batches and recomputations lock them. */
 static const LibraryQuery delete_progress = {
 	"WITH watched AS ("
 	"  SELECT p.id"
@@ -84,6 +87,7 @@ require_open_course(Call *call, Datum course_id)
 	require_course(call, course_id);
 	if (query_execute(&call->library, &find_open_course, &course_id, NULL, false) == 0)
 		missing_course(course_id);
+	/* A caller who acts for others may enroll them in any tier. */
 	if (call->named || result_bool(0, 3))
 		return;
 
@@ -102,7 +106,10 @@ require_open_course(Call *call, Datum course_id)
 			 errhint("The tier is app_metadata.tier of the JWT, which the server sets.")));
 }
 
-/* Makes the enrollment; the foreign key knows whether the user exists. */
+/*
+ * Makes the enrollment; false if there is one by now.  Only the foreign key knows whether
+ * the user exists, so its error is put into our words.
+ */
 static bool
 try_enroll(const Call *call, Datum *values)
 {
@@ -164,6 +171,7 @@ enroll(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row);
 }
 
+/* Refuses a learner who is not enrolled.  An unknown course has an error of its own. */
 static void
 require_enrollment(Call *call, Datum *values)
 {
@@ -193,6 +201,7 @@ reset_progress(PG_FUNCTION_ARGS)
 	values[0] = course_id;
 	values[1] = call.user_id;
 	require_enrollment(&call, values);
+	/* These locks come before those on progress: see claim_begin(). */
 	if (!dry_run)
 		reopen_begin(&call, course_id);
 	rows = query_execute(&call.library, dry_run ? &count_progress : &delete_progress, values, NULL, false);

@@ -9,7 +9,10 @@
 #include "course.h"
 #include "result.h"
 
-/* No row: the lesson does not exist, or is not published.  NULL: not ready. */
+/*
+ * The claims of a token; NULL while the video is not ready.  No row if the lesson does not
+ * exist or is not published.  "aud": "v" says that the token is for playing a video.
+ */
 static const LibraryQuery claims = {
 	"SELECT CASE WHEN l.mux_status = 'ready'"
 	"                 AND l.mux_playback_id IS NOT NULL"
@@ -23,7 +26,7 @@ static const LibraryQuery claims = {
 	3, {UUIDOID, UUIDOID, INT8OID}
 };
 
-/* When a token that is made now expires, in whole seconds since 1970. */
+/* When a token that is made now expires, in whole seconds since 1970, as a JWT has it. */
 static int64
 expiry(Datum ttl)
 {

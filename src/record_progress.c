@@ -12,6 +12,7 @@
 #include "progress_rules.h"
 #include "result.h"
 
+/* Most reports find their row and change nothing, so this is all that they run. */
 static const LibraryQuery read_row = {
 	"SELECT" PROGRESS_COLUMNS_SQL("p", "$2", "$3")
 	"  FROM %1$s.content_progress AS p"
@@ -20,6 +21,7 @@ static const LibraryQuery read_row = {
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
+/* No row if it was deleted since it was read. */
 static const LibraryQuery advance_row = {
 	"UPDATE %1$s.content_progress AS p"
 	ADVANCE_SQL("$3", "$4", "$5", "$6")
@@ -29,7 +31,10 @@ static const LibraryQuery advance_row = {
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
-/* No row: the lesson does not exist, or is not published. */
+/*
+ * The threshold, and whether the learner may watch the lesson.  No row if the lesson does
+ * not exist or is not published.
+ */
 static const LibraryQuery admit = {
 	"SELECT " THRESHOLD_SQL("$3") ","
 	MAY_WATCH_SQL ","
@@ -40,6 +45,7 @@ static const LibraryQuery admit = {
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
+/* DO NOTHING: another session may insert the same row.  Then there is no row here. */
 static const LibraryQuery insert_row = {
 	"INSERT INTO %1$s.content_progress AS p"
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
@@ -52,6 +58,7 @@ static const LibraryQuery insert_row = {
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
+/* Reads the row of a report; false if there is none. */
 static bool
 read_progress(const Call *call, const Report *report, Progress *progress)
 {
@@ -66,7 +73,7 @@ read_progress(const Call *call, const Report *report, Progress *progress)
 	return true;
 }
 
-/* Runs insert_row or advance_row; false when there was no row to write. */
+/* Runs insert_row or advance_row; false if it has written no row. */
 static bool
 write_progress(const Call *call, const LibraryQuery *query, const Report *report,
 			   Progress *progress)
@@ -86,6 +93,10 @@ write_progress(const Call *call, const LibraryQuery *query, const Report *report
 	return true;
 }
 
+/*
+ * Inserts the row.  Only the foreign keys know whether user and lesson exist now, so their
+ * errors are put into our words.
+ */
 static bool
 try_insert(const Call *call, const Report *report, Progress *progress)
 {
@@ -105,6 +116,7 @@ try_insert(const Call *call, const Report *report, Progress *progress)
 	return inserted;
 }
 
+/* Updates the row; false if it was deleted since it was read. */
 static bool
 advance(const Call *call, const Report *report, Progress *progress)
 {
@@ -112,7 +124,7 @@ advance(const Call *call, const Report *report, Progress *progress)
 	return write_progress(call, &advance_row, report, progress);
 }
 
-/* What a row would have to reach; returns whether the learner may watch (rule R8). */
+/* Finds out what a new row must reach.  Returns whether the learner may watch (rule R8). */
 static bool
 load_new_lesson(Call *call, const Report *report, Progress *progress)
 {
@@ -138,9 +150,9 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 }
 
 /*
- * Whether a report may complete the course.  Asked before anything is written,
- * and if so what a completion needs is locked at once, in the one order (see
- * claim.c).
+ * Whether a report may complete the course.  This is asked before anything is written,
+ * because the locks that completing needs must be taken before the row's: see
+ * claim_begin().
  */
 static bool
 claims(const Call *call, const Report *report, const Progress *progress)
@@ -156,13 +168,12 @@ claims(const Call *call, const Report *report, const Progress *progress)
 }
 
 /*
- * Records a report; false when the row came or went between reading and
- * writing.
+ * Records a report; false if the row came or went between reading and writing.
  *
- * Reading comes first because most reports change nothing.  The row of a first
- * report comes before the verdict, and an error takes it back: only the foreign
- * key knows whether the user exists, and a row that is there already needs no
- * verdict.
+ * It reads first, because most reports change nothing.  A first report inserts its row
+ * before it is refused for want of an enrollment, and the error undoes that.  For only the
+ * foreign key knows whether the user exists, which is the better error.  A row that is
+ * there already needs no check of the enrollment.
  */
 static bool
 try_record(Call *call, const Report *report, Progress *progress)
@@ -182,7 +193,10 @@ try_record(Call *call, const Report *report, Progress *progress)
 	return true;
 }
 
-/* Records a report; returns the row as it now stands. */
+/*
+ * Records a report; returns the row as it now stands.  It tries again while other sessions
+ * insert or delete the row, but not forever.
+ */
 static Datum
 record(Call *call, const Report *report)
 {
@@ -202,6 +216,7 @@ record(Call *call, const Report *report)
 	return progress.row;
 }
 
+/* Reads and checks the arguments, before anything is asked of the database. */
 static Report
 report_from_args(FunctionCallInfo fcinfo)
 {

@@ -1,4 +1,4 @@
-/* threshold.c: completion_threshold(), the bar of a lesson. */
+/* threshold.c: completion_threshold(), how much of a lesson completes it. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -8,6 +8,7 @@
 #include "result.h"
 #include "threshold.h"
 
+/* No row if the lesson does not exist. */
 static const LibraryQuery lesson_threshold = {
 	"SELECT " THRESHOLD_SQL("$2") ", c.id"
 	"  FROM %1$s.lessons AS l"
