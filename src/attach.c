@@ -348,8 +348,8 @@ warn_not_attached(ErrorData *error)
 }
 
 /*
- * The event trigger.  Only a cancelled query's error leaves it, so that it can never make a
- * command fail.
+ * The event trigger.  A cancelled query stays an error.  Every other error becomes a
+ * warning, so that this can never make a command fail.
  */
 Datum
 content_library_attach_when_ready(PG_FUNCTION_ARGS)

@@ -114,6 +114,7 @@ call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	const NullableDatum *arg = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
 
 	open_call(call, fcinfo);
+	/* auth.uid() is not asked where it would not matter. */
 	call->named = !arg->isnull && call->for_others;
 	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
 	become_owner(&call->boundary, &call->library);

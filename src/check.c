@@ -156,6 +156,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	nparts++;
 	parts[nparts] = findings(&library, "content_library_check_rights", 0, none, &descs[nparts]);
 	nparts++;
+	/* content_library_check(false) leaves out the part that reads whole tables. */
 	if (with_rows && may_read_rows(&library))
 	{
 		parts[nparts] = findings(&library, "content_library_check_rows", 0, none, &descs[nparts]);
@@ -163,6 +164,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	}
 	become_caller(&boundary);
 
+	/* Three passes are simpler than a sort, and the answer is small. */
 	for (int i = 0; i < lengthof(severities); i++)
 		for (int part = 0; part < nparts; part++)
 			add_findings((ReturnSetInfo *) fcinfo->resultinfo, parts[part], descs[part],

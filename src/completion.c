@@ -207,8 +207,10 @@ claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 {
 	Datum		values[] = {call->user_id, lesson_id};
 
+	/* No row: the learner is not enrolled, or the course is completed already. */
 	if (query_execute(&call->library, &lock_enrollment, values, NULL, false) > 0)
 	{
+		/* A new snapshot, taken after the lock. */
 		values[0] = result_value(0, 1, UUIDOID);
 		values[1] = TimestampTzGetDatum(at);
 		query_execute_latest(&call->library, &complete_enrollment, values);
@@ -243,6 +245,7 @@ reopen_completion(const Call *call, Datum course_id)
 
 PG_FUNCTION_INFO_V1(recompute_completion);
 
+/* Only completes: what was completed under another threshold stays completed. */
 Datum
 recompute_completion(PG_FUNCTION_ARGS)
 {

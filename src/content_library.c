@@ -43,6 +43,7 @@ library_mux_policies(const char *setting)
 	return policies;
 }
 
+/* The check hook of the setting. */
 static bool
 check_mux_playback_policies(char **newval, void **extra, GucSource source)
 {

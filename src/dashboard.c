@@ -149,6 +149,7 @@ tally_courses(const Call *call)
 		result_row_read(&row, i);
 		tally = hash_search(tallies, DatumGetPointer(result_row_value(&row, COURSE)),
 							HASH_ENTER, &found);
+		/* The key stays, all else begins at zero. */
 		if (!found)
 			memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
 		tally_lesson(tally, &row);
@@ -156,7 +157,7 @@ tally_courses(const Call *call)
 	return tallies;
 }
 
-/* Returns a row of course_progress. */
+/* Returns a row of course_progress().  The columns are those of its RETURNS TABLE. */
 static void
 return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 {
@@ -192,6 +193,7 @@ courses_seen(Call *call)
 
 PG_FUNCTION_INFO_V1(course_progress);
 
+/* Two queries, one for lessons and one for courses, are put together by the course's id. */
 Datum
 course_progress(PG_FUNCTION_ARGS)
 {
@@ -215,6 +217,7 @@ course_progress(PG_FUNCTION_ARGS)
 		if (!seen[i])
 			continue;
 		result_row_read(&course, i);
+		/* Courses without lessons have no tally. */
 		tally = hash_search(tallies, DatumGetPointer(course.values[0]), HASH_FIND, NULL);
 		return_tally((ReturnSetInfo *) fcinfo->resultinfo,
 					 tally != NULL ? tally : &no_lessons, &course);

@@ -10,6 +10,7 @@
 #include "course.h"
 #include "result.h"
 
+/* The enrollment as a whole row, as enroll() returns it. */
 static const LibraryQuery find_enrollment = {
 	"SELECT e"
 	"  FROM %1$s.enrollments AS e"
@@ -135,6 +136,7 @@ enrollment(Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id};
 
+	/* A learner who is enrolled stays so, even if the course has closed since. */
 	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
 		return result_value(0, 1, call_row_type(call));
 
@@ -186,6 +188,7 @@ require_enrollment(Call *call, Datum *values)
 
 PG_FUNCTION_INFO_V1(reset_progress);
 
+/* The locks are taken in the order of claim_begin(), so it cannot deadlock with reports. */
 Datum
 reset_progress(PG_FUNCTION_ARGS)
 {

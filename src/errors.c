@@ -67,6 +67,7 @@ missing_lesson(Datum lesson_id)
 			 errdetail("No published course has such a lesson.")));
 }
 
+/* The user may not watch this lesson (rule R8). */
 void
 not_enrolled(Datum user_id, Datum lesson_id)
 {

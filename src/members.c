@@ -55,6 +55,7 @@ check_relations(const Library *library, const List *range_table)
 	{
 		const RangeTblEntry *entry = lfirst(cell);
 
+		/* Subqueries, functions and the like are looked into by check_node(). */
 		if (entry->rtekind == RTE_RELATION &&
 			(entry->relkind != RELKIND_RELATION ||
 			 !is_member(library, RelationRelationId, entry->relid)))

@@ -244,6 +244,7 @@ take_in(const Call *call, const Fact *fact)
 		return NULL;
 	if (!keep(call, fact))
 		return "duplicate";
+	/* While the asset is locked, no other event can add an upload. */
 	uploads = uploads_of(call, fact);
 	if (!lock_uploads(uploads))
 		return NULL;
@@ -294,6 +295,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 		ReleaseCurrentSubTransaction();
 	else
 	{
+		/* Gives back the locks, and also the row that keep() has stored. */
 		RollbackAndReleaseCurrentSubTransaction();
 		mux_lock_forget(locks);
 	}
@@ -320,10 +322,10 @@ give_up(const Fact *fact)
 }
 
 /*
- * Tries again until it can have everything it needs at once.  If it waited for a lock while
- * it holds others, it could be part of a deadlock: whoever has that lock may be about to
- * wait for the others.  The server takes some locks by itself, and for these it waits 0.1
- * seconds at most.
+ * Tries until it can have everything that it needs at once, for five seconds.  If it waited
+ * for a lock while it holds others, it could be part of a deadlock: whoever has that lock
+ * may be about to wait for the others.  The server takes some locks by itself, and for
+ * these it waits 0.1 seconds at most.
  */
 static const char *
 apply(const Call *call, const Fact *fact)
@@ -332,6 +334,7 @@ apply(const Call *call, const Fact *fact)
 	int			pause_ms = 1;
 	const char *answer;
 
+	/* A shorter lock_timeout of the caller stays. */
 	if (LockTimeout == 0 || LockTimeout > 100)
 		set_for_call("lock_timeout", "100");
 	while ((answer = try_to_take_in(call, fact)) == NULL)
@@ -339,13 +342,14 @@ apply(const Call *call, const Fact *fact)
 		if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms) > end)
 			give_up(fact);
 		DirectFunctionCall1(pg_sleep, Float8GetDatum(pause_ms / 1000.0));
-		pause_ms = Min(2 * pause_ms, 16);
+		pause_ms = Min(2 * pause_ms, 16);	/* most transactions are short */
 	}
 	return answer;
 }
 
 PG_FUNCTION_INFO_V1(mux_apply_event);
 
+/* The answer is a word for the log; only an error means that Mux must send the event again. */
 Datum
 mux_apply_event(PG_FUNCTION_ARGS)
 {
@@ -356,6 +360,7 @@ mux_apply_event(PG_FUNCTION_ARGS)
 
 	call_begin_as_operator(&call, fcinfo);
 	look_up_by_key();
+	/* An ignored event needs no locks, and so works in every isolation level. */
 	if (read_fact(&fact, &call.library, event))
 	{
 		mux_require_read_committed();
@@ -368,6 +373,7 @@ mux_apply_event(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(mux_begin_upload);
 
+/* Only binds: what events have already told of the upload, the trigger reads. */
 Datum
 mux_begin_upload(PG_FUNCTION_ARGS)
 {
@@ -440,6 +446,7 @@ column_number(TupleDesc desc, const char *name, Oid type)
 	return number;
 }
 
+/* The text in a column of lessons; NULL if it has none. */
 static text *
 text_column(HeapTuple row, TupleDesc desc, const char *name)
 {
@@ -511,6 +518,7 @@ content_library_mux_bind(PG_FUNCTION_ARGS)
 	Call		call;
 
 	mux_require_read_committed();
+	/* Locked before the events are read, so that no event comes in between. */
 	if (upload_id != NULL)
 		mux_lock_for_binding(upload_id);
 

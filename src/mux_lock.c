@@ -48,6 +48,7 @@ mux_lock_forget(int kept)
 	keys_taken = kept;
 }
 
+/* How many keys were taken so far, for mux_lock_forget(). */
 int
 mux_lock_count(void)
 {

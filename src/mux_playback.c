@@ -46,6 +46,7 @@ expiry(Datum ttl)
 
 PG_FUNCTION_INFO_V1(mux_playback_claims);
 
+/* The private key never comes into the database: the application signs these claims. */
 Datum
 mux_playback_claims(PG_FUNCTION_ARGS)
 {
@@ -67,6 +68,7 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	see_courses(&call, &course_id, 1, &seen);
 	if (!seen)
 		missing_lesson(lesson_id);
+	/* Rights come first: a stranger must not learn whether there is a video. */
 	if (!result_bool(0, 2))
 		not_enrolled(call.user_id, lesson_id);
 	result = result_nullable(0, 1, JSONBOID, &not_ready);

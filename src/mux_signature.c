@@ -91,6 +91,7 @@ parse_time(Slice digits, TimestampTz *signed_at)
 {
 	int64		seconds = 0;
 
+	/* One number has one form: a leading zero is refused, too. */
 	if (digits.len == 0 || digits.len > MAX_TIME_DIGITS ||
 		(digits.data[0] == '0' && digits.len > 1))
 		return false;
@@ -184,6 +185,7 @@ any_matches(List *secrets, const Header *header, Slice body)
 		{
 			Slice	   *given = lfirst(signature);
 
+			/* The time that timingsafe_bcmp() takes does not depend on the bytes. */
 			if (given->len == SIGNATURE_LEN &&
 				timingsafe_bcmp(given->data, expected, SIGNATURE_LEN) == 0)
 				matches = true;
@@ -250,6 +252,7 @@ verdict(Slice body, text *header_text, ArrayType *secret_texts,
 
 PG_FUNCTION_INFO_V1(mux_verify_signature);
 
+/* A wrong signature is an answer and not an error, because anybody can send a request. */
 Datum
 mux_verify_signature(PG_FUNCTION_ARGS)
 {

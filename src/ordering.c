@@ -9,6 +9,7 @@
 #include "course.h"
 #include "result.h"
 
+/* The parents of rows.  Locks on the courses come later, so these may change. */
 static const LibraryQuery lesson_module = {
 	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
@@ -72,6 +73,7 @@ static const LibraryQuery close_gap = {
 	1, {UUIDOID}
 };
 
+/* The rows as the functions return them. */
 static const LibraryQuery lesson_row = {
 	"SELECT l FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
@@ -148,6 +150,7 @@ row_of(const LibraryQuery *query, const Call *call, Datum id)
 	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
+/* The course of a lesson, by way of its module. */
 static Datum
 course_of_lesson(const Call *call, Datum lesson_id)
 {
@@ -187,6 +190,7 @@ lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 
 PG_FUNCTION_INFO_V1(move_lesson);
 
+/* Numbers are given in the module that the lesson enters, and in the one that it leaves. */
 Datum
 move_lesson(PG_FUNCTION_ARGS)
 {

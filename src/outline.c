@@ -74,6 +74,7 @@ static const Oid lesson_types[COMPLETED + 1] = {
 	BOOLOID, BOOLOID
 };
 
+/* A boolean column, for which NULL is false. */
 static bool
 is_true(const ResultRow *row, int column)
 {
@@ -121,6 +122,7 @@ string_value(JsonbValue *value, char *text, int len)
 	value->val.string.len = len;
 }
 
+/* JSON has only one type of numbers, which is numeric in jsonb. */
 static void
 numeric_value(JsonbValue *value, int64 number)
 {
@@ -248,6 +250,7 @@ push_modules(Document *document, int64 *required, int64 *completed)
 		}
 		if (!row.nulls[LESSON])
 			push_lesson(document, &row);
+		/* Both are NULL in the row of a module without lessons. */
 		*required += is_true(&row, REQUIRED);
 		*completed += is_true(&row, COMPLETED);
 	}
@@ -276,6 +279,7 @@ outline(Call *call, Datum course_id)
 		missing_course(course_id);
 	row = result_row(lengthof(course_types), course_types);
 	result_row_read(&row, 0);
+	/* Now it is known whether playback ids may be shown. */
 	values[2] = BoolGetDatum(is_true(&row, ENROLLED));
 	push(&document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(&document, &row, 0, row.desc->natts);

@@ -47,6 +47,7 @@ typedef struct KeptPlan
 /* They live as long as the backend. */
 static HTAB *kept_plans = NULL;
 
+/* The keys are hashed as bytes: see make_key(). */
 static HTAB *
 make_kept_plans(void)
 {
@@ -110,6 +111,7 @@ check_plan(const Library *library, const LibraryQuery *query, SPIPlanPtr plan,
 		ReleaseCachedPlan(current, owner);
 		if (generation == *checked)
 			return;
+		/* The query after name resolution: it has the OIDs of all that it touches. */
 		check_members(library, source->query_list, query->as_caller);
 		*checked = generation;
 	}
@@ -129,7 +131,7 @@ keep_plan(const Library *library, const LibraryQuery *query, const PlanKey *key)
 		elog(ERROR, "SPI_keepplan failed");
 	kept = hash_search(kept_plans, key, HASH_ENTER, NULL);
 	kept->plan = plan;
-	kept->checked = UNCHECKED;
+	kept->checked = UNCHECKED;	/* find_plan() checks it */
 	return kept;
 }
 
@@ -190,6 +192,7 @@ query_execute_latest(const Library *library, const LibraryQuery *query, Datum *v
 	return execute(library, query, values, NULL, GetLatestSnapshot(), false);
 }
 
+/* Parameters that are never NULL.  They are constants to the planner, as sizes_differ needs. */
 static ParamListInfo
 make_params(const LibraryQuery *query, const Datum *values)
 {

@@ -134,6 +134,7 @@ typedef struct Choice
 	BatchedReport *elements[MAX_REPORTS];
 } Choice;
 
+/* The elements for which a question is answered with yes. */
 static Choice *
 choose(Batch *batch, bool (*wanted) (const BatchedReport *element))
 {
@@ -158,24 +159,28 @@ is_missing(const BatchedReport *element)
 	return !element->exists;
 }
 
+/* Whether the row exists and the report changes it (rule R9). */
 static bool
 needs_update(const BatchedReport *element)
 {
 	return element->exists && needs_write(&element->report, &element->progress);
 }
 
+/* Whether the report completes its lesson. */
 static bool
 completes(const BatchedReport *element)
 {
 	return completes_lesson(&element->report, &element->progress);
 }
 
+/* Whether nothing that is known of this lesson keeps its course incomplete. */
 static bool
 may_complete_course(const BatchedReport *element)
 {
 	return !keeps_course_incomplete(&element->report, &element->progress);
 }
 
+/* The lessons of a choice as an array, in the same order. */
 static Datum
 lessons_of(const Choice *choice)
 {
@@ -211,6 +216,7 @@ read_progress(const Call *call, Batch *batch)
 {
 	Choice	   *choice = choose(batch, any);
 
+	/* Rows of an earlier attempt may be gone. */
 	for (int i = 0; i < batch->size; i++)
 		batch->elements[i].exists = false;
 	query_lessons(call, &read_rows, choice);
@@ -338,6 +344,7 @@ write_rows(const Call *call, const LibraryQuery *query, Batch *batch,
 	return SPI_processed == size;
 }
 
+/* Inserts the missing rows; false if one exists by now. */
 static bool
 insert_missing(const Call *call, Batch *batch, const Choice *missing)
 {
@@ -357,6 +364,7 @@ insert_missing(const Call *call, Batch *batch, const Choice *missing)
 	return inserted;
 }
 
+/* Updates the rows that the reports change; false if one is gone. */
 static bool
 advance_known(const Call *call, Batch *batch, const Choice *news)
 {
@@ -385,11 +393,13 @@ courses_to_claim(const Call *call, Batch *batch, Datum *lesson_ids)
 
 	if (candidates->size == 0)
 		return 0;
+	/* One lesson stands for its course, so that each course is asked about once. */
 	lessons = lessons_of(candidates);
 	size = (int) query_execute(&call->library, &one_lesson_a_course, &lessons, NULL, false);
 	for (int i = 0; i < size; i++)
 		lesson_ids[i] = result_value(i, 1, UUIDOID);
 	for (int i = 0; i < size; i++)
+		/* One completed lesson claims all these courses: one claim too many does no harm. */
 		if (completing || completion_is_due(call, lesson_ids[i]))
 			lesson_ids[found++] = lesson_ids[i];
 	return found;
@@ -463,6 +473,7 @@ return_rows(ReturnSetInfo *result, const Batch *batch)
 		HeapTupleHeader row;
 		HeapTupleData tuple = {0};
 
+		/* Each attempt has either read the row or written it. */
 		if (rows[i] == (Datum) 0)
 			changed_by_trigger(lessons[i]);
 		row = DatumGetHeapTupleHeader(rows[i]);
@@ -474,6 +485,7 @@ return_rows(ReturnSetInfo *result, const Batch *batch)
 
 PG_FUNCTION_INFO_V1(record_progress_batch);
 
+/* All reports are checked before anything is written, and all are written or none. */
 Datum
 record_progress_batch(PG_FUNCTION_ARGS)
 {

@@ -138,6 +138,7 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 
 	if (query_execute(&call->library, &admit, values, NULL, false) == 0)
 		missing_lesson(report->lesson_id);
+	/* There is no row yet, so all else is zero. */
 	memset(progress, 0, sizeof(*progress));
 	progress->threshold = result_int32(0, 1);
 	may_watch = result_bool(0, 2);
@@ -159,6 +160,7 @@ claims(const Call *call, const Report *report, const Progress *progress)
 {
 	Datum		lesson_id = report->lesson_id;
 
+	/* Most reports end here: their own lesson is still incomplete. */
 	if (keeps_course_incomplete(report, progress))
 		return false;
 	if (!completes_lesson(report, progress) && !completion_is_due(call, lesson_id))
@@ -182,6 +184,7 @@ try_record(Call *call, const Report *report, Progress *progress)
 	bool		admitted = there || load_new_lesson(call, report, progress);
 	bool		claim = claims(call, report, progress);
 
+	/* The row comes before the refusal: see above. */
 	if (!there && !try_insert(call, report, progress))
 		return false;
 	if (!admitted)
@@ -227,6 +230,7 @@ report_from_args(FunctionCallInfo fcinfo)
 	report.has_position = !PG_ARGISNULL(2);
 	if (report.has_position)
 		report.position = PG_GETARG_INT32(2);
+	/* Not now(), which would be the beginning of the transaction. */
 	report.watched_at = GetCurrentTimestamp();
 
 	check_watched_pct(report.watched_pct);
@@ -236,6 +240,7 @@ report_from_args(FunctionCallInfo fcinfo)
 
 PG_FUNCTION_INFO_V1(record_progress);
 
+/* A player calls this every few seconds, so the usual call must be short: one look-up. */
 Datum
 record_progress(PG_FUNCTION_ARGS)
 {
@@ -246,6 +251,7 @@ record_progress(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("record_progress()");
 
 	call_begin_as_user(&call, fcinfo, 3);
+	/* The row must outlive SPI, which frees its memory in call_end(). */
 	row = SPI_datumTransfer(record(&call, &report), false, -1);
 	call_end(&call);
 

@@ -63,6 +63,7 @@ require_owner(const Library *library)
 
 PG_FUNCTION_INFO_V1(content_library_strict);
 
+/* The grants are everything: there is no setting that could say something else. */
 Datum
 content_library_strict(PG_FUNCTION_ARGS)
 {
@@ -74,6 +75,7 @@ content_library_strict(PG_FUNCTION_ARGS)
 	library_find(&library, fcinfo->flinfo->fn_oid);
 	require_owner(&library);
 
+	/* As the owner, and not with the rights of a superuser who may call it: see above. */
 	SPI_connect();
 	become_owner(&boundary, &library);
 	grant_or_revoke(&library, enabled);

@@ -19,6 +19,7 @@ static const LibraryQuery lesson_threshold = {
 
 PG_FUNCTION_INFO_V1(completion_threshold);
 
+/* Not about a user: the threshold is the same for all who see the course. */
 Datum
 completion_threshold(PG_FUNCTION_ARGS)
 {
@@ -36,6 +37,7 @@ completion_threshold(PG_FUNCTION_ARGS)
 		threshold = result_int32(0, 1);
 		see_courses(&call, &course_id, 1, &seen);
 	}
+	/* A course that the caller does not see is as good as none. */
 	if (!seen)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
