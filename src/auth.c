@@ -48,7 +48,7 @@ is_key(Oid relation, AttrNumber column)
 }
 
 /*
- * The table auth.users, or InvalidOid if it has not what a foreign key needs.  This and the
+ * The table auth.users, or InvalidOid if it lacks what a foreign key needs.  This and the
  * next function ask the server's caches, which know the present names in every isolation
  * level.  A query would see the names of when its transaction began.
  */

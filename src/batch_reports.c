@@ -204,7 +204,7 @@ read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
 	PG_END_TRY();
 }
 
-/* The order of uuid in the server, too. */
+/* The same order as the server has for uuid. */
 int
 compare_lessons(const void *a, const void *b)
 {

@@ -12,10 +12,10 @@
  * An event excludes other events about its upload or asset, and those who bind the upload
  * to a lesson.  Those who bind an upload do not exclude each other.
  *
- * The server has room for a few thousand locks.  So a transaction that takes many changes
- * to one lock for all, ALL_KEY.  All others also take ALL_KEY, in a weak mode.  It
- * conflicts only with a transaction that holds ALL_KEY for many keys, and not if both bind
- * uploads.
+ * The server has room for a few thousand locks.  So a transaction that has taken MANY_KEYS
+ * takes one lock in place of all further ones: ALL_KEY.  All others take ALL_KEY, too, in a
+ * weak mode.  The weak mode conflicts only with a transaction that holds ALL_KEY for many
+ * keys, and not if both bind uploads.
  */
 #define ALL_KEY 1				/* other keys are 64-bit hashes: very unlikely to be 1 */
 #define MANY_KEYS 256

@@ -68,7 +68,7 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	see_courses(&call, &course_id, 1, &seen);
 	if (!seen)
 		missing_lesson(lesson_id);
-	/* Rights come first: a stranger must not learn whether there is a video. */
+	/* A user who may not watch gets this error even if the video is not ready. */
 	if (!result_bool(0, 2))
 		not_enrolled(call.user_id, lesson_id);
 	result = result_nullable(0, 1, JSONBOID, &not_ready);

@@ -94,8 +94,8 @@ make_key(const Library *library, const LibraryQuery *query)
 /*
  * Checks what a plan touches, each time the server has analyzed its query again.  Getting
  * the plan locks all tables in it, and executing it locks no others.  So nothing can be
- * exchanged between the check and the execution.  The check itself can make the server plan
- * again: hence the loop.
+ * exchanged between the check and the execution.  The loop ends when the plan that was
+ * checked is still the current one.
  */
 static void
 check_plan(const Library *library, const LibraryQuery *query, SPIPlanPtr plan,

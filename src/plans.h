@@ -8,7 +8,7 @@
 
 #define QUERY_MAX_ARGS 9
 
-/* A query. %1$s in it stands for the quoted name of the extension's schema. */
+/* A query.  %1$s in it stands for the quoted name of the extension's schema. */
 typedef struct LibraryQuery
 {
 	const char *sql;

@@ -12,7 +12,7 @@
 #include "progress_rules.h"
 #include "result.h"
 
-/* Most reports find their row and change nothing, so this is all that they run. */
+/* Most reports find their row and change nothing, so they run little more than this. */
 static const LibraryQuery read_row = {
 	"SELECT" PROGRESS_COLUMNS_SQL("p", "$2", "$3")
 	"  FROM %1$s.content_progress AS p"
@@ -172,10 +172,10 @@ claims(const Call *call, const Report *report, const Progress *progress)
 /*
  * Records a report; false if the row came or went between reading and writing.
  *
- * It reads first, because most reports change nothing.  A first report inserts its row
- * before it is refused for want of an enrollment, and the error undoes that.  For only the
- * foreign key knows whether the user exists, which is the better error.  A row that is
- * there already needs no check of the enrollment.
+ * It reads first, because most reports change nothing.  If there is no row, it inserts one,
+ * and only then refuses a learner who is not enrolled; that error undoes the row.  In this
+ * order an unknown user gets the better error, which only the foreign key can give.  If
+ * there is a row, the learner was admitted before.
  */
 static bool
 try_record(Call *call, const Report *report, Progress *progress)
@@ -240,7 +240,7 @@ report_from_args(FunctionCallInfo fcinfo)
 
 PG_FUNCTION_INFO_V1(record_progress);
 
-/* A player calls this every few seconds, so the usual call must be short: one look-up. */
+/* A player calls this every few seconds, so the usual call must be cheap. */
 Datum
 record_progress(PG_FUNCTION_ARGS)
 {
