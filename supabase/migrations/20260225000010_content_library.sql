@@ -36,8 +36,8 @@ $$;
 
 -- 1. What must be there first ------------------------------------------------
 
--- Roles belong to the cluster and are restored before any database, so unlike
--- the schema auth a missing role is an error.
+-- Roles belong to the cluster and are restored before any database. So a missing
+-- role is an error, and a missing schema auth is not.
 DO $$
 DECLARE
 	missing text;
@@ -151,7 +151,7 @@ ALTER TABLE public.enrollments
 COMMENT ON TABLE public.enrollments IS 'A learner''s place in a course.';
 COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
 
--- The free space keeps a report's new row version on its page (a HOT update).
+-- With some free space, the new version of a row stays on its page (a HOT update).
 CREATE TABLE IF NOT EXISTS public.content_progress (
 	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id				uuid NOT NULL,
@@ -188,8 +188,9 @@ CREATE INDEX IF NOT EXISTS idx_enrollments_user_id ON public.enrollments (user_i
 CREATE INDEX IF NOT EXISTS idx_enrollments_course_id ON public.enrollments (course_id);
 CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progress (user_id);
 
--- A lesson is deleted, and a course reported on, without reading all progress.
--- Columns that change with every report stay out: they would cost HOT updates.
+-- Without this index, deleting a lesson and reporting on a course would read all
+-- progress. It has no column that changes with every report, because then no
+-- update could be HOT.
 CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
@@ -216,7 +217,7 @@ BEGIN
 END
 $$;
 
--- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
+-- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
@@ -230,8 +231,8 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 
 -- 5. Rights ------------------------------------------------------------------
 
--- From zero: default privileges may have given everybody everything, and
--- row-level security does not cover TRUNCATE.
+-- First nobody has any right: default privileges may have granted everything, and
+-- row-level security does not stop TRUNCATE.
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,modules,lessons,enrollments,content_progress}' THEN
@@ -272,7 +273,7 @@ BEGIN
 END
 $$;
 
--- Not completed_at: a learner must not sign their own certificate.
+-- Without completed_at: learners must not say themselves that they have completed a course.
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{enrollments}' THEN
@@ -343,10 +344,10 @@ CREATE POLICY "Service role manages content_progress"
 	ON public.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- Strict (content_library_strict): what learners read directly is narrowed to
--- what they may watch. Whether it is on is whether they may write progress
--- directly, asked once a query. Below each table's own policies hold, so that a
--- learner's enrollments are the learner's, and courses those that they see.
+-- In strict mode (content_library_strict) learners read directly only what they may
+-- watch. It is on when they may not write progress directly; the SELECT asks that
+-- once a query. The policies of enrollments and courses hold inside these policies,
+-- too. So a learner finds only their own enrollments, and courses that they see.
 
 DROP POLICY IF EXISTS "Strict: modules of visible courses" ON public.modules;
 CREATE POLICY "Strict: modules of visible courses"
@@ -2267,7 +2268,7 @@ BEGIN ATOMIC
 	SELECT (100 * completed / NULLIF(required, 0))::int4;
 END;
 COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
-	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
+	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
@@ -2292,7 +2293,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.record_progress(uuid, integer, integer, uuid) IS
-	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,
@@ -2315,7 +2316,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -2342,7 +2343,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.enroll(uuid, uuid) IS
-	'Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+	'Enrolls a learner in a published course. The course must be open to the tier in the JWT''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
 
 CREATE OR REPLACE FUNCTION public.reset_progress(
 	course_id uuid,
@@ -2370,7 +2371,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.reset_progress(uuid, uuid, boolean) IS
-	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
+	'Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.completion_threshold(lesson_id uuid)
 RETURNS integer
@@ -2397,7 +2398,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.completion_threshold(uuid) IS
-	'The percentage (1..100) that must be watched to complete a lesson: the lesson''s own, else its course''s, else content_library_settings.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+	'The percentage of a lesson that completes it. It is 1..100: the lesson''s own, else its course''s, else content_library_settings.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
 
 CREATE OR REPLACE FUNCTION public.course_completion(
 	course_id uuid,
@@ -2421,7 +2422,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.course_completion(uuid, uuid) IS
-	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+	'How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
 
 CREATE OR REPLACE FUNCTION public.course_outline(
 	course_id uuid,
@@ -2445,7 +2446,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
-	'A course page in one document: the course, its modules and lessons in order, each lesson with the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
 
 CREATE OR REPLACE FUNCTION public.next_lesson(
 	course_id uuid,
@@ -2469,7 +2470,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.next_lesson(uuid, uuid) IS
-	'The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.';
+	'The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.';
 
 CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
 RETURNS TABLE (
@@ -2500,7 +2501,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.course_progress(uuid) IS
-	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
 
 CREATE OR REPLACE FUNCTION public.continue_watching(
 	max_rows integer DEFAULT 10,
@@ -2561,7 +2562,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
-	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 DO $$
 BEGIN
@@ -2625,7 +2626,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.course_report(uuid) IS
-	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -2648,7 +2649,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.lesson_report(uuid) IS
-	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.move_lesson(
 	lesson_id uuid,
@@ -2670,7 +2671,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+	'Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
 
 CREATE OR REPLACE FUNCTION public.move_module(
 	module_id uuid,
@@ -2689,7 +2690,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+	'Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
 
 CREATE OR REPLACE FUNCTION public.recompute_completion(course_id uuid)
 RETURNS integer
@@ -2706,7 +2707,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.recompute_completion(uuid) IS
-	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
@@ -2783,11 +2784,11 @@ $$;
 
 -- 10. Mux: video events -----------------------------------------------------
 
--- Mux repeats events and promises no order. So each event's facts are kept, and
--- a lesson's video is a query over the set of them: whatever the order in which
--- they came, and whether the upload was bound before, between or after.
+-- Mux may send an event more than once, and in any order. So the facts of every
+-- event are kept, and a lesson's video is a query over all of them. The answer does
+-- not depend on their order, nor on when the upload was bound to the lesson.
 
--- Never the payload itself: it may hold the URL that accepts an upload.
+-- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE IF NOT EXISTS public.mux_events (
 	event_id			text COLLATE "C" PRIMARY KEY,
 	object				text NOT NULL,
@@ -2827,7 +2828,7 @@ BEGIN
 	END IF;
 END
 $$;
--- No policy: service_role passes by BYPASSRLS, and nobody else.
+-- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION public.mux_verify_signature(
@@ -2903,7 +2904,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_verify_signature(text, text, text[], interval, timestamptz) IS
-	'Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
+	'Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_policies() RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -2916,9 +2917,11 @@ $$;
 COMMENT ON FUNCTION public.content_library_mux_policies() IS
 	'The setting content_library_settings.mux_playback_policies, as an array.';
 
--- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
--- asset: deleted if it ever was, else an end (errored or ready) before preparing,
--- then the time, then ready before errored. An event id decides between equals.
+-- Which event says how an upload or an asset stands.
+-- Of an upload: the highest of created < cancelled < asset_created < errored, then
+-- the latest. Of an asset: deleted if it ever was; else an end (errored or ready)
+-- rather than preparing, then the latest, then ready rather than errored. Between
+-- equals the event id decides, so that the answer does not depend on their order.
 CREATE OR REPLACE FUNCTION public.content_library_mux_latest(object text, id text)
 RETURNS SETOF public.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
@@ -2941,7 +2944,7 @@ BEGIN ATOMIC
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION public.content_library_mux_latest(text, text) IS
-	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
+	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
@@ -2964,7 +2967,10 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- The asset that the upload itself names, else the one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
+	-- policy. f: whether the upload failed, and no later event made the asset ready.
+	-- v: the status of the lesson.
 	FROM (SELECT (SELECT e.asset_id
 				  FROM public.mux_events AS e
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
@@ -2995,7 +3001,7 @@ BEGIN ATOMIC
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION public.mux_state(text) IS
-	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
+	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	event jsonb,
@@ -3026,7 +3032,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
-	-- The texts that are read of it. Other types of events may be of any form.
+	-- The texts that are needed. An event of another type may have any form.
 	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
 		IF field = 'data.id' AND type <> ALL (ARRAY[
 			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
@@ -3075,7 +3081,7 @@ BEGIN
 					   ELSE 'preparing' END;
 	END IF;
 
-	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
+	-- A text, a number of seconds, or {seconds, nanos}. Without a time it is the oldest.
 	value := COALESCE(event -> 'created_at', 'null');
 	text_value := value #>> '{}';
 	BEGIN
@@ -3083,7 +3089,7 @@ BEGIN
 			WHEN 'null' THEN
 				event_at := '-infinity';
 			WHEN 'string' THEN
-				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
+				-- The type timestamptz would also accept "now", and a time without a zone.
 				IF text_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
 					event_at := text_value::timestamptz;
 				END IF;
@@ -3147,7 +3153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_read(jsonb) IS
-	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
+	'The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
 CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -3239,7 +3245,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -3270,7 +3276,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
+	'Trigger function: gives a lesson the video of its upload.';
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_mux_bind}' THEN
@@ -3283,7 +3289,7 @@ $$;
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
 	EXECUTE FUNCTION public.content_library_mux_bind();
--- In a restore it fires, if at all, before there are events: it changes nothing.
+-- In a restore it changes nothing: if it fires at all, there are no events yet.
 CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
 	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
 		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
@@ -3320,7 +3326,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_begin_upload(uuid, text) IS
-	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE OR REPLACE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
@@ -3350,7 +3356,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
-	'The claims {sub, aud, exp} of a token that lets the caller play a lesson''s video for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 DO $$
 BEGIN
