@@ -197,7 +197,8 @@ BEGIN
 				('enrollments', 'Users read own enrollments'), ('enrollments', 'Users create own enrollments'),
 				('enrollments', 'Service role manages enrollments'),
 				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
-				('content_progress', 'Service role manages content_progress')) AS v("table", policy)
+				('content_progress', 'Service role manages content_progress'),
+				('modules', 'Strict: modules of visible courses'), ('lessons', 'Strict: lessons that may be watched')) AS v("table", policy)
 			WHERE v."table" = t.name AND v.policy = p.polname)
 		UNION ALL
 		SELECT t.planned, format('table %I', t.name),
@@ -318,3 +319,5 @@ DROP POLICY IF EXISTS "Service role manages enrollments" ON @extschema@.enrollme
 DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Service role manages content_progress" ON @extschema@.content_progress;
+DROP POLICY IF EXISTS "Strict: modules of visible courses" ON @extschema@.modules;
+DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON @extschema@.lessons;
