@@ -20,12 +20,12 @@
 
 -- 1. What must be there first ------------------------------------------------
 
--- Names and operators below are the server's, whatever stands in the installer's schemas.
+-- Names and operators below must be the server's own, and not those of another schema.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
--- This script runs as superuser and names the schema. Whoever owns it must not
--- rename it until the end of the transaction, and put another in its place: this
--- lock on its row holds up that, and nothing else.
+-- This script runs as superuser and names the schema. Until the transaction ends,
+-- the schema's owner must not rename it and give its name to another schema. The
+-- lock on its row prevents that, and nothing else.
 DO $$
 BEGIN
 	PERFORM FROM pg_extension AS e
@@ -39,8 +39,8 @@ BEGIN
 END
 $$;
 
--- Roles belong to the cluster and are restored before any database, so unlike
--- the schema auth a missing role is an error.
+-- Roles belong to the cluster and are restored before any database. So a missing
+-- role is an error, and a missing schema auth is not.
 DO $$
 DECLARE
 	missing text;
@@ -61,7 +61,7 @@ BEGIN
 END
 $$;
 
--- Supabase's Studio proposes that schema, and what dumps a project leaves it out.
+-- Supabase's Studio suggests the schema extensions, but Supabase's dump leaves it out.
 DO $$
 BEGIN
 	IF '@extschema@' = 'extensions' THEN
@@ -146,7 +146,7 @@ CREATE TABLE @extschema@.enrollments (
 COMMENT ON TABLE @extschema@.enrollments IS 'A learner''s place in a course.';
 COMMENT ON COLUMN @extschema@.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
 
--- The free space keeps a report's new row version on its page (a HOT update).
+-- With some free space, the new version of a row stays on its page (a HOT update).
 CREATE TABLE @extschema@.content_progress (
 	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id				uuid NOT NULL,	-- references auth.users: see section 7
@@ -178,8 +178,9 @@ CREATE INDEX idx_enrollments_user_id ON @extschema@.enrollments (user_id);
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
 CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
 
--- A lesson is deleted, and a course reported on, without reading all progress.
--- Columns that change with every report stay out: they would cost HOT updates.
+-- Without this index, deleting a lesson and reporting on a course would read all
+-- progress. It has no column that changes with every report, because then no
+-- update could be HOT.
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
@@ -200,7 +201,7 @@ COMMENT ON FUNCTION @extschema@.content_library_set_updated_at() IS
 REVOKE ALL ON FUNCTION @extschema@.content_library_set_updated_at()
 	FROM PUBLIC, anon, authenticated, service_role;
 
--- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
+-- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.courses
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
@@ -220,8 +221,8 @@ ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
 ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
 ALTER TABLE @extschema@.content_progress OWNER TO @extowner@;
 
--- From zero: default privileges may have given everybody everything, and
--- row-level security does not cover TRUNCATE.
+-- First nobody has any right: default privileges may have granted everything, and
+-- row-level security does not stop TRUNCATE.
 REVOKE ALL ON TABLE
 	@extschema@.courses,
 	@extschema@.modules,
@@ -244,7 +245,7 @@ GRANT SELECT ON TABLE
 	@extschema@.lessons
 	TO authenticated;
 
--- Not completed_at: a learner must not sign their own certificate.
+-- Without completed_at: learners must not say themselves that they have completed a course.
 GRANT SELECT, INSERT (id, user_id, course_id, enrolled_at)
 	ON TABLE @extschema@.enrollments TO authenticated;
 
@@ -255,7 +256,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 -- 6. Row-level security ------------------------------------------------------
 
 -- The policies that name auth.uid() are made in section 7. Until then their
--- tables are locked for learners: row-level security is on and lets no row by.
+-- tables are locked for learners: row-level security without a policy shows no row.
 
 ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;
 
@@ -299,10 +300,10 @@ CREATE POLICY "Service role manages content_progress"
 	ON @extschema@.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- Strict (content_library_strict): what learners read directly is narrowed to
--- what they may watch. Whether it is on is whether they may write progress
--- directly, asked once a query. Below each table's own policies hold, so that a
--- learner's enrollments are the learner's, and courses those that they see.
+-- In strict mode (content_library_strict) learners read directly only what they may
+-- watch. It is on when they may not write progress directly; the SELECT asks that
+-- once a query. The policies of enrollments and courses hold inside these policies,
+-- too. So a learner finds only their own enrollments, and courses that they see.
 
 CREATE POLICY "Strict: modules of visible courses"
 	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
@@ -320,22 +321,22 @@ CREATE POLICY "Strict: lessons that may be watched"
 
 -- 7. Attachment to auth ------------------------------------------------------
 
--- pg_dump writes CREATE EXTENSION before any table, so in a restore auth.users
--- and auth.uid() do not exist yet when this script runs. What needs them is
--- made by content_library_attach(), at the end of this script or, failing
--- that, by an event trigger as soon as they do exist.
+-- pg_dump writes CREATE EXTENSION before any table. So in a restore auth.users and
+-- auth.uid() do not exist yet when this script runs. content_library_attach() makes
+-- what needs them. It runs at the end of this script if they exist, and else an
+-- event trigger runs it as soon as they do.
 
 CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
-	'What of the schema auth is still missing, in words; NULL when content_library_attach() can run.';
+	'Says in words what is missing of the schema auth. NULL when content_library_attach() can run.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
 	FROM PUBLIC, anon, authenticated, service_role;
 
--- A superuser runs this script and the event trigger, and may run this by hand,
--- but neither table need be a superuser's: what reads them gets no more than
--- their owner's rights.
+-- This script and the event trigger run as superuser. But other roles may own the
+-- tables and auth.users, and code of theirs may run when a key is made. That code
+-- must not get more than the rights of the tables' owner.
 CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
@@ -345,13 +346,13 @@ REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
 
--- No error leaves it, so that it can never block a command.
+-- Its errors become warnings, so that it can never make a command fail.
 CREATE FUNCTION @extschema@.content_library_attach_when_ready() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
-	'Event trigger function: does what content_library_attach() does once auth.users and auth.uid() exist, and removes its event trigger.';
+	'Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
 	FROM PUBLIC, anon, authenticated, service_role;
 
@@ -364,7 +365,7 @@ RETURNS integer
 LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
-	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
+	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
@@ -375,7 +376,7 @@ RETURNS @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress(uuid, integer, integer, uuid) IS
-	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
@@ -384,7 +385,7 @@ RETURNS SETOF @extschema@.content_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -393,7 +394,7 @@ RETURNS @extschema@.enrollments
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.enroll(uuid, uuid) IS
-	'Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+	'Enrolls a learner in a published course. The course must be open to the tier in the JWT''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
 
 CREATE FUNCTION @extschema@.reset_progress(
 	course_id uuid,
@@ -403,14 +404,14 @@ RETURNS integer
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.reset_progress(uuid, uuid, boolean) IS
-	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
+	'Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.completion_threshold(lesson_id uuid)
 RETURNS integer
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.completion_threshold(uuid) IS
-	'The percentage (1..100) that must be watched to complete a lesson: the lesson''s own, else its course''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+	'The percentage of a lesson that completes it. It is 1..100: the lesson''s own, else its course''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
 
 CREATE FUNCTION @extschema@.course_completion(
 	course_id uuid,
@@ -419,7 +420,7 @@ RETURNS integer
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_completion(uuid, uuid) IS
-	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+	'How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
 
 CREATE FUNCTION @extschema@.course_outline(
 	course_id uuid,
@@ -428,7 +429,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_outline(uuid, uuid) IS
-	'A course page in one document: the course, its modules and lessons in order, each lesson with the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
 
 CREATE FUNCTION @extschema@.next_lesson(
 	course_id uuid,
@@ -437,7 +438,7 @@ RETURNS uuid
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.next_lesson(uuid, uuid) IS
-	'The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.';
+	'The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.';
 
 CREATE FUNCTION @extschema@.course_progress(user_id uuid DEFAULT NULL)
 RETURNS TABLE (
@@ -453,7 +454,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_progress(uuid) IS
-	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
 
 CREATE FUNCTION @extschema@.continue_watching(
 	max_rows integer DEFAULT 10,
@@ -470,7 +471,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
-	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 REVOKE ALL ON FUNCTION
 	@extschema@.content_library_percentage(bigint, bigint),
@@ -513,7 +514,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_report(uuid) IS
-	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -527,7 +528,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
-	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
@@ -537,7 +538,7 @@ RETURNS @extschema@.lessons
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+	'Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
 
 CREATE FUNCTION @extschema@.move_module(
 	module_id uuid,
@@ -546,14 +547,14 @@ RETURNS @extschema@.modules
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+	'Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
 
 CREATE FUNCTION @extschema@.recompute_completion(course_id uuid)
 RETURNS integer
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
-	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
@@ -584,11 +585,11 @@ GRANT EXECUTE ON FUNCTION
 
 -- 10. Mux: video events -----------------------------------------------------
 
--- Mux repeats events and promises no order. So each event's facts are kept, and
--- a lesson's video is a query over the set of them: whatever the order in which
--- they came, and whether the upload was bound before, between or after.
+-- Mux may send an event more than once, and in any order. So the facts of every
+-- event are kept, and a lesson's video is a query over all of them. The answer does
+-- not depend on their order, nor on when the upload was bound to the lesson.
 
--- Never the payload itself: it may hold the URL that accepts an upload.
+-- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE @extschema@.mux_events (
 	event_id			text COLLATE "C" PRIMARY KEY,
 	object				text NOT NULL,
@@ -618,7 +619,7 @@ CREATE INDEX idx_lessons_mux_upload_id ON @extschema@.lessons (mux_upload_id);
 ALTER TABLE @extschema@.mux_events OWNER TO @extowner@;
 REVOKE ALL ON TABLE @extschema@.mux_events FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, DELETE ON TABLE @extschema@.mux_events TO service_role;
--- No policy: service_role passes by BYPASSRLS, and nobody else.
+-- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE @extschema@.mux_events ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION @extschema@.mux_verify_signature(
@@ -631,7 +632,7 @@ RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_verify_signature(text, text, text[], interval, timestamptz) IS
-	'Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
+	'Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
 
 CREATE FUNCTION @extschema@.content_library_mux_policies() RETURNS text[]
 LANGUAGE c STABLE PARALLEL SAFE
@@ -639,9 +640,11 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_policies() IS
 	'The setting content_library.mux_playback_policies, as an array.';
 
--- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
--- asset: deleted if it ever was, else an end (errored or ready) before preparing,
--- then the time, then ready before errored. An event id decides between equals.
+-- Which event says how an upload or an asset stands.
+-- Of an upload: the highest of created < cancelled < asset_created < errored, then
+-- the latest. Of an asset: deleted if it ever was; else an end (errored or ready)
+-- rather than preparing, then the latest, then ready rather than errored. Between
+-- equals the event id decides, so that the answer does not depend on their order.
 CREATE FUNCTION @extschema@.content_library_mux_latest(object text, id text)
 RETURNS SETOF @extschema@.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
@@ -663,7 +666,7 @@ BEGIN ATOMIC
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION @extschema@.content_library_mux_latest(text, text) IS
-	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
+	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE FUNCTION @extschema@.mux_state(upload_id text)
@@ -685,7 +688,10 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- The asset that the upload itself names, else the one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
+	-- policy. f: whether the upload failed, and no later event made the asset ready.
+	-- v: the status of the lesson.
 	FROM (SELECT (SELECT e.asset_id
 				  FROM @extschema@.mux_events AS e
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
@@ -716,7 +722,7 @@ BEGIN ATOMIC
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.mux_state(text) IS
-	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
+	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
 
 CREATE FUNCTION @extschema@.content_library_mux_read(
 	event jsonb,
@@ -747,7 +753,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
-	-- The texts that are read of it. Other types of events may be of any form.
+	-- The texts that are needed. An event of another type may have any form.
 	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
 		IF field = 'data.id' AND type <> ALL (ARRAY[
 			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
@@ -796,7 +802,7 @@ BEGIN
 					   ELSE 'preparing' END;
 	END IF;
 
-	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
+	-- A text, a number of seconds, or {seconds, nanos}. Without a time it is the oldest.
 	value := COALESCE(event -> 'created_at', 'null');
 	text_value := value #>> '{}';
 	BEGIN
@@ -804,7 +810,7 @@ BEGIN
 			WHEN 'null' THEN
 				event_at := '-infinity';
 			WHEN 'string' THEN
-				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
+				-- The type timestamptz would also accept "now", and a time without a zone.
 				IF text_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
 					event_at := text_value::timestamptz;
 				END IF;
@@ -868,26 +874,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.content_library_mux_read(jsonb) IS
-	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
+	'The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
 CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
+	'Trigger function: gives a lesson the video of its upload.';
 REVOKE ALL ON FUNCTION @extschema@.content_library_mux_bind()
 	FROM PUBLIC, anon, authenticated, service_role;
 
 CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
--- In a restore it fires, if at all, before there are events: it changes nothing.
+-- In a restore it changes nothing: if it fires at all, there are no events yet.
 CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
 	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
 		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
@@ -899,7 +905,7 @@ RETURNS @extschema@.lessons
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
-	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE FUNCTION @extschema@.mux_playback_claims(
 	lesson_id uuid,
@@ -908,7 +914,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
-	'The claims {sub, aud, exp} of a token that lets the caller play a lesson''s video for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 REVOKE ALL ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
@@ -931,7 +937,7 @@ GRANT EXECUTE ON FUNCTION
 	TO service_role;
 GRANT EXECUTE ON FUNCTION @extschema@.mux_playback_claims(uuid, interval)
 	TO authenticated, service_role;
--- What is called as the owner of the tables.
+-- Functions in C call these as the owner of the tables.
 GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
@@ -941,30 +947,31 @@ GRANT EXECUTE ON FUNCTION
 
 -- 11. Check ------------------------------------------------------------------
 
--- pg_dump knows the members of an extension by the rows and grants of its tables
--- alone: the rest of a restored one is what this script makes. So whatever else
--- is changed on them is found here, by comparing what is there with a list.
--- content_library_check() calls the three parts below, with the rights of the
--- tables' owner and never by name; nobody is granted them.
+-- A dump keeps only the rows and the grants of an extension's tables. A restore
+-- makes all else again with this script, and so loses other changes to the tables.
+-- The check finds such changes by comparing what is there with a list.
+-- content_library_check() calls the three functions below by OID, with the rights of
+-- the tables' owner. Nobody else may call them.
 
--- An error opens or locks rows, or loses them; a warning is lost in a dump, or
--- stops something from working; a notice is about content, speed or comments.
+-- error: rows are open, locked or lost. warning: a dump would lose the change, or
+-- something does not work. notice: content, speed or comments.
 CREATE FUNCTION @extschema@.content_library_check_definitions(missing_auth text)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	-- What is there: each thing with the command that makes it, and the one that
-	-- takes it away. scripts/expected runs this part of the query by itself.
+	-- What is there: each thing with the command that makes it, and the command that
+	-- takes it away. scripts/expected runs this first part of the query alone.
 	WITH extension AS (
 		SELECT e.oid, e.extversion, e.extconfig, e.extnamespace,
 			   e.extnamespace::regnamespace::text AS schema,
-			   -- Its name before another, whatever is in it, as a regular expression.
+			   -- A regular expression for the schema's name in front of another name.
 			   format('(?<![\w".])%s\.',
 				   regexp_replace(e.extnamespace::regnamespace::text, '([^[:alnum:]_])', '\\\1', 'g')) AS prefix
 		FROM pg_extension AS e
 		WHERE e.extname = 'content_library'
 	), tables AS MATERIALIZED (
+		-- Our tables: those whose rows a dump keeps.
 		SELECT c.oid, c.relname::text AS name, quote_ident(c.relname) AS quoted,
 			   c.oid::regclass::text AS qualified, c.relnamespace, c.reltoastrelid,
 			   c.relrowsecurity, c.relforcerowsecurity, c.relpersistence, c.relkind,
@@ -986,6 +993,7 @@ BEGIN ATOMIC
 			AND a.attnum > 0::int2 AND NOT a.attisdropped
 		JOIN pg_type AS y ON y.oid = a.atttypid
 	), indexes AS MATERIALIZED (
+		-- of_constraint: a primary key or UNIQUE makes it, and not CREATE INDEX.
 		SELECT i.indexrelid AS oid, t.name AS "table", t.qualified AS table_qualified,
 			   c.relname::text AS name, quote_ident(c.relname) AS quoted,
 			   i.indexrelid::regclass::text AS qualified,
@@ -1010,6 +1018,7 @@ BEGIN ATOMIC
 		JOIN pg_depend AS d ON d.refobjid = x.oid AND d.deptype = 'e'
 		JOIN pg_event_trigger AS v ON v.tableoid = d.classid AND v.oid = d.objid
 	), storages AS (
+		-- What has settings and a tablespace: tables, their TOAST tables, and indexes.
 		SELECT t.oid, t.name AS "table", t.name AS label,
 			   format('TABLE %s', t.qualified) AS what, '' AS prefix, true AS settings, true AS places
 		FROM tables AS t
@@ -1017,11 +1026,11 @@ BEGIN ATOMIC
 		SELECT t.reltoastrelid, t.name, t.name, format('TABLE %s', t.qualified), 'toast.', true, false
 		FROM tables AS t
 		UNION ALL
-		-- An index's definition has its settings, a constraint's has not.
+		-- The definition of an index has its settings. That of a constraint has none.
 		SELECT i.oid, i."table", i.label, format('INDEX %s', i.qualified), '', i.of_constraint, true
 		FROM indexes AS i
 	), described AS (
-		-- What may have a comment or a security label, as COMMENT ON calls it.
+		-- What can have a comment or a security label, with its name in COMMENT ON.
 		SELECT 'pg_class'::regclass::oid AS class, t.oid, 0 AS number, t.name AS "table",
 			   t.name AS label, format('TABLE %s', t.qualified) AS called
 		FROM tables AS t
@@ -1055,6 +1064,8 @@ BEGIN ATOMIC
 		SELECT v.tableoid, v.oid, 0, '', format('event trigger %s', v.name), format('EVENT TRIGGER %s', v.name)
 		FROM event_triggers AS v
 	), found(kind, "table", name, made, undone) AS MATERIALIZED (
+		-- Everything that is not the server's default: kind, table and name say what it
+		-- is, made is the command that makes it, undone the one that takes it away.
 		SELECT 'row-level security', t.name, t.name,
 			   format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.qualified),
 			   format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY;', t.qualified)
@@ -1164,7 +1175,7 @@ BEGIN ATOMIC
 			   format('%sRESET (%s);', c.alter, o.option_name)
 		FROM columns AS c
 		CROSS JOIN LATERAL pg_options_to_table(c.attoptions) AS o
-		-- The server keeps a note of its own among them.
+		-- The server keeps options of its own there.
 		WHERE NOT starts_with(o.option_name, 'pg_')
 		UNION ALL
 		SELECT 'storage', c."table", c.label,
@@ -1191,7 +1202,7 @@ BEGIN ATOMIC
 		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
 			OR k.contype = 'n' AND NOT k.convalidated
 		UNION ALL
-		-- A foreign key is kept by triggers, on both tables, which a superuser can switch off.
+		-- Triggers on both tables check a foreign key, and a superuser can switch them off.
 		SELECT 'triggers', t.name, format('constraint %I on %s', k.conname, t.quoted),
 			   'its triggers are switched off',
 			   string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', g.tgrelid::regclass, g.tgname), ' ' ORDER BY g.oid)
@@ -1264,7 +1275,7 @@ BEGIN ATOMIC
 		FROM tables AS t
 		JOIN pg_statistic_ext AS s ON s.stxrelid = t.oid
 		UNION ALL
-		-- ALTER FUNCTION says all but the code.
+		-- ALTER FUNCTION describes all but the code.
 		SELECT 'function', '', f.name,
 			   concat_ws(' ', 'ALTER FUNCTION', f.qualified,
 				   CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
@@ -1283,8 +1294,9 @@ BEGIN ATOMIC
 		FROM functions AS f
 		JOIN pg_proc AS p ON p.oid = f.oid
 		UNION ALL
-		-- Of SQL that was parsed when it was made, the words: the server writes the
-		-- rest in a new way now and then. The code of this list cannot be on the list.
+		-- The code. Where the server keeps SQL as a parse tree, only the words are
+		-- compared, because each major may write the rest in another way. This function
+		-- is left out: a list cannot contain its own checksum.
 		SELECT 'code', '', format('function %s', f.name),
 			   concat_ws(', ', l.lanname, regexp_replace(pg_get_function_result(p.oid), x.prefix, '', 'g'), p.probin,
 				   CASE WHEN l.lanname = 'c' THEN p.prosrc
@@ -1305,7 +1317,7 @@ BEGIN ATOMIC
 				   CASE v.evtenabled WHEN 'O' THEN 'ENABLE' WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END),
 			   format('ALTER EVENT TRIGGER %s ENABLE ALWAYS;', v.name)
 		FROM event_triggers AS v
-		-- The one that waits for auth is there only until it is.
+		-- content_library_attach is there only until auth is.
 		WHERE v.name <> 'content_library_attach' OR v.evtenabled <> 'A'
 		UNION ALL
 		SELECT 'member', '', format('%s %s', i.type, i.identity),
@@ -1329,8 +1341,8 @@ BEGIN ATOMIC
 			   format('SECURITY LABEL FOR %I ON %s IS NULL;', l.provider, d.called)
 		FROM described AS d
 		JOIN pg_seclabel AS l ON l.classoid = d.class AND l.objoid = d.oid AND l.objsubid = d.number
-	-- What should be there, as scripts/expected writes it: {schema} stands for the
-	-- schema, which may be renamed.
+	-- What should be there, as scripts/expected writes it. {schema} stands for the
+	-- schema, because it may be renamed.
 	), list(kind, "table", name, made) AS (VALUES
 		-- Generated: make expected
 		('NOT NULL', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET NOT NULL;'),
@@ -1570,7 +1582,7 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
 		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
-		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 1456e749ce39345cd4a776f942a3c7f8'),
+		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 44d0e4f0b39ce5bcca5d19258774a721'),
 		('code', '', 'function content_library_percentage(bigint, bigint)', 'c, integer, $libdir/content_library, content_library_percentage'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
@@ -1594,41 +1606,41 @@ BEGIN ATOMIC
 		('code', '', 'function record_progress(uuid, integer, integer, uuid)', 'c, content_progress, $libdir/content_library, record_progress'),
 		('code', '', 'function record_progress_batch(jsonb, uuid)', 'c, SETOF content_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
-		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage (1..100) that must be watched to complete a lesson: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
+		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage of a lesson that completes it. It is 1..100: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
 		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
-		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: does what content_library_attach() does once auth.users and auth.uid() exist, and removes its event trigger.'';'),
-		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
-		('comment', '', 'function content_library_check_definitions(text)', 'COMMENT ON FUNCTION {schema}.content_library_check_definitions(text) IS ''The part of content_library_check() that compares tables, functions, attachment and version with what CREATE EXTENSION makes.'';'),
-		('comment', '', 'function content_library_check_rights()', 'COMMENT ON FUNCTION {schema}.content_library_check_rights() IS ''The part of content_library_check() about who may do what: rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.'';'),
-		('comment', '', 'function content_library_check_rows()', 'COMMENT ON FUNCTION {schema}.content_library_check_rows() IS ''The part of content_library_check() that reads rows: a sort_order taken twice, progress that has reached its threshold and is not completed.'';'),
-		('comment', '', 'function content_library_missing_auth()', 'COMMENT ON FUNCTION {schema}.content_library_missing_auth() IS ''What of the schema auth is still missing, in words; NULL when content_library_attach() can run.'';'),
-		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of the upload that it is bound to now.'';'),
-		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
+		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
+		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
+		('comment', '', 'function content_library_check_definitions(text)', 'COMMENT ON FUNCTION {schema}.content_library_check_definitions(text) IS ''The part of content_library_check() about definitions. It compares tables, functions, attachment and version with what CREATE EXTENSION makes.'';'),
+		('comment', '', 'function content_library_check_rights()', 'COMMENT ON FUNCTION {schema}.content_library_check_rights() IS ''The part of content_library_check() about rights. It finds rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.'';'),
+		('comment', '', 'function content_library_check_rows()', 'COMMENT ON FUNCTION {schema}.content_library_check_rows() IS ''The part of content_library_check() that reads rows. It finds a sort_order that is used twice, and progress that has reached its threshold and is not completed.'';'),
+		('comment', '', 'function content_library_missing_auth()', 'COMMENT ON FUNCTION {schema}.content_library_missing_auth() IS ''Says in words what is missing of the schema auth. NULL when content_library_attach() can run.'';'),
+		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of its upload.'';'),
+		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
-		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
-		('comment', '', 'function content_library_percentage(bigint, bigint)', 'COMMENT ON FUNCTION {schema}.content_library_percentage(bigint, bigint) IS ''The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.'';'),
+		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
+		('comment', '', 'function content_library_percentage(bigint, bigint)', 'COMMENT ON FUNCTION {schema}.content_library_percentage(bigint, bigint) IS ''The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
-		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: answers a column that is added to a table of the library, or altered, with a warning.'';'),
-		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
-		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
-		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page in one document: the course, its modules and lessons in order, each lesson with the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
-		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
-		('comment', '', 'function course_report(uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid) IS ''One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.'';'),
-		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
-		('comment', '', 'function move_module(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid) IS ''Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.'';'),
-		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
-		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
-		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims {sub, aud, exp} of a token that lets the caller play a lesson''''s video for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
-		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.'';'),
-		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'''' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
-		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.'';'),
-		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, integer, integer, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) IS ''Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''''s id, 23503 for an unknown lesson or user.'';'),
-		('comment', '', 'function record_progress_batch(jsonb, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid) IS ''Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
-		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
+		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
+		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
+		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
+		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function course_report(uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open to the tier in the JWT''''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.'';'),
+		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
+		('comment', '', 'function move_module(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid) IS ''Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.'';'),
+		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
+		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. The lesson''''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.'';'),
+		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
+		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.'';'),
+		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function record_progress(uuid, integer, integer, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''''s id, 23503 for an unknown lesson or user.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid) IS ''Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
 		('function', '', 'completion_threshold(uuid)', 'ALTER FUNCTION {schema}.completion_threshold(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1667,11 +1679,13 @@ BEGIN ATOMIC
 		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
 		-- End of what is generated
 	), expected AS MATERIALIZED (
+		-- The list for the schema that the extension is in.
 		SELECT l.kind, l."table", l.name, replace(l.made, '{schema}', x.schema) AS made,
 			   l.kind IN ('constraint', 'policy') AND strpos(l.made, 'auth.') > 0 AS needs_auth
 		FROM list AS l
 		CROSS JOIN extension AS x
 	), difference AS MATERIALIZED (
+		-- What is on one side only, or not the same on both.
 		SELECT kind, "table", name, e.made AS wanted, f.made AS found, f.undone, e.needs_auth, x.schema,
 			   CASE WHEN e.made IS NULL THEN 'added' WHEN f.made IS NULL THEN 'dropped' ELSE 'altered' END AS change,
 			   CASE WHEN kind = 'column' THEN format('column %I.%s', "table", name)
@@ -1687,7 +1701,8 @@ BEGIN ATOMIC
 		FULL JOIN found AS f USING (kind, "table", name)
 		CROSS JOIN extension AS x
 		WHERE e.made IS DISTINCT FROM f.made
-			-- Those below stand for all that is missing with them.
+			-- These are missing with auth, or with their table, or moved with all tables:
+			-- then there is one finding for all of them.
 			AND NOT (missing_auth IS NOT NULL AND e.needs_auth AND f.made IS NULL)
 			AND ("table" = '' OR "table" = ANY (SELECT t.name FROM tables AS t))
 			AND (kind = 'schema' OR NOT EXISTS (SELECT FROM tables AS t WHERE t.relnamespace <> t.extnamespace))
@@ -1730,7 +1745,7 @@ BEGIN ATOMIC
 						replace(d.wanted, format(' ALTER COLUMN %s TYPE ', d.name), format(' ADD COLUMN %s ', d.name)))
 				WHEN d.kind = 'column' AND d.change = 'added'
 					THEN format('Move its values %sto a table of your own with a foreign key to this one. Then: %s',
-						-- Where there is one.
+						-- Not every table has metadata.
 						(SELECT format('into %I.metadata or ', c."table")
 						 FROM columns AS c WHERE c."table" = d."table" AND c.name = 'metadata'), d.undone)
 				WHEN d.kind = 'code' OR d.kind IN ('function', 'event trigger') AND d.change = 'dropped'
@@ -1744,7 +1759,7 @@ BEGIN ATOMIC
 					CASE WHEN d.change = 'altered' AND d.replaceable THEN ' ' END,
 					d.wanted) END
 		FROM difference AS d
-		-- What was added or dropped stands for all that goes with it.
+		-- What was added or dropped has one finding, and its parts have none.
 		WHERE NOT EXISTS (SELECT FROM difference AS whole
 						  WHERE whole.object = d.name
 							AND whole.change <> 'altered'
@@ -1799,9 +1814,9 @@ BEGIN ATOMIC
 	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_definitions(text) IS
-	'The part of content_library_check() that compares tables, functions, attachment and version with what CREATE EXTENSION makes.';
+	'The part of content_library_check() about definitions. It compares tables, functions, attachment and version with what CREATE EXTENSION makes.';
 
--- What was granted first is what the server noted when the script ran.
+-- Compares rights with those that the server noted when this script ran (pg_init_privs).
 CREATE FUNCTION @extschema@.content_library_check_rights()
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -1829,11 +1844,13 @@ BEGIN ATOMIC
 		FROM member AS m
 		JOIN pg_proc AS p ON p.tableoid = m.classid AND p.oid = m.objid
 	), owner AS (
+		-- The owner of courses should own all tables.
 		SELECT r.oid, r.rolname, r.rolsuper
 		FROM tables AS t
 		JOIN pg_roles AS r ON r.oid = t.relowner
 		WHERE t.relname = 'courses'
 	), object AS MATERIALIZED (
+		-- What has rights: tables, columns and functions.
 		SELECT t.tableoid AS class, t.oid, 0 AS column_number, NULL::text AS column_name,
 			   t.name, t.qualified, 'TABLE' AS type, t.relacl AS acl
 		FROM tables AS t
@@ -1845,15 +1862,17 @@ BEGIN ATOMIC
 		SELECT f.tableoid, f.oid, 0, NULL, f.name, f.qualified, 'FUNCTION', f.acl
 		FROM functions AS f
 	), first AS MATERIALIZED (
+		-- What this script granted.
 		SELECT i.classoid AS class, i.objoid AS oid, i.objsubid AS column_number, g.*
 		FROM pg_init_privs AS i
 		CROSS JOIN LATERAL aclexplode(i.initprivs) AS g
 	), learner AS MATERIALIZED (
+		-- The roles in which learners' requests run.
 		SELECT r.oid, r.rolname, r.rolsuper, r.rolbypassrls
 		FROM pg_roles AS r
 		WHERE r.rolname IN ('anon', 'authenticated')
 	), mighty AS (
-		-- Whoever is a member of one of these needs no grant.
+		-- The members of these roles can do everything without a grant.
 		SELECT r.oid, r.rolname,
 			   CASE WHEN r.rolsuper THEN 'it is a superuser'
 					WHEN r.rolbypassrls THEN 'row-level security does not hold for it'
@@ -1869,7 +1888,7 @@ BEGIN ATOMIC
 				OR r.rolname IN ('service_role', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
 					'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'))
 	), belongs AS MATERIALIZED (
-		-- Through other roles, too, and whether the rights are inherited or SET ROLE gets them.
+		-- Directly or through other roles, and also if only SET ROLE gives the rights.
 		SELECT l.rolname AS learner, m.oid AS role, m.rolname AS name, m.why
 		FROM learner AS l
 		JOIN mighty AS m ON pg_has_role(l.oid, m.oid, 'MEMBER') AND m.oid <> l.oid
@@ -1880,7 +1899,7 @@ BEGIN ATOMIC
 		JOIN pg_roles AS r ON r.rolname = 'authenticated' AND pg_has_role(l.oid, r.oid, 'MEMBER')
 		WHERE l.rolname = 'anon' AND NOT l.rolsuper
 	), receiver AS (
-		-- Whose grants a learner's role has: everybody's, its own, those of the roles it is in.
+		-- Whose grants a learner's role has: those of PUBLIC, its own, those of its groups.
 		SELECT 0::oid AS oid, 'PUBLIC' AS name, NULL AS through
 		UNION ALL
 		SELECT l.oid, quote_ident(l.rolname), NULL FROM learner AS l
@@ -1891,6 +1910,7 @@ BEGIN ATOMIC
 		WHERE r.rolname NOT IN ('anon', 'authenticated') AND r.oid NOT IN (SELECT b.role FROM belongs AS b)
 		GROUP BY r.oid, r.rolname
 	), granted AS (
+		-- What they have beyond what this script granted.
 		SELECT o.*, g.privilege_type AS privilege, r.name AS grantee, r.through,
 			   CASE WHEN f.has THEN 'GRANT OPTION FOR ' ELSE '' END AS option
 		FROM object AS o
@@ -1907,6 +1927,7 @@ BEGIN ATOMIC
 				AND first.privilege_type = g.privilege_type) AS f
 		WHERE NOT f.has OR (g.is_grantable AND NOT f.grantable)
 	), missing AS (
+		-- What this script granted and is gone; on_purpose if strict mode revokes it.
 		SELECT o.type, o.name, o.qualified, r.rolname AS role,
 			   concat(f.privilege_type, ' (' || o.column_name || ')') AS privilege,
 			   r.rolname = 'authenticated'
@@ -1920,7 +1941,7 @@ BEGIN ATOMIC
 			WHEN o.column_number > 0 THEN has_column_privilege(r.oid, o.oid, o.column_number::int2, f.privilege_type)
 			ELSE has_table_privilege(r.oid, o.oid, f.privilege_type) END
 	), owed AS (
-		-- What the owner of the tables calls and needs, whoever it has become.
+		-- What the owner of the tables needs, also when it is another role by now.
 		SELECT 'table' AS type, t.name, t.qualified, r.rolname AS owner, p.privilege
 		FROM tables AS t
 		JOIN pg_roles AS r ON r.oid = t.relowner
@@ -1981,7 +2002,7 @@ BEGIN ATOMIC
 			   CASE WHEN m.on_purpose THEN format('SELECT %s.content_library_strict();', (SELECT x.schema FROM extension AS x))
 				   ELSE format('GRANT %s ON %s %s TO %I;', string_agg(m.privilege, ', ' ORDER BY m.privilege), m.type, m.qualified, m.role) END
 		FROM missing AS m
-		-- Strict is to have none of these.
+		-- In strict mode none of these is there, and so none is missing.
 		WHERE NOT m.on_purpose OR EXISTS (
 			SELECT FROM tables AS t
 			WHERE t.name = 'content_progress' AND has_table_privilege('authenticated', t.oid, 'INSERT, UPDATE, DELETE')
@@ -2033,9 +2054,9 @@ BEGIN ATOMIC
 	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_rights() IS
-	'The part of content_library_check() about who may do what: rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.';
+	'The part of content_library_check() about rights. It finds rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.';
 
--- Reads content_progress once, whole: see the README for what that costs.
+-- Reads all of content_progress once; the README says what that costs.
 CREATE FUNCTION @extschema@.content_library_check_rows()
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -2045,7 +2066,7 @@ BEGIN ATOMIC
 		FROM pg_extension AS e
 		WHERE e.extname = 'content_library'
 	), bar AS MATERIALIZED (
-		-- As completion_threshold() has it, which the owner of the tables need not be granted.
+		-- The rule of completion_threshold(), which the owner of the tables may not call.
 		SELECT l.id AS lesson_id, m.course_id,
 			   COALESCE(l.completion_threshold, c.completion_threshold,
 				   current_setting('content_library.completion_threshold')::int4) AS threshold
@@ -2057,11 +2078,11 @@ BEGIN ATOMIC
 		FROM @extschema@.content_progress AS p
 		JOIN bar AS b ON b.lesson_id = p.lesson_id
 		WHERE NOT p.completed AND p.watched_pct >= b.threshold
-			-- Not needed, but it spares most rows the join.
+			-- This follows from the line above. It keeps most rows out of the join.
 			AND p.watched_pct >= (SELECT min(threshold) FROM bar)
 		GROUP BY b.course_id
 	), crowded AS (
-		-- To move the last to the end numbers all and leaves them in their order.
+		-- Moving the last one to the end numbers all of them, and keeps their order.
 		SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,
 			   count(*) - count(DISTINCT m.sort_order) AS n,
 			   format('move_module(%L)',
@@ -2094,23 +2115,23 @@ BEGIN ATOMIC
 	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.content_library_check_rows() IS
-	'The part of content_library_check() that reads rows: a sort_order taken twice, progress that has reached its threshold and is not completed.';
+	'The part of content_library_check() that reads rows. It finds a sort_order that is used twice, and progress that has reached its threshold and is not completed.';
 
 CREATE FUNCTION @extschema@.content_library_check(rows boolean DEFAULT true)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_check(boolean) IS
-	'What is wrong with the library here, or would be lost in a dump, the worst first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.';
+	'Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.';
 
--- Says at once what content_library_check() says of a column. No error leaves
--- it, so that it can never block a command; other tables cost it one look at
--- the commands.
+-- Says at once what content_library_check() would say of a column. Its errors are
+-- dropped, so that it can never make a command fail. For another table it only
+-- reads which table the command has altered.
 CREATE FUNCTION @extschema@.content_library_warn_of_columns() RETURNS event_trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_warn_of_columns() IS
-	'Event trigger function: answers a column that is added to a table of the library, or altered, with a warning.';
+	'Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.';
 
 CREATE EVENT TRIGGER content_library_warn_of_columns ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE')

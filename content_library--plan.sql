@@ -1,4 +1,4 @@
-/* content_library--plan.sql: takes in the tables of a database that ran the plan's migration: see docs/adoption.md. */
+/* content_library--plan.sql: adopts the tables of the plan's migration: see docs/adoption.md. */
 
 \echo Use "CREATE EXTENSION content_library VERSION 'plan'" to load this file. \quit
 
@@ -12,10 +12,10 @@
 
 -- 1. The plan's tables, as they should be ------------------------------------
 
--- Names and operators below are the server's, whatever stands in the installer's schemas.
+-- Names and operators below must be the server's own, and not those of another schema.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
--- The owners and the definitions below must be those of now.
+-- An older snapshot would show owners and definitions that have changed since.
 DO $$
 BEGIN
 	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -27,9 +27,9 @@ BEGIN
 END
 $$;
 
--- This script runs as superuser and names the schema. Whoever owns it must not
--- rename it until the end of the transaction, and put another in its place: this
--- lock on its row holds up that, and nothing else.
+-- This script runs as superuser and names the schema. Until the transaction ends,
+-- the schema's owner must not rename it and give its name to another schema. The
+-- lock on its row prevents that, and nothing else.
 DO $$
 BEGIN
 	PERFORM FROM pg_extension AS e
@@ -114,8 +114,8 @@ CREATE INDEX idx_content_progress_user_id ON content_library_plan.content_progre
 
 -- 2. What differs is refused by name -----------------------------------------
 
--- Nobody changes a table while it is looked at and taken in. This comes before
--- all else that is done to them, and runs nothing that their owner has written.
+-- Nobody may change a table while it is compared and adopted. So the lock comes
+-- first. Taking it runs no code of the tables' owner.
 LOCK TABLE
 	@extschema@.courses,
 	@extschema@.modules,
@@ -136,7 +136,8 @@ BEGIN
 		WHERE n.oid = ANY (ARRAY['@extschema@'::regnamespace, 'content_library_plan'::regnamespace]::oid[])
 			AND c.relname = ANY ('{courses,modules,lessons,enrollments,content_progress}')
 	), described AS (
-		-- Each with what makes it so, where that can be said: as planned, or without it.
+		-- Each thing on a table with its definition, and what to do if it should not be
+		-- there. "planned" says on which of the two sides it is.
 		SELECT t.planned, format('column %I.%I', t.name, a.attname) AS object,
 			   concat_ws(' ', format_type(a.atttypid, a.atttypmod),
 				   CASE WHEN a.attcollation <> y.typcollation
@@ -158,7 +159,7 @@ BEGIN
 		FROM tables AS t
 		JOIN pg_constraint AS k ON k.conrelid = t.oid
 		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
-			-- Those to auth.users are made anew.
+			-- The keys to auth.users are made again.
 			AND NOT (k.contype = 'f'
 					 AND t.name IN ('enrollments', 'content_progress')
 					 AND k.conname = (t.name || '_user_id_fkey'))
@@ -187,7 +188,7 @@ BEGIN
 		SELECT t.planned, format('policy %I on %I', p.polname, t.name), '', 'drop it'
 		FROM tables AS t
 		JOIN pg_policy AS p ON p.polrelid = t.oid
-		-- The plan's are made anew, whatever they say now.
+		-- The plan's policies may say anything: they are made again.
 		WHERE NOT EXISTS (
 			SELECT FROM (VALUES
 				('courses', 'Authenticated users can read published courses'), ('courses', 'Service role manages courses'),
@@ -196,7 +197,8 @@ BEGIN
 				('enrollments', 'Users read own enrollments'), ('enrollments', 'Users create own enrollments'),
 				('enrollments', 'Service role manages enrollments'),
 				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
-				('content_progress', 'Service role manages content_progress')) AS v("table", policy)
+				('content_progress', 'Service role manages content_progress'),
+				('modules', 'Strict: modules of visible courses'), ('lessons', 'Strict: lessons that may be watched')) AS v("table", policy)
 			WHERE v."table" = t.name AND v.policy = p.polname)
 		UNION ALL
 		SELECT t.planned, format('table %I', t.name),
@@ -213,7 +215,7 @@ BEGIN
 		JOIN pg_roles AS r ON r.oid = t.relowner
 		WHERE NOT t.planned AND NOT pg_has_role('@extowner@'::regrole::oid, t.relowner, 'USAGE')
 		UNION ALL
-		-- They keep it, and what the extension adds becomes that owner's.
+		-- The tables keep their owner, and one role must own all of them.
 		SELECT t.planned, format('the owner of %I', t.name), r.rolname::text,
 			   format('ALTER TABLE %I.%I OWNER TO %I, as of courses', t.schema, t.name, o.rolname)
 		FROM tables AS t
@@ -223,7 +225,7 @@ BEGIN
 		WHERE NOT t.planned AND t.relowner <> courses.relowner
 			AND pg_has_role('@extowner@'::regrole::oid, t.relowner, 'USAGE')
 		UNION ALL
-		-- In a dump they would pass for grants that the extension makes.
+		-- The extension would note these rights as its own, and a dump would lose them.
 		SELECT DISTINCT t.planned, format('the rights of %I on %I', r.rolname, t.name), '',
 			   format('REVOKE ALL ON %I.%I FROM %I, and grant them again afterwards', t.schema, t.name, r.rolname)
 		FROM tables AS t
@@ -298,7 +300,7 @@ CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
--- Locked until the update makes the policies anew.
+-- Nobody can read rows until the update makes the policies again.
 ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE @extschema@.modules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE @extschema@.lessons ENABLE ROW LEVEL SECURITY;
@@ -317,3 +319,5 @@ DROP POLICY IF EXISTS "Service role manages enrollments" ON @extschema@.enrollme
 DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Service role manages content_progress" ON @extschema@.content_progress;
+DROP POLICY IF EXISTS "Strict: modules of visible courses" ON @extschema@.modules;
+DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON @extschema@.lessons;

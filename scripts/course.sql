@@ -1,6 +1,6 @@
--- course.sql: a course in a few calls, in text: its page, a learner who finishes
--- it and is told so once, and another who is kept from her rows. For psql -At,
--- on a database with content_library and nothing in it.
+-- course.sql: shows a course in a few calls, as text: its page, a learner who
+-- completes it and gets one notice, and another learner who cannot read her rows.
+-- For psql -At, on a database with content_library and nothing in it.
 
 \set ann a0000000-0000-4000-8000-000000000001
 \set ben a0000000-0000-4000-8000-000000000002
@@ -23,7 +23,7 @@ INSERT INTO auth.users (id, email) VALUES (:'ann', 'ann@example.com'), (:'ben', 
 CREATE SCHEMA demo;
 GRANT USAGE ON SCHEMA demo TO authenticated;
 
--- The course page of who is signed in.
+-- The course page of the learner who is signed in.
 CREATE FUNCTION demo.page(course_id uuid) RETURNS text LANGUAGE sql AS $$
 	SELECT format(E'  %s: %s %% completed\n%s', page ->> 'title', page ->> 'completion',
 		string_agg(format('    %-14s %3s %% watched   %s', lesson ->> 'title',
@@ -33,7 +33,7 @@ CREATE FUNCTION demo.page(course_id uuid) RETURNS text LANGUAGE sql AS $$
 	GROUP BY page
 $$;
 
--- What a statement is answered when it is refused.
+-- The error that a statement gets.
 CREATE FUNCTION demo.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;

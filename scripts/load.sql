@@ -1,12 +1,12 @@
--- load.sql: makes courses, lessons, learners and enrollments of a learner log.
--- Reads what scripts/xapi-reports writes from psql's standard input; meant for
--- psql --single-transaction, so that nothing is left of a log that fails.
+-- load.sql: makes courses, lessons, learners and enrollments from a learner log.
+-- Reads from psql's standard input what scripts/xapi-reports writes. For
+-- psql --single-transaction, so that a log that fails leaves nothing behind.
 
 SET timezone = 'UTC';
 
 CREATE SCHEMA demo;
 
--- One row a line of the log. The ids are made of the names that the log gives.
+-- One row for each line of the log. The ids are made from the names in the log.
 CREATE TABLE demo.statements (
 	line				integer PRIMARY KEY,
 	sent_at				timestamptz NOT NULL,
@@ -29,7 +29,7 @@ SELECT DISTINCT user_id FROM demo.statements;
 INSERT INTO courses (id, slug, title, is_published)
 SELECT DISTINCT course_id, course_id::text, course, true FROM demo.statements;
 
--- One module a course.
+-- The log knows no modules, so each course has one.
 INSERT INTO modules (id, course_id, title)
 SELECT id, id, 'Videos' FROM courses;
 
@@ -45,7 +45,7 @@ SELECT user_id, course_id, min(sent_at)
 FROM demo.statements
 GROUP BY user_id, course_id;
 
--- What replay.sql did.
+-- What each run of replay.sql has done.
 CREATE TABLE demo.replays (
 	id			integer GENERATED ALWAYS AS IDENTITY,
 	reports		integer NOT NULL,

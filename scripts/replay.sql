@@ -1,5 +1,5 @@
--- replay.sql: sends the reports of a loaded log through record_progress, each
--- in a transaction of its own, signed in as its learner like PostgREST does.
+-- replay.sql: sends the reports of a loaded log through record_progress. Each runs
+-- in its own transaction, signed in as its learner as PostgREST does.
 --   -v order=COLUMNS  of demo.statements: sent_at, line DESC, ... (line)
 --   -v times=N        how many times over (1)
 --   -v threshold=N    content_library.completion_threshold (90)

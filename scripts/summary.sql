@@ -1,5 +1,5 @@
--- summary.sql: what became of a replayed log, in text: the courses with the
--- completion of their learners, the totals, and the rate. For psql -At.
+-- summary.sql: prints the result of a replayed log: the courses with the completion
+-- of their learners, the totals, and the rate. For psql -At.
 
 SET ROLE service_role;
 

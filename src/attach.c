@@ -1,4 +1,4 @@
-/* attach.c: what hangs on auth is made with the rights of the tables' owner, by hand or as soon as auth is there. */
+/* attach.c: makes the foreign keys and policies that need the schema auth. */
 #include "postgres.h"
 
 #include "access/genam.h"
@@ -38,8 +38,8 @@ PG_FUNCTION_INFO_V1(content_library_attach);
 PG_FUNCTION_INFO_V1(content_library_attach_when_ready);
 
 /*
- * A table of the extension.  No name of a schema is trusted: who owns it may
- * rename it, and put another in its place.
+ * A table of the extension, found by the OID of its schema.  The schema's name is not
+ * trusted: its owner can rename it and give the name to another schema.
  */
 static Oid
 library_table(const Library *library, const char *name)
@@ -54,7 +54,10 @@ library_table(const Library *library, const char *name)
 	return table;
 }
 
-/* The names of the catalogs are the present ones in every isolation level. */
+/*
+ * The schema's name as it is now: the server's caches know it in every isolation level, and
+ * a query does not.
+ */
 static const char *
 schema_of(Oid table)
 {
@@ -65,12 +68,14 @@ schema_of(Oid table)
 	return quote_identifier(schema);
 }
 
+/* One statement as a parse tree, so that its tables can be given by OID. */
 static Node *
 parse(const char *sql)
 {
 	return linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
 }
 
+/* The name that the server itself would give to this key. */
 static char *
 key_name(Oid table)
 {
@@ -84,8 +89,9 @@ has_key(Oid table)
 }
 
 /*
- * The server alters a table, and refers to one, by OID when it is told the OIDs;
- * the names in the statement are for its messages.
+ * Adds the foreign key from a table to auth.users, in place of the old one.  The server
+ * finds both tables by the OIDs that it is given here.  The names in the statement appear
+ * only in its messages.
  */
 static void
 make_key(Oid table, Oid users, bool valid)
@@ -109,9 +115,10 @@ make_key(Oid table, Oid users, bool valid)
 }
 
 /*
- * A policy is made by name alone: another table there would be one that the
- * owner of ours owns, too; making a policy runs none of its code, and an error
- * takes it back.
+ * Makes a policy, in place of the old one.  The server can make one only by the table's
+ * name, so another table may have that name by now.  That does no harm: the table must
+ * belong to our tables' owner, making a policy runs no code of it, and the error at the end
+ * undoes it.
  */
 static void
 make_policy(Oid table, const AttachedPolicy *policy)
@@ -137,8 +144,10 @@ make_policy(Oid table, const AttachedPolicy *policy)
 }
 
 /*
- * Whether the key may be validated.  That plans a query on auth.users with the
- * rights of our tables' owner, and planning runs what hangs on auth.users.
+ * Whether the keys may be validated now.  Validation plans a query on auth.users with the
+ * rights of our tables' owner, and planning can already run code that belongs to
+ * auth.users.  If that code is another role's, the keys stay NOT VALID and a warning says
+ * why.
  */
 static bool
 is_trusted(Oid users, Oid owner, const char *schema)
@@ -162,11 +171,11 @@ is_trusted(Oid users, Oid owner, const char *schema)
 	return false;
 }
 
-/* Locked in the order in which an account is deleted. */
+/* Locks in the order in which deleting an account does, so that the two cannot deadlock. */
 static void
 lock_tables(Oid users, Oid progress, Oid enrollments)
 {
-	/* Dropping a key locks both of its tables like this. */
+	/* DROP CONSTRAINT takes this lock on both tables of the key. */
 	bool		drops = has_key(progress) || has_key(enrollments);
 
 	LockRelationOid(users, drops ? AccessExclusiveLock : ShareRowExclusiveLock);
@@ -174,7 +183,7 @@ lock_tables(Oid users, Oid progress, Oid enrollments)
 	LockRelationOid(enrollments, AccessExclusiveLock);
 }
 
-/* As the owner. */
+/* Makes all keys and policies.  Runs as the owner of the tables. */
 static void
 make_all(const Library *library)
 {
@@ -183,13 +192,14 @@ make_all(const Library *library)
 	Oid			enrollments = library_table(library, "enrollments");
 	bool		valid;
 
-	/* Who may not refer to the users must not lock them either. */
+	/* A role that may not refer to auth.users must not be able to lock it either. */
 	(void) LookupExplicitNamespace("auth", false);
 	if (pg_class_aclcheck(users, library->owner, ACL_REFERENCES) != ACLCHECK_OK &&
 		pg_attribute_aclcheck(users, get_attnum(users, "id"), library->owner, ACL_REFERENCES) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, "users");
 
 	lock_tables(users, progress, enrollments);
+	/* Looked up again under the lock: before, another table could take the name. */
 	if (users != auth_users())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
@@ -197,7 +207,7 @@ make_all(const Library *library)
 				 errhint("Try again.")));
 	valid = is_trusted(users, library->owner, schema_of(progress));
 
-	/* Made anew each time, so that calling it again repairs what was dropped. */
+	/* All are made again each time, so that another call repairs what was dropped. */
 	for (int i = 0; i < lengthof(attached_tables); i++)
 		make_key(library_table(library, attached_tables[i]), users, valid);
 	for (int i = 0; i < lengthof(attached_policies); i++)
@@ -205,10 +215,10 @@ make_all(const Library *library)
 }
 
 /*
- * A foreign key reads both tables when it is made, and with that may run what
- * their owners hung on them.  The script of a trusted extension and most event
- * triggers run as superuser, so the owner's rights are put on here, as the
- * server does for CREATE INDEX.  An error puts all back.
+ * Makes everything with the rights of the tables' owner.  A new foreign key reads both
+ * tables, and that can run code of their owners.  The extension's script and most event
+ * triggers run as superuser, and such code must not.  After an error the server restores
+ * the caller's rights.
  */
 static void
 attach(const Library *library)
@@ -223,6 +233,7 @@ attach(const Library *library)
 				 errhint("Create what is missing, then call content_library_attach() again.")));
 
 	become_owner(&boundary, library);
+	/* The server collects commands for event triggers by their statement; these have none. */
 	EventTriggerInhibitCommandCollection();
 	PG_TRY();
 	{
@@ -236,7 +247,7 @@ attach(const Library *library)
 	become_caller(&boundary);
 }
 
-/* Whoever has lost the tables must not have their new owner act. */
+/* Only for those who have the owner's rights, because it acts as the owner. */
 Datum
 content_library_attach(PG_FUNCTION_ARGS)
 {
@@ -248,13 +259,13 @@ content_library_attach(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("content_library_attach() needs the rights of the owner of the tables"),
 				 errhint("Call it as %s.", GetUserNameFromId(library.owner, false))));
-	/* The server's own check is before what is called here. */
+	/* The server makes this check earlier than the functions that are called here. */
 	PreventCommandIfReadOnly("content_library_attach()");
 	attach(&library);
 	PG_RETURN_VOID();
 }
 
-/* The event triggers that call this function: ours. */
+/* Our event triggers: those that call this function. */
 static List *
 triggers_of(Oid function)
 {
@@ -275,7 +286,10 @@ triggers_of(Oid function)
 	return found;
 }
 
-/* False when another transaction has done that, and so has attached. */
+/*
+ * Removes our event triggers.  False if another transaction has removed them before: then
+ * it has attached, too.
+ */
 static bool
 remove_event_triggers(Oid function)
 {
@@ -287,9 +301,11 @@ remove_event_triggers(Oid function)
 		ObjectAddress address;
 
 		ObjectAddressSet(address, EventTriggerRelationId, lfirst_oid(cell));
+		/* Waits for a transaction that is removing it, and then looks whether it is gone. */
 		LockDatabaseObject(address.classId, address.objectId, 0, AccessExclusiveLock);
 		if (!SearchSysCacheExists1(EVENTTRIGGEROID, ObjectIdGetDatum(address.objectId)))
 			continue;
+		/* A member of an extension cannot be dropped, so it first stops being one. */
 		deleteDependencyRecordsForClass(address.classId, address.objectId,
 										ExtensionRelationId, DEPENDENCY_EXTENSION);
 		CommandCounterIncrement();
@@ -300,7 +316,10 @@ remove_event_triggers(Oid function)
 	return removed;
 }
 
-/* Only commands on auth count, and a GRANT, which names no object. */
+/*
+ * Whether the command can have made what was missing: one on the schema auth or something
+ * in it, or a GRANT, which names no object.
+ */
 static bool
 is_about_auth(void)
 {
@@ -316,6 +335,7 @@ is_about_auth(void)
 	return found;
 }
 
+/* Turns an error into a warning.  A cancelled query stays an error. */
 static void
 warn_not_attached(ErrorData *error)
 {
@@ -327,7 +347,10 @@ warn_not_attached(ErrorData *error)
 			 errhint("The tables stay locked for learners. Remove the cause, then call content_library_attach().")));
 }
 
-/* No error but a cancel leaves it, so that it can never block a command. */
+/*
+ * The event trigger.  A cancelled query stays an error.  Every other error becomes a
+ * warning, so that this can never make a command fail.
+ */
 Datum
 content_library_attach_when_ready(PG_FUNCTION_ARGS)
 {
@@ -345,7 +368,7 @@ content_library_attach_when_ready(PG_FUNCTION_ARGS)
 	PG_TRY();
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
-		/* Removed first, so that what attaches does not come back here. */
+		/* The event trigger is removed first, so that attaching cannot fire it again. */
 		library_find(&library, fcinfo->flinfo->fn_oid);
 		if (is_about_auth() && auth_missing() == NULL && remove_event_triggers(library.function))
 			attach(&library);

@@ -2,7 +2,7 @@
 #ifndef CONTENT_LIBRARY_ATTACHMENT_H
 #define CONTENT_LIBRARY_ATTACHMENT_H
 
-/* Progress first: deleting an account then locks rows in the order of a report. */
+/* Progress comes first: then deleting an account locks rows in the same order as a report does. */
 static const char *const attached_tables[] = {"content_progress", "enrollments"};
 
 #define ATTACHED_KEY "FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE"
@@ -11,7 +11,7 @@ typedef struct AttachedPolicy
 {
 	const char *table;
 	const char *name;
-	const char *definition;
+	const char *definition;		/* what follows CREATE POLICY ... ON ... */
 } AttachedPolicy;
 
 static const AttachedPolicy attached_policies[] = {

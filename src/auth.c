@@ -1,4 +1,4 @@
-/* auth.c: what this library needs of the schema auth, and whose code hangs on auth.users. */
+/* auth.c: what the library needs of the schema auth, and whose code hangs on auth.users. */
 #include "postgres.h"
 
 #include "access/genam.h"
@@ -37,6 +37,7 @@ is_key(Oid relation, AttrNumber column)
 	{
 		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
 
+		/* What the server asks for: unique at once, valid, this column only, and all rows. */
 		found = index->indisunique && index->indimmediate && index->indisvalid &&
 			index->indnkeyatts == 1 && index->indkey.values[0] == column &&
 			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
@@ -47,9 +48,9 @@ is_key(Oid relation, AttrNumber column)
 }
 
 /*
- * The table auth.users, if it has what a foreign key needs.  This and what
- * follows ask the server's caches, which know the present names in every
- * isolation level; a query would see those of the transaction's beginning.
+ * The table auth.users, or InvalidOid if it lacks what a foreign key needs.  This and the
+ * next function ask the server's caches, which know the present names in every isolation
+ * level.  A query would see the names of when its transaction began.
  */
 Oid
 auth_users(void)
@@ -67,6 +68,7 @@ auth_users(void)
 	return InvalidOid;
 }
 
+/* Whether auth.uid() is a function that returns one uuid. */
 static bool
 has_uid(void)
 {
@@ -88,7 +90,7 @@ has_uid(void)
 	return found;
 }
 
-/* What is missing, in words; NULL when all is there. */
+/* What is missing of auth, in words; NULL when nothing is. */
 char *
 auth_missing(void)
 {
@@ -114,11 +116,14 @@ content_library_missing_auth(PG_FUNCTION_ARGS)
 }
 
 /*
- * What a query on auth.users may run, while it is planned already, that is not
- * the server's own: in words, NULL when there is nothing.  The caller has
- * locked the table, so that nothing is added, and set search_path.  A snapshot
- * of now, for the transaction's may be older than the lock.  supabase/generate
- * takes the query from here.
+ * What code a query on auth.users may run that is not the server's own: in words, NULL when
+ * there is none.  Planning a query is enough to run it.  The caller has locked the table,
+ * so that nothing can be added, and has set search_path.
+ *
+ * In the query, part is the table with its indexes, keys, defaults and so on, and code is
+ * what these depend on.  An OID from FirstNormalObjectId on is not the server's own.  The
+ * snapshot is of now, because the transaction's may be older than the lock.
+ * supabase/generate reads the query from here.
  */
 char *
 auth_code(Oid users)

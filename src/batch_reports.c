@@ -1,4 +1,4 @@
-/* batch_reports.c: reads the reports of a batch, and refuses what is none. */
+/* batch_reports.c: reads the reports of a batch from JSON, and refuses what is not a report. */
 #include "postgres.h"
 
 #include "catalog/pg_collation_d.h"
@@ -9,10 +9,11 @@
 #include "batch_reports.h"
 #include "content_library.h"
 
+/* A time, and its zone.  A time without a zone gets an error of its own. */
 #define TIME_FORM "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
 #define ZONE_FORM "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 
-/* The beginning of a string, which is all of any that can be right. */
+/* The first 60 characters of a string: no correct value is longer, and errors quote it. */
 static char *
 json_string(const JsonbValue *value, const char *key)
 {
@@ -23,6 +24,7 @@ json_string(const JsonbValue *value, const char *key)
 	return quotable(value->val.string.val, value->val.string.len);
 }
 
+/* An integer in any notation of JSON: 50, 50.0 and 5e1 are the same number. */
 static int32
 json_integer(const JsonbValue *value, const char *key)
 {
@@ -52,6 +54,7 @@ json_integer(const JsonbValue *value, const char *key)
 	return DatumGetInt32(DirectFunctionCall1(numeric_int4, number));
 }
 
+/* Whether a text matches a regular expression.  In the collation C, a range holds ASCII only. */
 static bool
 has_form(const char *text, const char *form)
 {
@@ -61,9 +64,8 @@ has_form(const char *text, const char *form)
 }
 
 /*
- * Not all that the server takes for a time: it would find one in "now",
- * "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the
- * player's.
+ * A time with a zone.  The server would also read a time in "now", "2026-01-31 infinity"
+ * and "10:00 BC".  Without a zone it would use its own, which need not be the player's.
  */
 static TimestampTz
 json_time(const JsonbValue *value, const char *key)
@@ -83,7 +85,7 @@ json_time(const JsonbValue *value, const char *key)
 												   Int32GetDatum(-1)));
 }
 
-/* A player's clock may be a little fast: that counts as now. */
+/* A player's clock may be a little fast: up to a minute ahead counts as now. */
 static TimestampTz
 not_in_future(TimestampTz watched_at, TimestampTz now)
 {
@@ -94,6 +96,7 @@ not_in_future(TimestampTz watched_at, TimestampTz now)
 	return Min(watched_at, now);
 }
 
+/* Reads one key with its value.  An unknown key is an error, because it is probably misspelled. */
 static void
 read_pair(Report *report, const char *key, const JsonbValue *value)
 {
@@ -128,6 +131,7 @@ require_key(bool found, const char *key)
 				 errmsg("%s is missing", key)));
 }
 
+/* Reads one object.  jsonb holds each key once. */
 static void
 read_report(Report *report, JsonbContainer *object, TimestampTz now)
 {
@@ -138,7 +142,7 @@ read_report(Report *report, JsonbContainer *object, TimestampTz now)
 	bool		has_lesson = false;
 	bool		has_pct = false;
 
-	report->watched_at = now;
+	report->watched_at = now;	/* unless it says another time */
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
@@ -158,7 +162,11 @@ read_report(Report *report, JsonbContainer *object, TimestampTz now)
 	report->watched_at = not_in_future(report->watched_at, now);
 }
 
-/* Whatever is wrong with an element, also what a type's input says of it; not that memory ran out. */
+/*
+ * In PG_CATCH: adds to the message which element is wrong.  That includes errors of a
+ * type's input function, such as a malformed uuid.  An error that is not about data, such
+ * as out of memory, stays as it is.
+ */
 static void
 rethrow_malformed(MemoryContext context, int number)
 {
@@ -175,6 +183,7 @@ rethrow_malformed(MemoryContext context, int number)
 			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"position_seconds\": integer, \"watched_at\": time}; the last two may be left out.")));
 }
 
+/* Reads one element of the array. */
 static void
 read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
 {
@@ -195,6 +204,7 @@ read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
 	PG_END_TRY();
 }
 
+/* The same order as the server has for uuid. */
 int
 compare_lessons(const void *a, const void *b)
 {
@@ -202,7 +212,10 @@ compare_lessons(const void *a, const void *b)
 				  DatumGetUUIDP(((const BatchedReport *) b)->report.lesson_id), UUID_LEN);
 }
 
-/* One report a lesson: of two, nobody could say in which order they count. */
+/*
+ * Refuses two reports on one lesson, because nobody knows which one is later.  The batch is
+ * sorted, so they are neighbors.
+ */
 static void
 refuse_duplicates(const Batch *batch)
 {
@@ -221,6 +234,7 @@ refuse_duplicates(const Batch *batch)
 	}
 }
 
+/* Reads and checks all reports of a batch, and sorts them by lesson. */
 Batch *
 read_batch(Jsonb *reports)
 {

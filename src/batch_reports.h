@@ -6,22 +6,24 @@
 
 #include "progress_rules.h"
 
+/* Arrays of this size are on the stack. */
 #define MAX_REPORTS 1000
 
+/* A report, and what is known of its row in content_progress. */
 typedef struct BatchedReport
 {
 	Report		report;
 	int			number;			/* its place in the caller's array */
-	bool		exists;			/* whether its row does */
-	Datum		id;				/* of that row */
-	Datum		course_id;		/* looked up where there is none */
-	Progress	progress;
+	bool		exists;			/* whether the row does */
+	Datum		id;				/* of the row, if it exists */
+	Datum		course_id;		/* of the lesson, if it does not */
+	Progress	progress;		/* the row, or what a new one must reach */
 } BatchedReport;
 
-/* The reports in the order of their lessons, in which rows are locked. */
+/* The reports, sorted by lesson: their rows are locked in that order. */
 typedef struct Batch
 {
-	TimestampTz now;
+	TimestampTz now;			/* one time for the whole batch */
 	int			size;
 	BatchedReport elements[MAX_REPORTS];
 } Batch;

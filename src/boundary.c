@@ -7,12 +7,15 @@
 #include "boundary.h"
 
 /*
- * As the server does for its foreign keys: in a security-restricted operation,
- * so that triggers of the tables' owner, which run in here, cannot leave traps
- * in the session; and with a search path that nobody chose, so that names and
- * operators in our queries are the server's own.
+ * Works as the owner of the tables from here on, as the server does for its foreign keys.
  *
- * An error needs nothing of us: the server gives back the user and the settings
+ * Triggers of the tables' owner may run in here.  In a security-restricted operation they
+ * cannot leave anything in the session that the caller would run later.
+ * SECURITY_NOFORCE_RLS is for tables with FORCE ROW LEVEL SECURITY, which would hide rows
+ * from their owner.  With a fixed search_path, the names and operators in our queries are
+ * the server's own.
+ *
+ * After an error nothing has to be done here: the server restores the user and the settings
  * when it aborts the transaction or the subtransaction.
  */
 void

@@ -4,12 +4,12 @@
 
 #include "content_library.h"
 
-/* What to give back when the work as the owner is done. */
+/* What become_caller() gives back. */
 typedef struct Boundary
 {
 	Oid			caller;			/* the role that called */
 	int			security;		/* its security context */
-	int			guc_level;		/* of the search path that was pinned */
+	int			guc_level;		/* before search_path was set */
 } Boundary;
 
 extern void become_owner(Boundary *boundary, const Library *library);

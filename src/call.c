@@ -1,7 +1,6 @@
-/* call.c: begins and ends a call: who calls, whose rows it is about (rule R7), and the boundary. */
+/* call.c: begins and ends a call: who calls, whose rows it is about (R7), and the boundary. */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -12,37 +11,12 @@
 #include "utils/rls.h"
 
 #include "call.h"
-#include "result.h"
-
-static const LibraryQuery auth_uid = {
-	"SELECT auth.uid()::pg_catalog.uuid", 0, {InvalidOid}, .as_caller = true
-};
+#include "signed_in.h"
 
 /*
- * The signed-in user, as auth.uid() says; isnull when nobody is.  It is asked
- * as the caller, and nothing overrules its answer.
- */
-static Datum
-signed_in_user(const Library *library, bool *isnull)
-{
-	Datum		uid;
-
-	if (!OidIsValid(get_namespace_oid("auth", true)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
-				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
-
-	*isnull = true;
-	if (query_execute(library, &auth_uid, NULL, NULL, true) == 0)
-		return (Datum) 0;
-	uid = result_nullable(0, 1, UUIDOID, isnull);
-	return *isnull ? uid : datumCopy(uid, false, UUID_LEN);
-}
-
-/*
- * Whether the current role may name a user other than the one signed in: the
- * service role, or a role that row-level security does not bind.
+ * Whether the current role may name another user than the one who is signed in:
+ * service_role, or a role that row-level security does not bind.  These can write all rows
+ * anyway.
  */
 static bool
 acts_for_others(const Library *library)
@@ -56,9 +30,9 @@ acts_for_others(const Library *library)
 }
 
 /*
- * The user whose rows a call is about: the argument, or else the one signed
- * in.  Another user's rows would merely be hidden by row-level security; a
- * clear error is better than an answer made of nothing.
+ * The user whose rows a call is about: the argument, or else the user who is signed in.
+ * Row-level security would only hide the rows of another user.  An error is clearer than an
+ * answer without rows.
  */
 static Datum
 resolve_user(const Library *library, const NullableDatum *arg)
@@ -83,7 +57,7 @@ resolve_user(const Library *library, const NullableDatum *arg)
 	return uid;
 }
 
-/* Opens SPI and finds out what is asked as the caller. */
+/* Opens SPI, and asks what must be asked as the caller. */
 static void
 open_call(Call *call, FunctionCallInfo fcinfo)
 {
@@ -93,7 +67,7 @@ open_call(Call *call, FunctionCallInfo fcinfo)
 	call->for_others = acts_for_others(&call->library);
 }
 
-/* Begins a call that is about no user. */
+/* Begins a call that is not about a user. */
 void
 call_begin(Call *call, FunctionCallInfo fcinfo)
 {
@@ -102,8 +76,8 @@ call_begin(Call *call, FunctionCallInfo fcinfo)
 }
 
 /*
- * Begins a call about a user's rows; the argument numbered user_arg is the
- * user_id that the caller may give, NO_USER_ARG where there is none.
+ * Begins a call about a user's rows.  The argument numbered user_arg is the user_id that
+ * the caller may give; NO_USER_ARG if the function has none.
  */
 void
 call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
@@ -112,12 +86,13 @@ call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	const NullableDatum *arg = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
 
 	open_call(call, fcinfo);
+	/* auth.uid() is not asked where it would not matter. */
 	call->named = !arg->isnull && call->for_others;
 	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
 	become_owner(&call->boundary, &call->library);
 }
 
-/* Begins a call of what only the service and operators of the tables may do. */
+/* Begins a call that only service_role and the operators of the tables may make. */
 void
 call_begin_as_operator(Call *call, FunctionCallInfo fcinfo)
 {
@@ -132,8 +107,8 @@ call_begin_as_operator(Call *call, FunctionCallInfo fcinfo)
 }
 
 /*
- * Asks something with the caller's own rights and search path, so that the
- * policies of a platform hold as they do in its own queries.
+ * Runs a query with the caller's own rights and search_path.  So the policies of a platform
+ * hold here as they do in its own queries.
  */
 uint64
 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values)
@@ -154,8 +129,9 @@ call_row_type(const Call *call)
 }
 
 /*
- * One batch, reset or completion of a learner at a time: a reset takes away
- * rows whose locks would have kept two batches in one order.
+ * Lets only one batch, reset or completion of a learner run at a time.  Two batches lock
+ * rows in one order, so they cannot deadlock.  But a reset deletes rows, and then there is
+ * nothing left to keep that order.
  */
 void
 call_lock_user(const Call *call)
@@ -164,7 +140,7 @@ call_lock_user(const Call *call)
 				 ExclusiveLock);
 }
 
-/* Only after success: see become_owner(). */
+/* Ends a call that has succeeded.  After an error the server does this: see become_owner(). */
 void
 call_end(Call *call)
 {

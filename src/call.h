@@ -5,15 +5,16 @@
 #include "boundary.h"
 #include "plans.h"
 
+/* For a function that has no argument user_id. */
 #define NO_USER_ARG (-1)
 
 typedef struct Call
 {
-	Library		library;
-	Boundary	boundary;
+	Library		library;		/* the installation that was called */
+	Boundary	boundary;		/* the way back to the caller */
 	bool		for_others;		/* the caller may act for any user */
-	Datum		user_id;		/* whose rows */
-	bool		named;			/* by the caller, who acts for others */
+	Datum		user_id;		/* whose rows it is about */
+	bool		named;			/* user_id was given, and the caller acts for others */
 } Call;
 
 extern void call_begin(Call *call, FunctionCallInfo fcinfo);

@@ -1,4 +1,4 @@
-/* check.c: content_library_check(), and the warning about a column of one's own. */
+/* check.c: content_library_check(), and its warning as soon as a column is changed. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -22,20 +22,20 @@
 PG_FUNCTION_INFO_V1(content_library_check);
 PG_FUNCTION_INFO_V1(content_library_warn_of_columns);
 
-/* What the parts of the check return. */
+/* The columns that each part of the check returns. */
 enum
 {
 	SEVERITY = 1, OBJECT, PROBLEM, REMEDY
 };
 
-/* The tables whose rows are read. */
+/* The tables whose rows the third part reads. */
 static const char *const read_tables[] = {
 	"courses", "modules", "lessons", "content_progress"
 };
 
 /*
- * Another function of this extension.  It is never called by name: the schema
- * may have been renamed since a query's snapshot, and another put in its place.
+ * Another function of this extension.  It is never called by name: since the query took its
+ * snapshot, the schema can have been renamed and another one put in its place.
  */
 static Oid
 our_function(const Library *library, const char *name, int nargs, const Oid *argtypes)
@@ -53,7 +53,7 @@ our_function(const Library *library, const char *name, int nargs, const Oid *arg
 	return function;
 }
 
-/* What is missing of auth: a text, or NULL. */
+/* What is missing of auth, as the argument of the first part. */
 static NullableDatum
 missing_auth(void)
 {
@@ -65,7 +65,7 @@ missing_auth(void)
 	return answer;
 }
 
-/* All rows of a part of the check, which has one argument, or none. */
+/* Calls a part of the check, which has one argument or none, and returns its rows. */
 static Tuplestorestate *
 findings(const Library *library, const char *name, int nargs, NullableDatum argument, TupleDesc *desc)
 {
@@ -83,6 +83,7 @@ findings(const Library *library, const char *name, int nargs, NullableDatum argu
 	call->args[0] = argument;
 	(void) FunctionCallInvoke(call);
 
+	/* Somebody can have replaced the function, so its answer is not trusted. */
 	if (!function.fn_retset || rows.returnMode != SFRM_Materialize ||
 		rows.setResult == NULL || rows.setDesc == NULL || rows.setDesc->natts != REMEDY)
 		elog(ERROR, "%s() did not return findings", name);
@@ -93,7 +94,7 @@ findings(const Library *library, const char *name, int nargs, NullableDatum argu
 	return rows.setResult;
 }
 
-/* A column of a finding; none is ever NULL. */
+/* A column of a finding.  Ours are never NULL. */
 static char *
 finding_text(TupleTableSlot *slot, int column)
 {
@@ -103,7 +104,10 @@ finding_text(TupleTableSlot *slot, int column)
 	return isnull ? pstrdup("") : TextDatumGetCString(value);
 }
 
-/* Rows are read only where one role owns all, and may read them: else that is a finding. */
+/*
+ * Whether one role owns all these tables and may read them.  If not, reading would fail,
+ * and the second part of the check has a finding about it.
+ */
 static bool
 may_read_rows(const Library *library)
 {
@@ -131,7 +135,7 @@ add_findings(ReturnSetInfo *answer, Tuplestorestate *rows, TupleDesc desc, const
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The worst first; of the same severity, in the order of the parts. */
+/* The worst findings come first, and within a severity those of the first part. */
 Datum
 content_library_check(PG_FUNCTION_ARGS)
 {
@@ -152,6 +156,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	nparts++;
 	parts[nparts] = findings(&library, "content_library_check_rights", 0, none, &descs[nparts]);
 	nparts++;
+	/* content_library_check(false) leaves out the part that reads whole tables. */
 	if (with_rows && may_read_rows(&library))
 	{
 		parts[nparts] = findings(&library, "content_library_check_rows", 0, none, &descs[nparts]);
@@ -159,6 +164,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	}
 	become_caller(&boundary);
 
+	/* Three passes are simpler than a sort, and the answer is small. */
 	for (int i = 0; i < lengthof(severities); i++)
 		for (int part = 0; part < nparts; part++)
 			add_findings((ReturnSetInfo *) fcinfo->resultinfo, parts[part], descs[part],
@@ -166,7 +172,10 @@ content_library_check(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The tables of this extension that the command altered, unless a script of ours did. */
+/*
+ * The tables of this extension that the command altered; none if a script of an extension
+ * did it.  All names are qualified, because the query runs with the user's search_path.
+ */
 static List *
 altered_tables(const Library *library)
 {
@@ -190,7 +199,10 @@ altered_tables(const Library *library)
 	return tables;
 }
 
-/* Whether a finding is about a column that begins so, or something of it; not a mere notice. */
+/*
+ * Whether a finding, and not a mere notice, is about a column whose label begins like this,
+ * or about something of one: "column courses.x", "default of column courses.x".
+ */
 static bool
 about_column(TupleTableSlot *slot, const char *column)
 {
@@ -217,6 +229,10 @@ warn_of(Tuplestorestate *rows, TupleDesc desc, Oid relation)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * Warns of the columns of the tables that the command altered.  Other tables cost only one
+ * query.
+ */
 static void
 warn_of_columns(Oid function)
 {
@@ -242,9 +258,9 @@ warn_of_columns(Oid function)
 }
 
 /*
- * An event trigger: says at once what the check says of a column.  It must not
- * block a command, so no error leaves it but a cancelled query's.  The newest
- * catalogs are read, whatever the transaction has seen before.
+ * The event trigger: says at once what the check would say of a column.  Only a cancelled
+ * query's error leaves it, so that it can never make a command fail.  It reads the newest
+ * catalogs, even if the transaction has an older snapshot.
  */
 Datum
 content_library_warn_of_columns(PG_FUNCTION_ARGS)

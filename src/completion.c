@@ -1,4 +1,4 @@
-/* completion.c: completes a course, once for each enrollment (rule R10), and recompute_completion(). */
+/* completion.c: completes a course once for each enrollment (R10), and recompute_completion(). */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -16,7 +16,7 @@
 #include "result.h"
 #include "threshold.h"
 
-/* The enrollment e of user $1 in the course of lesson $2, while not completed. */
+/* The enrollment e of user $1 in the course of lesson $2, if it is not completed yet. */
 #define OPEN_ENROLLMENT_SQL \
 	"  FROM %1$s.lessons AS l" \
 	"  JOIN %1$s.modules AS m ON m.id = l.module_id" \
@@ -33,9 +33,10 @@
 	"  WHERE rm.course_id = e.course_id AND rl.is_required"
 
 /*
- * Whether the learner of enrollment e has completed each required lesson there
- * is.  Mostly one is soon found that is not; the course's lessons come first,
- * by OFFSET 0, lest they be looked for among all.
+ * Whether the learner of enrollment e has completed every required lesson, and there is
+ * one.  The search usually ends early, at a lesson that is not completed.  OFFSET 0 makes
+ * the planner read the lessons of the course first, and not search for them among all
+ * lessons.  CASE asks the second question only if the first has said yes.
  */
 #define ALL_COMPLETED_SQL \
 	" CASE WHEN NOT EXISTS (" \
@@ -47,6 +48,7 @@
 	REQUIRED_LESSONS_SQL ")" \
 	" ELSE false END"
 
+/* Completes enrollments, and returns the text of one event for each. */
 #define COMPLETE_SQL(which) \
 	"UPDATE %1$s.enrollments AS e" \
 	"   SET completed_at = $2" \
@@ -55,20 +57,22 @@
 	"   'event', 'course_completed', 'course_id', e.course_id," \
 	"   'user_id', e.user_id, 'completed_at', e.completed_at)::text"
 
+/* A row if all lessons are completed, but the enrollment does not say so yet. */
 static const LibraryQuery completed_enrollment = {
 	"SELECT e.id" OPEN_ENROLLMENT_SQL " AND " ALL_COMPLETED_SQL,
 	2, {UUIDOID, UUIDOID}
 };
 
 /*
- * A deletion of a course locks it before the enrollments and the progress that
- * go with it: so it and a claim never wait for each other.
+ * Deleting a course locks the course first, and then its enrollments and progress.  We also
+ * lock the course first, so that neither waits for the other forever.
  */
 static const LibraryQuery lock_course = {
 	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
 	1, {UUIDOID}
 };
 
+/* The same for the courses of several lessons, in the order of their ids. */
 static const LibraryQuery lock_courses_of = {
 	"SELECT FROM %1$s.courses AS c"
 	" WHERE c.id = ANY (ARRAY("
@@ -80,6 +84,7 @@ static const LibraryQuery lock_courses_of = {
 	1, {UUIDARRAYOID}
 };
 
+/* Locked before the lessons are counted: see claim_completion(). */
 static const LibraryQuery lock_enrollment = {
 	"SELECT e.id" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
 	2, {UUIDOID, UUIDOID}
@@ -90,6 +95,7 @@ static const LibraryQuery complete_enrollment = {
 	2, {UUIDOID, TIMESTAMPTZOID}
 };
 
+/* Also when it is not completed: a report may be completing it just now. */
 static const LibraryQuery lock_enrollment_in = {
 	"SELECT FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $1"
@@ -97,6 +103,7 @@ static const LibraryQuery lock_enrollment_in = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* Not if all lessons are completed: then a later report has completed it again. */
 static const LibraryQuery reopen_enrollment = {
 	"UPDATE %1$s.enrollments AS e"
 	"   SET completed_at = NULL"
@@ -106,6 +113,7 @@ static const LibraryQuery reopen_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* In one order, so that two calls cannot deadlock. */
 static const LibraryQuery lock_enrollments = {
 	"SELECT FROM %1$s.enrollments AS e"
 	" WHERE e.course_id = $1 AND e.completed_at IS NULL"
@@ -118,7 +126,10 @@ static const LibraryQuery complete_enrollments = {
 	2, {UUIDOID, TIMESTAMPTZOID}
 };
 
-/* Rows are locked in the order that batches of reports lock them in. */
+/*
+ * due locks the rows first, in the order in which batches lock them.  An UPDATE alone would
+ * lock them in an order of its own.
+ */
 static const LibraryQuery complete_lessons = {
 	"WITH due AS ("
 	"  SELECT p.id"
@@ -136,7 +147,10 @@ static const LibraryQuery complete_lessons = {
 	3, {UUIDOID, INT4OID, TIMESTAMPTZOID}
 };
 
-/* Sends the event in each row of the last query. */
+/*
+ * Sends the event that is in each row of the last query.  It goes out when the transaction
+ * commits.
+ */
 static void
 send_events(void)
 {
@@ -145,7 +159,7 @@ send_events(void)
 					 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 }
 
-/* Whether the course of a lesson is completed already, and only not claimed. */
+/* Whether all required lessons are completed, but the enrollment does not say so yet. */
 bool
 completion_is_due(const Call *call, Datum lesson_id)
 {
@@ -154,7 +168,7 @@ completion_is_due(const Call *call, Datum lesson_id)
 	return query_execute(&call->library, &completed_enrollment, values, NULL, false) > 0;
 }
 
-/* A learner, then courses: the first of the locks. */
+/* Locks the learner, and then courses.  These locks come before all others. */
 static void
 lock_first(const Call *call, const LibraryQuery *courses, Datum value)
 {
@@ -163,9 +177,9 @@ lock_first(const Call *call, const LibraryQuery *courses, Datum value)
 }
 
 /*
- * To be called before the progress of these lessons is written, where that may
- * complete a course: learner, course, progress, enrollment is the one order in
- * which all that report, reset or delete take their locks.
+ * To be called before the progress of these lessons is written, if that may complete a
+ * course.  All who report, reset or delete take their locks in one order: learner, course,
+ * progress, enrollment.
  */
 void
 claim_begin(const Call *call, Datum *lesson_ids, int lessons)
@@ -183,17 +197,20 @@ reopen_begin(const Call *call, Datum course_id)
 }
 
 /*
- * Sets enrollments.completed_at and sends one event if the course of a lesson
- * is completed now.  Looks only once the enrollment is locked, so that whoever
- * comes last sees the rows of all, whatever snapshot its transaction has.
+ * Sets enrollments.completed_at and sends one event if the course of a lesson is completed
+ * now.  It looks at the lessons after it has locked the enrollment, and at what is
+ * committed by then.  So of two reports at the same time the last one sees both, even in
+ * REPEATABLE READ.
  */
 void
 claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
 {
 	Datum		values[] = {call->user_id, lesson_id};
 
+	/* No row: the learner is not enrolled, or the course is completed already. */
 	if (query_execute(&call->library, &lock_enrollment, values, NULL, false) > 0)
 	{
+		/* A new snapshot, taken after the lock. */
 		values[0] = result_value(0, 1, UUIDOID);
 		values[1] = TimestampTzGetDatum(at);
 		query_execute_latest(&call->library, &complete_enrollment, values);
@@ -213,9 +230,9 @@ claim_completions(const Call *call, Datum course_id, TimestampTz at)
 }
 
 /*
- * Forgets that a course was completed, after its progress was deleted.  Locks
- * first: a report may be completing it just now, and one that came after the
- * deletion and completed it anew is left alone.
+ * Forgets that a course was completed, after its progress was deleted.  It locks first,
+ * because a report may be completing the course just now.  A report that came after the
+ * deletion and completed the course again is left alone.
  */
 void
 reopen_completion(const Call *call, Datum course_id)
@@ -228,6 +245,7 @@ reopen_completion(const Call *call, Datum course_id)
 
 PG_FUNCTION_INFO_V1(recompute_completion);
 
+/* Only completes: what was completed under another threshold stays completed. */
 Datum
 recompute_completion(PG_FUNCTION_ARGS)
 {
@@ -245,6 +263,7 @@ recompute_completion(PG_FUNCTION_ARGS)
 
 	call_begin_as_operator(&call, fcinfo);
 	require_course(&call, course_id);
+	/* Lessons first: they may complete the course. */
 	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);
 	claim_completions(&call, course_id, now);
 	call_end(&call);

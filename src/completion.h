@@ -1,4 +1,4 @@
-/* completion.h: completes a course, once for each enrollment (rule R10). */
+/* completion.h: completes a course, once for each enrollment (R10). */
 #ifndef CONTENT_LIBRARY_COMPLETION_H
 #define CONTENT_LIBRARY_COMPLETION_H
 

@@ -1,4 +1,4 @@
-/* content_library.c: loading, settings, and what of an installation a call finds. */
+/* content_library.c: settings, the installation that a call belongs to, and locks. */
 #include "postgres.h"
 
 #include <limits.h>
@@ -23,7 +23,7 @@ char	   *library_mux_playback_policies = NULL;
 
 void		_PG_init(void);
 
-/* The names in a list of Mux's playback policies; NIL if it is not one. */
+/* The names in a list of Mux's playback policies; NIL if one of them is unknown. */
 List *
 library_mux_policies(const char *setting)
 {
@@ -43,6 +43,7 @@ library_mux_policies(const char *setting)
 	return policies;
 }
 
+/* The check hook of the setting. */
 static bool
 check_mux_playback_policies(char **newval, void **extra, GucSource source)
 {
@@ -55,7 +56,7 @@ check_mux_playback_policies(char **newval, void **extra, GucSource source)
 void
 _PG_init(void)
 {
-	/* PGC_SUSET: a learner must not lower the bar. */
+	/* PGC_SUSET for all: learners must not lower the percentage that they have to watch. */
 	DefineCustomIntVariable("content_library.completion_threshold",
 							"Percentage of a lesson that must be watched to complete it.",
 							"Applies where neither the lesson nor its course has a threshold of its own.",
@@ -80,10 +81,11 @@ _PG_init(void)
 							   PGC_SUSET, GUC_LIST_INPUT,
 							   check_mux_playback_policies, NULL, NULL);
 
+	/* A misspelled name of a setting is an error from here on. */
 	MarkGUCPrefixReserved("content_library");
 }
 
-/* A table of the library, by its name in the library's schema. */
+/* A table of the library, found by its name in the library's schema. */
 Oid
 library_relation(const Library *library, const char *name)
 {
@@ -97,6 +99,7 @@ library_relation(const Library *library, const char *name)
 	return relation;
 }
 
+/* The role that owns a table. */
 Oid
 relation_owner(Oid relation)
 {
@@ -119,12 +122,13 @@ library_find(Library *library, Oid function)
 	library->schema_name = get_namespace_name(library->schema);
 	if (library->schema_name == NULL)
 		elog(ERROR, "cache lookup failed for function %u", library->function);
+	/* One role owns all tables; if not, content_library_check() says so. */
 	library->owner = relation_owner(library_relation(library, "content_progress"));
 }
 
 /*
- * Takes a lock for the rest of the transaction, of a class of advisory locks
- * that no function in SQL can take: nobody holds it up by hand.
+ * Takes a lock for the rest of the transaction.  The 3 at the end is a class of advisory
+ * locks that no function in SQL takes, so nobody can block us with pg_advisory_lock().
  */
 void
 library_lock(uint64 key, LOCKMODE mode)
@@ -135,7 +139,7 @@ library_lock(uint64 key, LOCKMODE mode)
 	(void) LockAcquire(&tag, mode, false, false);
 }
 
-/* The same, without waiting; false if somebody else holds it. */
+/* The same without waiting; false if somebody else holds it. */
 bool
 library_try_lock(uint64 key, LOCKMODE mode)
 {

@@ -1,4 +1,4 @@
-/* content_library.h: what the files of this library share: settings, installation, arguments, errors. */
+/* content_library.h: what all files share: settings, installation, arguments, errors. */
 #ifndef CONTENT_LIBRARY_H
 #define CONTENT_LIBRARY_H
 
@@ -7,27 +7,31 @@
 #include "storage/lockdefs.h"
 #include "utils/uuid.h"
 
-/* Before 18 the server has it under another name. */
+/* Before PostgreSQL 18 the server has only pg_attribute_noreturn(). */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* Before 16 the server has one such function for each catalog. */
+#if PG_VERSION_NUM < 160000
+#define object_aclcheck(classid, objectid, roleid, mode) pg_proc_aclcheck(objectid, roleid, mode)
+#endif
+
 /* settings: content_library.c */
-extern int	library_completion_threshold;
-extern int	library_heartbeat_interval;
-extern char *library_mux_playback_policies;
+extern int	library_completion_threshold;	/* percent */
+extern int	library_heartbeat_interval; /* seconds */
+extern char *library_mux_playback_policies; /* a list, the best first */
 extern List *library_mux_policies(const char *setting);
 
 /*
- * The installation that a called function belongs to.  All of it is found by
- * OIDs, from the function's own: a schema may be renamed, and another one may
- * take its name.
+ * The installation that a called function belongs to.  All is found by OIDs, beginning with
+ * the function's own: a schema can be renamed, and another one can get its name.
  */
 typedef struct Library
 {
 	Oid			function;		/* the one that was called */
 	Oid			schema;
-	const char *schema_name;	/* unquoted */
+	const char *schema_name;	/* not quoted */
 	Oid			owner;			/* of the tables */
 } Library;
 

@@ -1,4 +1,4 @@
-/* course.c: what is asked of a course: its completion, the next lesson, whether it is there. */
+/* course.c: course_completion(), next_lesson(), and which courses a caller sees. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -9,13 +9,14 @@
 #include "course.h"
 #include "result.h"
 
-/* The lessons l of course $1 with the learner's progress p, as there are now. */
+/* The lessons l of course c, with the progress p of learner $2 on each. */
 #define COURSE_LESSONS_SQL \
 	" %1$s.modules AS m" \
 	"  JOIN %1$s.lessons AS l ON l.module_id = m.id" \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
 	" WHERE m.course_id = c.id"
 
+/* No row if the course does not exist; NULL if it has no required lessons. */
 static const LibraryQuery completion = {
 	"SELECT (SELECT %1$s.content_library_percentage("
 	"                 count(*) FILTER (WHERE p.completed), count(*))"
@@ -25,6 +26,7 @@ static const LibraryQuery completion = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* No row if the course does not exist; NULL if no lesson is left. */
 static const LibraryQuery next_unfinished = {
 	"SELECT (SELECT l.id"
 	"          FROM " COURSE_LESSONS_SQL
@@ -35,7 +37,10 @@ static const LibraryQuery next_unfinished = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Which of these courses the caller sees, by their numbers from 1. */
+/*
+ * Which of these courses the caller sees, by their numbers from 1.  All names are
+ * qualified, because it runs with the caller's search_path.
+ */
 static const LibraryQuery seen_courses = {
 	"SELECT r.number"
 	"  FROM %1$s.courses AS c"
@@ -44,7 +49,7 @@ static const LibraryQuery seen_courses = {
 	1, {UUIDARRAYOID}, .as_caller = true
 };
 
-/* The percentage of completed among required lessons (rules R4, R5); its one definition. */
+/* The one definition of a course's percentage, rounded down (rules R4, R5). */
 Datum
 course_percentage(int64 completed, int64 required, bool *isnull)
 {
@@ -61,9 +66,9 @@ content_library_percentage(PG_FUNCTION_ARGS)
 }
 
 /*
- * Which courses the caller sees: row-level security's word, so that a
- * platform's own policies on courses hold in every function.  The result of
- * the last query stays.
+ * Finds out which courses the caller sees.  Row-level security decides, so that a
+ * platform's own policies on courses hold in every function.  The result of the query
+ * before stays readable.
  */
 void
 see_courses(Call *call, Datum *course_ids, int count, bool *seen)
@@ -93,7 +98,7 @@ require_course(Call *call, Datum course_id)
 		missing_course(course_id);
 }
 
-/* Answers a question about course and learner, the first two arguments, by a query. */
+/* Answers a question about a course and a learner, which are the first two arguments. */
 static Datum
 answer(FunctionCallInfo fcinfo, const LibraryQuery *query, Oid type)
 {

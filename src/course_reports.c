@@ -1,4 +1,4 @@
-/* course_reports.c: what an instructor's page lists: course_report() and lesson_report(). */
+/* course_reports.c: course_report() and lesson_report(), which an instructor's page lists. */
 #include "postgres.h"
 
 #include "executor/tstoreReceiver.h"
@@ -7,7 +7,11 @@
 
 #include "course.h"
 
-/* Counted in idx_content_progress_lesson_id alone. */
+/*
+ * required holds the required lessons of the course, and completed how many of them each
+ * learner has completed.  Progress is counted in idx_content_progress_lesson_id alone,
+ * which has all the columns that this needs.
+ */
 static const LibraryQuery learners_of_course = {
 	" WITH required AS ("
 	"   SELECT l.id"
@@ -36,6 +40,7 @@ static const LibraryQuery learners_of_course = {
 	1, {UUIDOID}, .sizes_differ = true
 };
 
+/* Counts the progress on each lesson by itself, and so finds it by the lesson's index. */
 static const LibraryQuery lessons_of_course = {
 	" SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct"
 	" FROM %1$s.modules AS m"
@@ -74,7 +79,7 @@ return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query
 	AtEOXact_GUC(true, guc_level);
 }
 
-/* Returns the rows of a query about a course, argument 0, that the caller sees. */
+/* Returns the rows of a query about a course, argument 0, if the caller sees the course. */
 static Datum
 report(FunctionCallInfo fcinfo, const LibraryQuery *query)
 {

@@ -1,4 +1,4 @@
-/* dashboard.c: what a learner's own page lists: course_progress() and continue_watching(). */
+/* dashboard.c: course_progress() and continue_watching(), which a learner's own page lists. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -23,9 +23,9 @@ static const LibraryQuery courses_of_learner = {
 };
 
 /*
- * In no order: of a thousand lessons a few are the first, and none is shown.
- * OFFSET 0 has the learner's progress read at once, for most of it is wanted,
- * and not lesson by lesson.
+ * Not sorted: only the next lesson of each course is wanted, and comparing finds it without
+ * sorting them all.  OFFSET 0 makes the planner read the learner's progress at once,
+ * because most of it is needed, and not lesson by lesson.
  */
 static const LibraryQuery lessons_of_learner = {
 	" SELECT e.course_id, m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id,"
@@ -43,8 +43,9 @@ static const LibraryQuery lessons_of_learner = {
 };
 
 /*
- * Sorted first: only what is returned is looked up, whatever a learner has
- * begun.  $3: courses that the caller does not see.
+ * Progress is sorted before lessons are looked up, which OFFSET 0 keeps so.  Then only the
+ * rows that are returned need a look-up, even if the learner has begun many lessons.  $3
+ * are the courses that the caller does not see.
  */
 static const LibraryQuery begun_lessons = {
 	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds,"
@@ -64,21 +65,21 @@ static const LibraryQuery begun_lessons = {
 	3, {UUIDOID, INT4OID, UUIDARRAYOID}
 };
 
-/* Where a lesson stands in its course: the columns of COURSE_ORDER_SQL. */
+/* The number of columns in COURSE_ORDER_SQL, which say where a lesson stands in its course. */
 #define ORDER_COLUMNS 6
 
 /* How far a learner has got in a course. */
 typedef struct Tally
 {
-	pg_uuid_t	course_id;		/* must be first */
-	int32		required;
-	int32		completed;
-	bool		begun;
+	pg_uuid_t	course_id;		/* the hash key, so it must be first */
+	int32		required;		/* lessons */
+	int32		completed;		/* of the required lessons */
+	bool		begun;			/* whether any lesson is */
 	TimestampTz last_watched;	/* if begun */
 	Datum	   *next;			/* ORDER_COLUMNS of the next lesson, or NULL */
 } Tally;
 
-/* Compares two lessons' places in COURSE_ORDER_SQL. */
+/* Compares the places of two lessons, as COURSE_ORDER_SQL would. */
 static int
 compare_places(const Datum *a, const Datum *b)
 {
@@ -92,7 +93,7 @@ compare_places(const Datum *a, const Datum *b)
 	return result;
 }
 
-/* The columns of lessons_of_learner. */
+/* The columns of lessons_of_learner.  ORDER stands for several. */
 enum
 {
 	COURSE, ORDER, REQUIRED = ORDER + ORDER_COLUMNS, COMPLETED, LAST_WATCHED, LESSON_COLUMNS
@@ -103,7 +104,7 @@ static const Oid lesson_types[LESSON_COLUMNS] = {
 	BOOLOID, BOOLOID, TIMESTAMPTZOID
 };
 
-/* Adds a row of lessons_of_learner. */
+/* Adds a row of lessons_of_learner to the tally of its course. */
 static void
 tally_lesson(Tally *tally, const ResultRow *row)
 {
@@ -111,6 +112,7 @@ tally_lesson(Tally *tally, const ResultRow *row)
 	bool		completed = begun && DatumGetBool(row->values[COMPLETED]);
 	TimestampTz last_watched = begun ? DatumGetTimestampTz(result_row_value(row, LAST_WATCHED)) : 0;
 
+	/* Refuses a NULL, which compare_places() could not read. */
 	for (int i = ORDER; i < REQUIRED; i++)
 		(void) result_row_value(row, i);
 	if (begun && (!tally->begun || last_watched > tally->last_watched))
@@ -120,6 +122,7 @@ tally_lesson(Tally *tally, const ResultRow *row)
 		return;
 	tally->required++;
 	tally->completed += completed;
+	/* Next is the first required lesson that is not completed. */
 	if (completed || (tally->next != NULL && compare_places(row->values + ORDER, tally->next) >= 0))
 		return;
 	if (tally->next == NULL)
@@ -127,7 +130,7 @@ tally_lesson(Tally *tally, const ResultRow *row)
 	memcpy(tally->next, row->values + ORDER, ORDER_COLUMNS * sizeof(Datum));
 }
 
-/* The tallies of a learner's courses, those with lessons. */
+/* The tallies of a learner's courses.  A course without lessons has none. */
 static HTAB *
 tally_courses(const Call *call)
 {
@@ -146,6 +149,7 @@ tally_courses(const Call *call)
 		result_row_read(&row, i);
 		tally = hash_search(tallies, DatumGetPointer(result_row_value(&row, COURSE)),
 							HASH_ENTER, &found);
+		/* The key stays, all else begins at zero. */
 		if (!found)
 			memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
 		tally_lesson(tally, &row);
@@ -153,7 +157,7 @@ tally_courses(const Call *call)
 	return tallies;
 }
 
-/* Returns a row of course_progress. */
+/* Returns a row of course_progress().  The columns are those of its RETURNS TABLE. */
 static void
 return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 {
@@ -173,7 +177,7 @@ return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Of each row of the last query, which begins with a course, whether the caller sees that. */
+/* For each row of the last query: whether the caller sees its course, the first column. */
 static bool *
 courses_seen(Call *call)
 {
@@ -189,6 +193,7 @@ courses_seen(Call *call)
 
 PG_FUNCTION_INFO_V1(course_progress);
 
+/* Two queries, one for lessons and one for courses, are put together by the course's id. */
 Datum
 course_progress(PG_FUNCTION_ARGS)
 {
@@ -212,6 +217,7 @@ course_progress(PG_FUNCTION_ARGS)
 		if (!seen[i])
 			continue;
 		result_row_read(&course, i);
+		/* Courses without lessons have no tally. */
 		tally = hash_search(tallies, DatumGetPointer(course.values[0]), HASH_FIND, NULL);
 		return_tally((ReturnSetInfo *) fcinfo->resultinfo,
 					 tally != NULL ? tally : &no_lessons, &course);
@@ -220,7 +226,10 @@ course_progress(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Adds to the hidden courses those of the last query that are not seen; whether there are any. */
+/*
+ * Adds the courses of the last query that the caller does not see; returns whether there
+ * were any.
+ */
 static bool
 add_hidden(ArrayBuildState *hidden, const bool *seen)
 {
@@ -237,8 +246,9 @@ add_hidden(ArrayBuildState *hidden, const bool *seen)
 }
 
 /*
- * Queries the lessons that a learner has begun, of courses that the caller
- * sees.  A course that is hidden is rare: then the query runs again without it.
+ * Queries the lessons that a learner has begun, of courses that the caller sees.  A hidden
+ * course is rare.  So the query first runs as if there were none, and again without those
+ * that it has met.
  */
 static void
 query_begun_lessons(Call *call, Datum max_rows)

@@ -1,4 +1,4 @@
-/* enrollment.c: enroll() and reset_progress(), the beginning of a course and its undoing. */
+/* enrollment.c: enroll() begins a course for a learner, reset_progress() begins it again. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -10,6 +10,7 @@
 #include "course.h"
 #include "result.h"
 
+/* The enrollment as a whole row, as enroll() returns it. */
 static const LibraryQuery find_enrollment = {
 	"SELECT e"
 	"  FROM %1$s.enrollments AS e"
@@ -18,13 +19,14 @@ static const LibraryQuery find_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* free < pro < studio; what is missing or unknown counts as free. */
+/* The rank of a tier: free < pro < studio.  A missing or unknown tier counts as free. */
 #define TIER_SQL(tier) \
 	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
 
 /*
- * The server sets app_metadata; user_metadata, which users set themselves,
- * must not open a course.
+ * A published course, and whether it is open to the caller's tier.  The tier comes from
+ * app_metadata, which only the server sets.  Users set user_metadata themselves, so it must
+ * not open a course.
  */
 static const LibraryQuery find_open_course = {
 	"SELECT c.tier_required, j.tier,"
@@ -37,6 +39,7 @@ static const LibraryQuery find_open_course = {
 	1, {UUIDOID}
 };
 
+/* DO NOTHING: another session may be enrolling the same learner. */
 static const LibraryQuery insert_enrollment = {
 	"INSERT INTO %1$s.enrollments AS e (course_id, user_id)"
 	" VALUES ($1, $2)"
@@ -45,6 +48,7 @@ static const LibraryQuery insert_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* The rows that delete_progress would delete, for dry_run. */
 static const LibraryQuery count_progress = {
 	"SELECT FROM %1$s.modules AS m"
 	"  JOIN %1$s.lessons AS l ON l.module_id = m.id"
@@ -55,7 +59,7 @@ static const LibraryQuery count_progress = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Locked in the order that batches and recomputations lock in. */
+/* watched locks the rows first, in the order in which batches and recomputations lock them. */
 static const LibraryQuery delete_progress = {
 	"WITH watched AS ("
 	"  SELECT p.id"
@@ -84,6 +88,7 @@ require_open_course(Call *call, Datum course_id)
 	require_course(call, course_id);
 	if (query_execute(&call->library, &find_open_course, &course_id, NULL, false) == 0)
 		missing_course(course_id);
+	/* A caller who acts for others may enroll them in any tier. */
 	if (call->named || result_bool(0, 3))
 		return;
 
@@ -102,7 +107,10 @@ require_open_course(Call *call, Datum course_id)
 			 errhint("The tier is app_metadata.tier of the JWT, which the server sets.")));
 }
 
-/* Makes the enrollment; the foreign key knows whether the user exists. */
+/*
+ * Makes the enrollment; false if there is one by now.  Only the foreign key knows whether
+ * the user exists, so its error is put into our words.
+ */
 static bool
 try_enroll(const Call *call, Datum *values)
 {
@@ -128,6 +136,7 @@ enrollment(Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id};
 
+	/* A learner who is enrolled stays so, even if the course has closed since. */
 	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
 		return result_value(0, 1, call_row_type(call));
 
@@ -164,6 +173,7 @@ enroll(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row);
 }
 
+/* Refuses a learner who is not enrolled.  An unknown course has an error of its own. */
 static void
 require_enrollment(Call *call, Datum *values)
 {
@@ -178,6 +188,7 @@ require_enrollment(Call *call, Datum *values)
 
 PG_FUNCTION_INFO_V1(reset_progress);
 
+/* The locks are taken in the order of claim_begin(), so it cannot deadlock with reports. */
 Datum
 reset_progress(PG_FUNCTION_ARGS)
 {
@@ -193,6 +204,7 @@ reset_progress(PG_FUNCTION_ARGS)
 	values[0] = course_id;
 	values[1] = call.user_id;
 	require_enrollment(&call, values);
+	/* These locks come before those on progress: see claim_begin(). */
 	if (!dry_run)
 		reopen_begin(&call, course_id);
 	rows = query_execute(&call.library, dry_run ? &count_progress : &delete_progress, values, NULL, false);

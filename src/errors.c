@@ -1,4 +1,4 @@
-/* errors.c: arguments that are refused, and errors that several functions have. */
+/* errors.c: refuses arguments, and has the errors that several functions share. */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
@@ -41,13 +41,14 @@ uuid_text(Datum uuid)
 	return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
 }
 
-/* As much of a text as an error quotes: 60 characters. */
+/* As much of a text as an error quotes: at most 60 whole characters. */
 char *
 quotable(const char *text, int len)
 {
 	return pnstrdup(text, pg_mbcharcliplen(text, len, 60));
 }
 
+/* A course that a learner may not see has the same error as one that does not exist. */
 void
 missing_course(Datum course_id)
 {
@@ -66,6 +67,7 @@ missing_lesson(Datum lesson_id)
 			 errdetail("No published course has such a lesson.")));
 }
 
+/* The user may not watch this lesson (rule R8). */
 void
 not_enrolled(Datum user_id, Datum lesson_id)
 {
@@ -76,6 +78,7 @@ not_enrolled(Datum user_id, Datum lesson_id)
 			 errhint("Enroll the user first; only a preview lesson can be watched without.")));
 }
 
+/* Whether an error says that this foreign key is violated. */
 static bool
 is_violation(const ErrorData *error, const char *constraint)
 {
@@ -84,7 +87,10 @@ is_violation(const ErrorData *error, const char *constraint)
 		strcmp(error->constraint_name, constraint) == 0;
 }
 
-/* In PG_CATCH: says in our words what a foreign key found missing. */
+/*
+ * In PG_CATCH: puts the error of a foreign key into our words.  lesson_id is 0 if the
+ * statement was not about one lesson.  Other errors stay as they are.
+ */
 void
 rethrow_missing_key(MemoryContext context, Datum user_id, Datum lesson_id)
 {

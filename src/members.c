@@ -1,4 +1,4 @@
-/* members.c: sees that a query touches nothing but what belongs to the library. */
+/* members.c: makes sure that a query touches only what belongs to the library. */
 #include "postgres.h"
 
 #include "access/transam.h"
@@ -12,9 +12,10 @@
 #include "members.h"
 
 /*
- * The text of a query names its schema.  Whoever owns that schema can rename
- * it, and make another one of its name, at any moment; so what the server has
- * found under the names is compared with what the extension owns.
+ * Whether an object is the server's own or belongs to the extension.  A query's text names
+ * our schema, and the schema's owner can rename it at any moment and give its name to
+ * another one.  So what the server has found by the names is compared with what the
+ * extension owns.
  */
 bool
 is_member(const Library *library, Oid class, Oid object)
@@ -35,6 +36,7 @@ refuse(const char *kind, const char *name)
 			 errhint("Try again; if it stays so, content_library_check() says what was changed.")));
 }
 
+/* For check_functions_in_node(), which goes on while this returns false. */
 static bool
 refuse_function(Oid function, void *library)
 {
@@ -43,6 +45,7 @@ refuse_function(Oid function, void *library)
 	return false;
 }
 
+/* Refuses any relation but a plain table of ours.  A view in its place could run other code. */
 static void
 check_relations(const Library *library, const List *range_table)
 {
@@ -52,6 +55,7 @@ check_relations(const Library *library, const List *range_table)
 	{
 		const RangeTblEntry *entry = lfirst(cell);
 
+		/* Subqueries, functions and the like are looked into by check_node(). */
 		if (entry->rtekind == RTE_RELATION &&
 			(entry->relkind != RELKIND_RELATION ||
 			 !is_member(library, RelationRelationId, entry->relid)))
@@ -59,6 +63,7 @@ check_relations(const Library *library, const List *range_table)
 	}
 }
 
+/* Walks through a query with all its subqueries and expressions. */
 static bool
 check_node(Node *node, void *library)
 {
@@ -73,7 +78,10 @@ check_node(Node *node, void *library)
 	return expression_tree_walker(node, check_node, library);
 }
 
-/* The defaults of an INSERT are the tables' owner's, who may have chosen others. */
+/*
+ * Checks a query.  The target list of an INSERT is left out: it has the defaults of the
+ * table, and its owner may have chosen other functions for these.
+ */
 static void
 check_query(const Library *library, Query *query)
 {
@@ -86,9 +94,9 @@ check_query(const Library *library, Query *query)
 }
 
 /*
- * Refuses queries that touch anything else.  As the caller, only the table
- * that is asked: a platform's policies on it look where they please, with the
- * caller's own rights.
+ * Refuses queries that touch anything else.  Of a query as the caller, only the table that
+ * it names is checked.  The policies of a platform on that table may read other tables, but
+ * they have only the caller's own rights.
  */
 void
 check_members(const Library *library, List *queries, bool as_caller)

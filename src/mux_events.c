@@ -22,22 +22,24 @@
 #include "mux_lock.h"
 #include "result.h"
 
-/* Mux waits no longer for an answer, and comes again. */
+/* Mux does not wait longer for an answer.  It sends the event again. */
 #define GIVE_UP_AFTER_MS 5000
 
-/* A row of mux_events, but for received_at: what content_library_mux_read() returns. */
+/* The columns of mux_events without received_at, as content_library_mux_read() returns them. */
 typedef enum FactColumn
 {
 	EVENT_ID, OBJECT, UPLOAD_ID, ASSET_ID, STATUS, EVENT_AT,
 	PLAYBACK_IDS, DURATION_SECONDS, MUX_ERROR, FACT_COLUMNS
 } FactColumn;
 
+/* What an event says, as a row of mux_events. */
 typedef struct Fact
 {
 	Datum		values[FACT_COLUMNS];
 	bool		isnull[FACT_COLUMNS];
 } Fact;
 
+/* DO NOTHING: Mux may send an event twice, and it is kept once. */
 static const LibraryQuery insert_event = {
 	"INSERT INTO %1$s.mux_events"
 	"       (event_id, object, upload_id, asset_id, status, event_at,"
@@ -48,6 +50,7 @@ static const LibraryQuery insert_event = {
 	JSONBOID, INT4OID, JSONBOID}
 };
 
+/* Always one row: the array is empty if no upload is known. */
 static const LibraryQuery uploads_of_asset = {
 	"SELECT ARRAY("
 	"  SELECT DISTINCT e.upload_id FROM %1$s.mux_events AS e"
@@ -55,12 +58,14 @@ static const LibraryQuery uploads_of_asset = {
 	1, {TEXTOID}
 };
 
+/* NOWAIT, because waiting here could be part of a deadlock: see apply(). */
 static const LibraryQuery lock_lessons = {
 	"SELECT FROM %1$s.lessons AS l WHERE l.mux_upload_id = ANY ($1)"
 	" ORDER BY l.id FOR NO KEY UPDATE NOWAIT",
 	1, {TEXTARRAYOID}
 };
 
+/* Writes only where the video changes, so the number of rows says whether anything did. */
 static const LibraryQuery project_lessons = {
 	"UPDATE %1$s.lessons AS l"
 	"   SET mux_asset_id = s.mux_asset_id,"
@@ -75,23 +80,26 @@ static const LibraryQuery project_lessons = {
 	1, {TEXTARRAYOID}
 };
 
+/* A row if event $3 says how its upload or asset stands. */
 static const LibraryQuery latest = {
 	"SELECT FROM %1$s.content_library_mux_latest($1, $2) AS e WHERE e.event_id = $3",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
+/* The video of an upload; no row if no event has told of it. */
 static const LibraryQuery state = {
 	"SELECT s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds"
 	"  FROM %1$s.mux_state($1) AS s",
 	1, {TEXTOID}
 };
 
-/* The trigger does the rest. */
+/* The trigger on lessons does the rest. */
 static const LibraryQuery bind_upload = {
 	"UPDATE %1$s.lessons AS l SET mux_upload_id = $2 WHERE l.id = $1 RETURNING l",
 	2, {UUIDOID, TEXTOID}
 };
 
+/* Sets something until call_end() gives the old value back. */
 static void
 set_for_call(const char *name, const char *value)
 {
@@ -99,14 +107,17 @@ set_for_call(const char *name, const char *value)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* Look-ups by key, whose plan is kept from when the tables were small. */
+/*
+ * Keeps plans from reading whole tables.  A plan is made once, perhaps when the tables were
+ * small, and kept when they have grown.
+ */
 static void
 look_up_by_key(void)
 {
 	set_for_call("enable_seqscan", "off");
 }
 
-/* The function that reads the JSON of an event. */
+/* The function that reads the JSON of an event, in SQL. */
 static Oid
 reader(const Library *library)
 {
@@ -123,7 +134,7 @@ reader(const Library *library)
 	return function;
 }
 
-/* False for an event that says nothing of a lesson. */
+/* Reads an event; false if it says nothing about a lesson. */
 static bool
 read_fact(Fact *fact, const Library *library, Datum event)
 {
@@ -150,6 +161,7 @@ is_about_upload(const Fact *fact)
 		memcmp(VARDATA_ANY(object), "upload", strlen("upload")) == 0;
 }
 
+/* Locks what the event names in a column, if anything; false if somebody else holds it. */
 static bool
 lock_object(const Fact *fact, FactColumn column, MuxObject object)
 {
@@ -157,6 +169,7 @@ lock_object(const Fact *fact, FactColumn column, MuxObject object)
 		mux_lock_for_event(object, DatumGetTextPP(fact->values[column]));
 }
 
+/* Locks all these uploads; false if somebody else holds one. */
 static bool
 lock_uploads(Datum uploads)
 {
@@ -171,7 +184,7 @@ lock_uploads(Datum uploads)
 	return true;
 }
 
-/* Whether there was none of this id before. */
+/* Stores the event; false if one with its id is there already. */
 static bool
 keep(const Call *call, const Fact *fact)
 {
@@ -186,7 +199,7 @@ keep(const Call *call, const Fact *fact)
 	return query_execute(&call->library, &insert_event, values, nulls, false) > 0;
 }
 
-/* The uploads of which the event says something, as an array. */
+/* The uploads that the event tells of, as an array. */
 static Datum
 uploads_of(const Call *call, const Fact *fact)
 {
@@ -202,7 +215,7 @@ uploads_of(const Call *call, const Fact *fact)
 	return result_value(0, 1, TEXTARRAYOID);
 }
 
-/* Whether no other event says more of the same upload or asset. */
+/* Whether this event says how its upload or asset stands, and not a later one. */
 static bool
 is_latest(const Call *call, const Fact *fact)
 {
@@ -216,9 +229,10 @@ is_latest(const Call *call, const Fact *fact)
 }
 
 /*
- * What becomes of the event; NULL if somebody holds what it needs.  With the
- * asset locked, no other event can give it another upload; with those locked,
- * nobody can be binding one of them.  So whoever comes second sees the first.
+ * Stores the event and writes the video of its lessons; returns what became of it, or NULL
+ * if somebody else holds what it needs.  While the asset is locked, no other event can give
+ * it another upload.  While its uploads are locked, nobody can bind one of them to a
+ * lesson.  So of two transactions, the second one always sees what the first has done.
  */
 static const char *
 take_in(const Call *call, const Fact *fact)
@@ -230,6 +244,7 @@ take_in(const Call *call, const Fact *fact)
 		return NULL;
 	if (!keep(call, fact))
 		return "duplicate";
+	/* While the asset is locked, no other event can add an upload. */
 	uploads = uploads_of(call, fact);
 	if (!lock_uploads(uploads))
 		return NULL;
@@ -243,7 +258,7 @@ take_in(const Call *call, const Fact *fact)
 	return bound > 0 ? "noop" : "unmatched";
 }
 
-/* After an error in a subtransaction: passes, if it was for a lock. */
+/* After an error in a subtransaction: raises it again, unless it is about a lock. */
 static void
 check_lock_error(ErrorData *error)
 {
@@ -252,7 +267,7 @@ check_lock_error(ErrorData *error)
 	FreeErrorData(error);
 }
 
-/* The same, in a subtransaction: where it fails it holds nothing. */
+/* The same in a subtransaction, so that it gives all its locks back when it fails. */
 static const char *
 try_to_take_in(const Call *call, const Fact *fact)
 {
@@ -280,6 +295,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 		ReleaseCurrentSubTransaction();
 	else
 	{
+		/* Gives back the locks, and also the row that keep() has stored. */
 		RollbackAndReleaseCurrentSubTransaction();
 		mux_lock_forget(locks);
 	}
@@ -290,6 +306,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 	return answer;
 }
 
+/* Says what was held, so that an operator can look for the transaction. */
 static void
 give_up(const Fact *fact)
 {
@@ -305,9 +322,10 @@ give_up(const Fact *fact)
 }
 
 /*
- * Who holds what the event needs may be about to wait for what it holds: so it
- * never waits, but lets go of all and tries again, and is never part of a
- * deadlock.  What the server locks by itself, it waits for a moment only.
+ * Tries until it can have everything that it needs at once, for five seconds.  If it waited
+ * for a lock while it holds others, it could be part of a deadlock: whoever has that lock
+ * may be about to wait for the others.  The server takes some locks by itself, and for
+ * these it waits 0.1 seconds at most.
  */
 static const char *
 apply(const Call *call, const Fact *fact)
@@ -316,6 +334,7 @@ apply(const Call *call, const Fact *fact)
 	int			pause_ms = 1;
 	const char *answer;
 
+	/* A shorter lock_timeout of the caller stays. */
 	if (LockTimeout == 0 || LockTimeout > 100)
 		set_for_call("lock_timeout", "100");
 	while ((answer = try_to_take_in(call, fact)) == NULL)
@@ -323,13 +342,14 @@ apply(const Call *call, const Fact *fact)
 		if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms) > end)
 			give_up(fact);
 		DirectFunctionCall1(pg_sleep, Float8GetDatum(pause_ms / 1000.0));
-		pause_ms = Min(2 * pause_ms, 16);
+		pause_ms = Min(2 * pause_ms, 16);	/* most transactions are short */
 	}
 	return answer;
 }
 
 PG_FUNCTION_INFO_V1(mux_apply_event);
 
+/* The answer is a word for the log; only an error means that Mux must send the event again. */
 Datum
 mux_apply_event(PG_FUNCTION_ARGS)
 {
@@ -340,6 +360,7 @@ mux_apply_event(PG_FUNCTION_ARGS)
 
 	call_begin_as_operator(&call, fcinfo);
 	look_up_by_key();
+	/* An ignored event needs no locks, and so works in every isolation level. */
 	if (read_fact(&fact, &call.library, event))
 	{
 		mux_require_read_committed();
@@ -352,6 +373,7 @@ mux_apply_event(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(mux_begin_upload);
 
+/* Only binds: what events have already told of the upload, the trigger reads. */
 Datum
 mux_begin_upload(PG_FUNCTION_ARGS)
 {
@@ -392,7 +414,7 @@ static const struct
 
 #define VIDEO_COLUMNS lengthof(video_columns)
 
-/* The changed row; whoever attaches our function to another table learns nothing. */
+/* The changed row.  Refuses to run for any table but lessons. */
 static HeapTuple
 bound_lesson(FunctionCallInfo fcinfo)
 {
@@ -410,6 +432,7 @@ bound_lesson(FunctionCallInfo fcinfo)
 		trigger->tg_newtuple : trigger->tg_trigtuple;
 }
 
+/* The number of a column of lessons, which must have this type: its owner can alter the table. */
 static int
 column_number(TupleDesc desc, const char *name, Oid type)
 {
@@ -423,6 +446,7 @@ column_number(TupleDesc desc, const char *name, Oid type)
 	return number;
 }
 
+/* The text in a column of lessons; NULL if it has none. */
 static text *
 text_column(HeapTuple row, TupleDesc desc, const char *name)
 {
@@ -432,7 +456,10 @@ text_column(HeapTuple row, TupleDesc desc, const char *name)
 	return isnull ? NULL : DatumGetTextPP(value);
 }
 
-/* Whether a lesson is given a video whole: its own asset, with an upload that nothing is known of. */
+/*
+ * Whether the statement itself gives the lesson a video: a new row, or another asset than
+ * before.  It then stays, as long as no event tells of the upload.
+ */
 static bool
 is_given(const TriggerData *trigger, HeapTuple lesson)
 {
@@ -448,7 +475,10 @@ is_given(const TriggerData *trigger, HeapTuple lesson)
 		 strcmp(text_to_cstring(asset), text_to_cstring(before)) != 0);
 }
 
-/* Whether anything is known of the upload, and what: the columns of its video. */
+/*
+ * Reads the video of an upload into the columns of a lesson; false if no event has told of
+ * it.  Then the video is pending and all else NULL.
+ */
 static bool
 read_state(const Call *call, text *upload_id, Datum *values, char *nulls)
 {
@@ -474,6 +504,7 @@ read_state(const Call *call, text *upload_id, Datum *values, char *nulls)
 
 PG_FUNCTION_INFO_V1(content_library_mux_bind);
 
+/* The trigger.  It runs before the row is written, so it can change the row. */
 Datum
 content_library_mux_bind(PG_FUNCTION_ARGS)
 {
@@ -487,6 +518,7 @@ content_library_mux_bind(PG_FUNCTION_ARGS)
 	Call		call;
 
 	mux_require_read_committed();
+	/* Locked before the events are read, so that no event comes in between. */
 	if (upload_id != NULL)
 		mux_lock_for_binding(upload_id);
 

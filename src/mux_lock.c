@@ -9,13 +9,15 @@
 #include "mux_lock.h"
 
 /*
- * An event excludes those that are about its upload or asset, and whoever binds
- * the upload; those who bind do not exclude each other.  A transaction that
- * takes many of these locks goes on with one for all: the server has room for
- * some thousands.  So each takes that one, too, in a mode that only such a
- * transaction of the other kind gets in the way of.
+ * An event excludes other events about its upload or asset, and those who bind the upload
+ * to a lesson.  Those who bind an upload do not exclude each other.
+ *
+ * The server has room for a few thousand locks.  So a transaction that has taken MANY_KEYS
+ * takes one lock in place of all further ones: ALL_KEY.  All others take ALL_KEY, too, in a
+ * weak mode.  The weak mode conflicts only with a transaction that holds ALL_KEY for many
+ * keys, and not if both bind uploads.
  */
-#define ALL_KEY 1				/* no key of a learner can be had by wish */
+#define ALL_KEY 1				/* other keys are 64-bit hashes: very unlikely to be 1 */
 #define MANY_KEYS 256
 
 #if PG_VERSION_NUM >= 170000
@@ -24,9 +26,10 @@
 #define MY_TRANSACTION (MyProc->lxid)
 #endif
 
-/* How many the transaction has taken; also those that a savepoint gave back since. */
+/* How many keys this transaction has taken.  Savepoints that were rolled back still count. */
 static int	keys_taken = 0;
 
+/* Whether this transaction has taken many keys.  A new transaction begins at zero. */
 static bool
 has_many(void)
 {
@@ -38,19 +41,21 @@ has_many(void)
 	return keys_taken >= MANY_KEYS;
 }
 
-/* After a rollback to where as many were taken. */
+/* After a rollback to a point where this many keys were taken. */
 void
 mux_lock_forget(int kept)
 {
 	keys_taken = kept;
 }
 
+/* How many keys were taken so far, for mux_lock_forget(). */
 int
 mux_lock_count(void)
 {
 	return has_many() ? MANY_KEYS : keys_taken;
 }
 
+/* The kind of object is part of the hash: an upload and an asset may have the same id. */
 static uint64
 key_of(MuxObject object, const text *id)
 {
@@ -58,6 +63,7 @@ key_of(MuxObject object, const text *id)
 							   VARSIZE_ANY_EXHDR(id), object);
 }
 
+/* An older snapshot would not show what another transaction has just committed. */
 void
 mux_require_read_committed(void)
 {
@@ -70,7 +76,7 @@ mux_require_read_committed(void)
 				 errhint("Use READ COMMITTED.")));
 }
 
-/* Never waits; false if somebody else holds it. */
+/* Locks an object for an event, without waiting; false if somebody else holds it. */
 bool
 mux_lock_for_event(MuxObject object, const text *id)
 {
@@ -81,7 +87,7 @@ mux_lock_for_event(MuxObject object, const text *id)
 		library_try_lock(key_of(object, id), ExclusiveLock);
 }
 
-/* Waits for events under way, which wait for nobody. */
+/* Waits for events that hold the upload.  That cannot be a deadlock, since events never wait. */
 void
 mux_lock_for_binding(const text *upload_id)
 {

@@ -9,7 +9,10 @@
 #include "course.h"
 #include "result.h"
 
-/* No row: the lesson does not exist, or is not published.  NULL: not ready. */
+/*
+ * The claims of a token; NULL while the video is not ready.  No row if the lesson does not
+ * exist or is not published.  "aud": "v" says that the token is for playing a video.
+ */
 static const LibraryQuery claims = {
 	"SELECT CASE WHEN l.mux_status = 'ready'"
 	"                 AND l.mux_playback_id IS NOT NULL"
@@ -23,7 +26,7 @@ static const LibraryQuery claims = {
 	3, {UUIDOID, UUIDOID, INT8OID}
 };
 
-/* When a token that is made now expires, in whole seconds since 1970. */
+/* When a token that is made now expires, in whole seconds since 1970, as a JWT has it. */
 static int64
 expiry(Datum ttl)
 {
@@ -43,6 +46,7 @@ expiry(Datum ttl)
 
 PG_FUNCTION_INFO_V1(mux_playback_claims);
 
+/* The private key never comes into the database: the application signs these claims. */
 Datum
 mux_playback_claims(PG_FUNCTION_ARGS)
 {
@@ -64,6 +68,7 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	see_courses(&call, &course_id, 1, &seen);
 	if (!seen)
 		missing_lesson(lesson_id);
+	/* A user who may not watch gets this error even if the video is not ready. */
 	if (!result_bool(0, 2))
 		not_enrolled(call.user_id, lesson_id);
 	result = result_nullable(0, 1, JSONBOID, &not_ready);

@@ -11,13 +11,14 @@
 
 #include "content_library.h"
 
+/* Limits for what a stranger sends.  A time in microseconds of 12 digits still fits into int64. */
 #define MAX_HEADER 4096
 #define MAX_TIME_DIGITS 12
 
 /* A signature is written as hexadecimal digits. */
 #define SIGNATURE_LEN (2 * PG_SHA256_DIGEST_LENGTH)
 
-/* Bytes that are not ended by a zero. */
+/* Bytes without a zero at the end. */
 typedef struct Slice
 {
 	const char *data;
@@ -27,12 +28,12 @@ typedef struct Slice
 /* What a header says. */
 typedef struct Header
 {
-	int			times;			/* how many t there are */
+	int			times;			/* how often t is there */
 	Slice		time;			/* the last of them */
-	List	   *signatures;		/* each v1, of any length */
+	List	   *signatures;		/* all v1, of any length */
 } Header;
 
-/* Takes what stands before the first separator off a slice; true if there was one. */
+/* Cuts off what stands before the first separator; returns whether there was a separator. */
 static bool
 split_off(Slice *rest, char separator, Slice *taken)
 {
@@ -55,6 +56,7 @@ slice_is(Slice slice, const char *word)
 	return slice.len == strlen(word) && memcmp(slice.data, word, slice.len) == 0;
 }
 
+/* Reads t=...,v1=...,v1=... and skips all other keys, which Mux may add some day. */
 static void
 parse_header(Slice text, Header *header)
 {
@@ -89,6 +91,7 @@ parse_time(Slice digits, TimestampTz *signed_at)
 {
 	int64		seconds = 0;
 
+	/* One number has one form: a leading zero is refused, too. */
 	if (digits.len == 0 || digits.len > MAX_TIME_DIGITS ||
 		(digits.data[0] == '0' && digits.len > 1))
 		return false;
@@ -103,7 +106,7 @@ parse_time(Slice digits, TimestampTz *signed_at)
 	return true;
 }
 
-/* A text in UTF-8, which is what Mux signs with and signs. */
+/* A text in UTF-8: Mux signs UTF-8, and the database may have another encoding. */
 static Slice
 utf8(text *value)
 {
@@ -117,7 +120,7 @@ utf8(text *value)
 	return slice;
 }
 
-/* The secrets that there are: NULL and empty ones are none. */
+/* The secrets without NULL and empty ones.  Anybody could sign with an empty secret. */
 static List *
 usable_secrets(ArrayType *array)
 {
@@ -141,7 +144,10 @@ usable_secrets(ArrayType *array)
 	return secrets;
 }
 
-/* Writes what Mux signs "<t>.<body>" with, given the secret.  The errors name no value. */
+/*
+ * Writes the signature of "<t>.<body>" by a secret, in hexadecimal.  Errors must not show
+ * the secret.
+ */
 static void
 sign(Slice secret, Slice time, Slice body, char *signature)
 {
@@ -159,7 +165,10 @@ sign(Slice secret, Slice time, Slice body, char *signature)
 	hex_encode((const char *) digest, sizeof(digest), signature);
 }
 
-/* Whether any secret made any of the signatures; takes as long when the first did. */
+/*
+ * Whether any secret has made any of the signatures.  It always tries all, so that the time
+ * it takes tells nothing about the secrets.
+ */
 static bool
 any_matches(List *secrets, const Header *header, Slice body)
 {
@@ -176,6 +185,7 @@ any_matches(List *secrets, const Header *header, Slice body)
 		{
 			Slice	   *given = lfirst(signature);
 
+			/* The time that timingsafe_bcmp() takes does not depend on the bytes. */
 			if (given->len == SIGNATURE_LEN &&
 				timingsafe_bcmp(given->data, expected, SIGNATURE_LEN) == 0)
 				matches = true;
@@ -184,13 +194,14 @@ any_matches(List *secrets, const Header *header, Slice body)
 	return matches;
 }
 
+/* A time, earlier or later by an interval. */
 static TimestampTz
 moved_by(PGFunction plus_or_minus, TimestampTz at, Datum by)
 {
 	return DatumGetTimestampTz(DirectFunctionCall2(plus_or_minus, TimestampTzGetDatum(at), by));
 }
 
-/* Mux's own library looks at whole seconds. */
+/* Without fractions of a second, because Mux's own library compares whole seconds. */
 static TimestampTz
 whole_seconds(TimestampTz at)
 {
@@ -201,7 +212,10 @@ whole_seconds(TimestampTz at)
 	return at - (fraction < 0 ? fraction + USECS_PER_SEC : fraction);
 }
 
-/* In this order: secret, header, its form, the signature, its age. */
+/*
+ * Checks the secrets, then the header's form, the signature, and last its age.  So only a
+ * message that Mux has signed can be too old or too new.
+ */
 static const char *
 verdict(Slice body, text *header_text, ArrayType *secret_texts,
 		Datum tolerance, TimestampTz checked_at)
@@ -238,6 +252,7 @@ verdict(Slice body, text *header_text, ArrayType *secret_texts,
 
 PG_FUNCTION_INFO_V1(mux_verify_signature);
 
+/* A wrong signature is an answer and not an error, because anybody can send a request. */
 Datum
 mux_verify_signature(PG_FUNCTION_ARGS)
 {

@@ -1,4 +1,4 @@
-/* ordering.c: the order of a course: move_lesson() and move_module(). */
+/* ordering.c: move_lesson() and move_module(), which change the order of a course. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -9,6 +9,7 @@
 #include "course.h"
 #include "result.h"
 
+/* The parents of rows.  Locks on the courses come later, so these may change. */
 static const LibraryQuery lesson_module = {
 	"SELECT l.module_id FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
@@ -19,7 +20,7 @@ static const LibraryQuery module_course = {
 	1, {UUIDOID}
 };
 
-/* In the order of their ids, so that two moves never wait for each other. */
+/* Locked in the order of their ids, so that two moves cannot deadlock. */
 static const LibraryQuery lock_courses = {
 	"SELECT FROM %1$s.courses AS c"
 	" WHERE c.id = $1 OR c.id = $2"
@@ -28,8 +29,10 @@ static const LibraryQuery lock_courses = {
 };
 
 /*
- * Numbers the rows of a parent ($2) from 1, with row $1 among them before row
- * $3, or last.
+ * Moves row $1 under parent $2, before row $3 or to the end, and numbers the rows of that
+ * parent from 1.  others are the rows that do not move.  placed adds row $1 with the place of
+ * row $3, or NULL; late puts it before row $3.  numbered has the new numbers.  Rows whose
+ * number stays the same are not written.
  */
 #define PLACE_SQL(table, parent) \
 	"WITH others AS (" \
@@ -57,7 +60,7 @@ static const LibraryQuery place_module = {
 	PLACE_SQL("modules", "course_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
 };
 
-/* Closes the gap in the module that a lesson has left. */
+/* Numbers the lessons of the module that a lesson has left from 1. */
 static const LibraryQuery close_gap = {
 	"UPDATE %1$s.lessons AS t"
 	"   SET sort_order = n.place"
@@ -70,6 +73,7 @@ static const LibraryQuery close_gap = {
 	1, {UUIDOID}
 };
 
+/* The rows as the functions return them. */
 static const LibraryQuery lesson_row = {
 	"SELECT l FROM %1$s.lessons AS l WHERE l.id = $1",
 	1, {UUIDOID}
@@ -104,7 +108,7 @@ same_uuid(Datum a, Datum b)
 	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
 }
 
-/* Refuses a place before the moved row itself, or before a row of another parent. */
+/* Refuses to move a row before itself, or before a row of another parent. */
 static void
 check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_query,
 			 const Call *call, Datum parent, void (*missing) (Datum id))
@@ -127,7 +131,7 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 				 errhint("Name a row that is there, or leave before out to move to the end.")));
 }
 
-/* Places the row of argument 0 under a parent, before the row of an argument. */
+/* Moves the row of argument 0 under a parent, before the row of another argument. */
 static void
 place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
 	  const Call *call, Datum parent)
@@ -138,6 +142,7 @@ place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
 	query_execute(&call->library, query, values, nulls, false);
 }
 
+/* The moved row as it now stands.  It outlives SPI. */
 static Datum
 row_of(const LibraryQuery *query, const Call *call, Datum id)
 {
@@ -145,6 +150,7 @@ row_of(const LibraryQuery *query, const Call *call, Datum id)
 	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
+/* The course of a lesson, by way of its module. */
 static Datum
 course_of_lesson(const Call *call, Datum lesson_id)
 {
@@ -153,7 +159,7 @@ course_of_lesson(const Call *call, Datum lesson_id)
 	return parent_of(&module_course, call, module_id, missing_module);
 }
 
-/* Whatever moves within a course waits for its row. */
+/* Locks the rows of two courses, so that all moves within a course wait for each other. */
 static void
 lock_both_courses(const Call *call, Datum one, Datum other)
 {
@@ -172,6 +178,7 @@ lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 	require_course(call, left);
 	require_course(call, entered);
 	lock_both_courses(call, left, entered);
+	/* The lesson can have moved before the lock was taken. */
 	if (!same_uuid(course_of_lesson(call, lesson_id), left))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -183,6 +190,7 @@ lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 
 PG_FUNCTION_INFO_V1(move_lesson);
 
+/* Numbers are given in the module that the lesson enters, and in the one that it leaves. */
 Datum
 move_lesson(PG_FUNCTION_ARGS)
 {

@@ -10,10 +10,7 @@
 #include "course.h"
 #include "result.h"
 
-/*
- * The names of the columns are the keys of the document, whose form is
- * docs/course_outline.schema.json.
- */
+/* The columns' names are keys of the document.  docs/course_outline.schema.json describes it. */
 static const LibraryQuery course_row = {
 	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
 	"       c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled"
@@ -25,6 +22,7 @@ static const LibraryQuery course_row = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* The types of these columns, in their order. */
 static const Oid course_types[] = {
 	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	TEXTOID, JSONBOID, TIMESTAMPTZOID, BOOLOID
@@ -32,10 +30,11 @@ static const Oid course_types[] = {
 #define ENROLLED (lengthof(course_types) - 1)
 
 /*
- * What is sorted by (first, where it is soon found), a module, one of its
- * lessons (NULLs: it has none), whether that is completed.  Columns come in the
- * order in which jsonb keeps keys, the shorter first: what is sorted already is
- * soon sorted.
+ * The columns of lesson_rows: what the rows are sorted by, a module, one of its lessons,
+ * and whether that is required and completed.  The columns of a lesson are NULL if a module
+ * has none.  What is sorted by comes first, because the server finds the first columns of a
+ * row faster.  Within module and lesson, columns come in the order in which jsonb sorts
+ * keys, short ones first: then sorting them is fast.
  */
 #define ORDER_COLUMNS 4
 #define MODULE_COLUMNS 4
@@ -45,6 +44,7 @@ static const Oid course_types[] = {
 #define REQUIRED (LESSON + LESSON_COLUMNS)
 #define COMPLETED (REQUIRED + 1)
 
+/* $3 is whether the learner is enrolled: only then, or in a preview, the playback id is shown. */
 static const LibraryQuery lesson_rows = {
 	"SELECT m.sort_order, m.created_at, l.sort_order, l.created_at,"
 	"       m.id, m.title, m.metadata, m.description,"
@@ -65,6 +65,7 @@ static const LibraryQuery lesson_rows = {
 	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
+/* The types of these columns, in their order. */
 static const Oid lesson_types[COMPLETED + 1] = {
 	INT4OID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
 	UUIDOID, TEXTOID, JSONBOID, TEXTOID,
@@ -73,13 +74,14 @@ static const Oid lesson_types[COMPLETED + 1] = {
 	BOOLOID, BOOLOID
 };
 
+/* A boolean column, for which NULL is false. */
 static bool
 is_true(const ResultRow *row, int column)
 {
 	return !row->nulls[column] && DatumGetBool(row->values[column]);
 }
 
-/* The document as far as it is made; the server has such a thing itself since 19. */
+/* The document as far as it is built.  Since PostgreSQL 19 the server has such a type. */
 #if PG_VERSION_NUM >= 190000
 typedef JsonbInState Document;
 #else
@@ -90,6 +92,7 @@ typedef struct Document
 } Document;
 #endif
 
+/* Adds a token to the document. */
 static void
 push(Document *document, JsonbIteratorToken token, JsonbValue *value)
 {
@@ -119,6 +122,7 @@ string_value(JsonbValue *value, char *text, int len)
 	value->val.string.len = len;
 }
 
+/* JSON has only one type of numbers, which is numeric in jsonb. */
 static void
 numeric_value(JsonbValue *value, int64 number)
 {
@@ -126,7 +130,7 @@ numeric_value(JsonbValue *value, int64 number)
 	value->val.numeric = int64_to_numeric(number);
 }
 
-/* The value of a column as JSON; of the types that the queries above have. */
+/* The value of a column as JSON, for the types that the queries above have. */
 static void
 json_value(JsonbValue *value, Datum datum, Oid type)
 {
@@ -176,7 +180,7 @@ push_value(Document *document, Datum datum, bool isnull, Oid type)
 	push(document, WJB_VALUE, &value);
 }
 
-/* Columns as keys and values of the object that is open. */
+/* Adds columns as keys and values of the object that is open. */
 static void
 push_columns(Document *document, const ResultRow *row, int first, int count)
 {
@@ -196,6 +200,7 @@ push_count(Document *document, const char *key, int64 count)
 	push_value(document, Int32GetDatum((int32) count), false, INT4OID);
 }
 
+/* Opens the object of a module and its array of lessons. */
 static void
 begin_module(Document *document, const ResultRow *row)
 {
@@ -220,7 +225,7 @@ push_lesson(Document *document, const ResultRow *row)
 	push(document, WJB_END_OBJECT, NULL);
 }
 
-/* The modules and their lessons, which the last query has read; counts the lessons. */
+/* Adds the modules and lessons that the last query has read, and counts the lessons. */
 static void
 push_modules(Document *document, int64 *required, int64 *completed)
 {
@@ -235,6 +240,7 @@ push_modules(Document *document, int64 *required, int64 *completed)
 
 		result_row_read(&row, i);
 		id = DatumGetUUIDP(result_row_value(&row, MODULE));
+		/* The rows of a module follow each other, so another id begins another module. */
 		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
 		{
 			if (module != NULL)
@@ -244,6 +250,7 @@ push_modules(Document *document, int64 *required, int64 *completed)
 		}
 		if (!row.nulls[LESSON])
 			push_lesson(document, &row);
+		/* Both are NULL in the row of a module without lessons. */
 		*required += is_true(&row, REQUIRED);
 		*completed += is_true(&row, COMPLETED);
 	}
@@ -252,6 +259,10 @@ push_modules(Document *document, int64 *required, int64 *completed)
 	push(document, WJB_END_ARRAY, NULL);
 }
 
+/*
+ * Builds the document from two queries: the second one must know whether the learner is
+ * enrolled.
+ */
 static Jsonb *
 outline(Call *call, Datum course_id)
 {
@@ -268,6 +279,7 @@ outline(Call *call, Datum course_id)
 		missing_course(course_id);
 	row = result_row(lengthof(course_types), course_types);
 	result_row_read(&row, 0);
+	/* Now it is known whether playback ids may be shown. */
 	values[2] = BoolGetDatum(is_true(&row, ENROLLED));
 	push(&document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(&document, &row, 0, row.desc->natts);

@@ -1,4 +1,4 @@
-/* plans.c: prepares, keeps and finds the plans of this library's queries, and sees that they touch nothing else. */
+/* plans.c: prepares and keeps the plans of our queries, and checks what they touch. */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
@@ -13,39 +13,41 @@
 #include "plans.h"
 
 /*
- * Far more than a pool uses; reached only by somebody who tries to.  None is
- * given up for another: it may be in use further up the stack.
+ * Far more than a pool of connections uses; only somebody who tries reaches it.  No plan is
+ * removed to make room for another one, because a caller up the stack may be using it.
  */
 #define MAX_KEPT_PLANS 2048
 
-/* No generation of a plan. */
+/* No plan has this generation: the plan was not checked yet. */
 #define UNCHECKED (-1)
 
 /*
- * What a plan depends on.  The schema, by OID and by the name that the query's
- * text has: the extension can be dropped and made elsewhere, and a schema be
- * renamed, within a backend's life.  Inside the boundary role and search path
- * are always the same; outside, the server would plan again each time either
- * changes.  Nothing about a user.
+ * What a plan depends on.  The schema is here by OID and by name, which is in the query's
+ * text: while a backend lives, the extension can be dropped and made in another schema, and
+ * a schema can be renamed.  Inside the boundary, role and search_path are always the same.
+ * Outside they are part of the key, because the server would plan again each time one of
+ * them changes.  No plan depends on a user.
  */
 typedef struct PlanKey
 {
 	const LibraryQuery *query;
 	Oid			schema;
-	Oid			role;			/* outside the boundary */
+	Oid			role;			/* only for queries as the caller */
 	uint32		search_path;	/* its hash, likewise */
 	NameData	schema_name;
 } PlanKey;
 
 typedef struct KeptPlan
 {
-	PlanKey		key;			/* must be first */
+	PlanKey		key;			/* the hash key, so it must be first */
 	SPIPlanPtr	plan;
 	int			checked;		/* the generation of the plan that was checked */
 } KeptPlan;
 
+/* They live as long as the backend. */
 static HTAB *kept_plans = NULL;
 
+/* The keys are hashed as bytes: see make_key(). */
 static HTAB *
 make_kept_plans(void)
 {
@@ -56,7 +58,7 @@ make_kept_plans(void)
 	return hash_create("content_library plans", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
-/* A key look-up gains nothing from a plan made for its values. */
+/* Most queries look up a few keys, and a plan made for their values would be no better. */
 static SPIPlanPtr
 prepare(const Library *library, const LibraryQuery *query)
 {
@@ -90,9 +92,10 @@ make_key(const Library *library, const LibraryQuery *query)
 }
 
 /*
- * Checks what a plan touches, again whenever the server has analyzed its query
- * again.  Getting the plan takes its locks; executing it takes no others, so
- * nothing can take the place of what was seen.
+ * Checks what a plan touches, each time the server has analyzed its query again.  Getting
+ * the plan locks all tables in it, and executing it locks no others.  So nothing can be
+ * exchanged between the check and the execution.  The loop ends when the plan that was
+ * checked is still the current one.
  */
 static void
 check_plan(const Library *library, const LibraryQuery *query, SPIPlanPtr plan,
@@ -108,6 +111,7 @@ check_plan(const Library *library, const LibraryQuery *query, SPIPlanPtr plan,
 		ReleaseCachedPlan(current, owner);
 		if (generation == *checked)
 			return;
+		/* The query after name resolution: it has the OIDs of all that it touches. */
 		check_members(library, source->query_list, query->as_caller);
 		*checked = generation;
 	}
@@ -127,10 +131,11 @@ keep_plan(const Library *library, const LibraryQuery *query, const PlanKey *key)
 		elog(ERROR, "SPI_keepplan failed");
 	kept = hash_search(kept_plans, key, HASH_ENTER, NULL);
 	kept->plan = plan;
-	kept->checked = UNCHECKED;
+	kept->checked = UNCHECKED;	/* find_plan() checks it */
 	return kept;
 }
 
+/* The checked plan of a query, kept or new. */
 static SPIPlanPtr
 find_plan(const Library *library, const LibraryQuery *query)
 {
@@ -150,7 +155,7 @@ find_plan(const Library *library, const LibraryQuery *query)
 		return kept->plan;
 	}
 
-	/* With no room left, the plan ends with this call of SPI. */
+	/* No room left: this plan ends when the call closes SPI. */
 	plan = prepare(library, query);
 	check_plan(library, query, plan, NULL, &checked);
 	return plan;
@@ -170,8 +175,8 @@ execute(const Library *library, const LibraryQuery *query, Datum *values,
 }
 
 /*
- * Runs a query of this library as the current role, inside SPI; returns the
- * number of rows, which are in SPI_tuptable: see result.h.
+ * Runs a query as the current role, inside SPI; returns the number of rows.  result.h reads
+ * the rows, which are in SPI_tuptable.
  */
 uint64
 query_execute(const Library *library, const LibraryQuery *query,
@@ -180,13 +185,14 @@ query_execute(const Library *library, const LibraryQuery *query,
 	return execute(library, query, values, nulls, InvalidSnapshot, read_only);
 }
 
-/* The same, seeing what is committed now, even in REPEATABLE READ. */
+/* The same, but it sees what is committed by now, even in REPEATABLE READ. */
 uint64
 query_execute_latest(const Library *library, const LibraryQuery *query, Datum *values)
 {
 	return execute(library, query, values, NULL, GetLatestSnapshot(), false);
 }
 
+/* Parameters that are never NULL.  They are constants to the planner, as sizes_differ needs. */
 static ParamListInfo
 make_params(const LibraryQuery *query, const Datum *values)
 {
@@ -201,7 +207,7 @@ make_params(const LibraryQuery *query, const Datum *values)
 	return params;
 }
 
-/* Runs a query that only reads, and gives its rows to a receiver, none of them kept. */
+/* Runs a query that only reads, and sends its rows to a receiver without keeping them. */
 void
 query_send(const Library *library, const LibraryQuery *query, const Datum *values,
 		   DestReceiver *receiver)

@@ -1,4 +1,4 @@
-/* plans.h: the queries of this library and the plans kept for them. */
+/* plans.h: the queries of this library, and how they are run. */
 #ifndef CONTENT_LIBRARY_PLANS_H
 #define CONTENT_LIBRARY_PLANS_H
 
@@ -8,14 +8,14 @@
 
 #define QUERY_MAX_ARGS 9
 
-/* A query; its %1$s stands for the quoted name of the extension's schema. */
+/* A query.  %1$s in it stands for the quoted name of the extension's schema. */
 typedef struct LibraryQuery
 {
 	const char *sql;
 	int			nargs;
 	Oid			argtypes[QUERY_MAX_ARGS];
-	bool		as_caller;		/* run outside the boundary: names and operators are qualified */
-	bool		sizes_differ;	/* planned for its values each time: some courses are large */
+	bool		as_caller;		/* with the caller's search_path, so all names are qualified */
+	bool		sizes_differ;	/* planned each time, because courses differ much in size */
 } LibraryQuery;
 
 extern uint64 query_execute(const Library *library, const LibraryQuery *query,

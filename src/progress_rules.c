@@ -1,4 +1,4 @@
-/* progress_rules.c: how a report changes the row of progress it is about (rules R1, R2, R3, R9). */
+/* progress_rules.c: how a report changes its row of progress (rules R1, R2, R3, R9). */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -7,6 +7,7 @@
 #include "progress_rules.h"
 #include "result.h"
 
+/* Any report is later than -infinity, so the next one sets the time. */
 static const LibraryQuery clear_future = {
 	"UPDATE %1$s.content_progress AS p"
 	"   SET last_watched = '-infinity'"
@@ -16,7 +17,7 @@ static const LibraryQuery clear_future = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Reads PROGRESS_COLUMNS_SQL, which begins at column first. */
+/* Reads PROGRESS_COLUMNS_SQL, whose first column has the number first. */
 void
 progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 {
@@ -29,12 +30,13 @@ progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 	progress->position = DatumGetInt32(result_nullable(row, first + 3, INT4OID, &isnull));
 	progress->has_position = !isnull;
 	progress->completed = result_bool(row, first + 4);
+	/* NULL if completed; negative if the lesson is optional. */
 	left = DatumGetInt32(result_nullable(row, first + 5, INT4OID, &isnull));
 	progress->threshold = isnull ? 101 : abs(left);
 	progress->required = isnull || left > 0;
 }
 
-/* The stored time lies in the future, where the clock of no report of ours has been. */
+/* Whether the stored time lies in the future.  No report of ours stores such a time. */
 static bool
 is_in_future(const Report *report, const Progress *progress)
 {
@@ -42,7 +44,10 @@ is_in_future(const Report *report, const Progress *progress)
 		progress->last_watched > GetCurrentTimestamp();
 }
 
-/* Whether a report changes enough of a row to be worth writing (rule R9). */
+/*
+ * Whether a report changes enough of a row to be written (rule R9).  A player reports every
+ * few seconds, and each write costs a new version of the row.
+ */
 bool
 needs_write(const Report *report, const Progress *progress)
 {
@@ -51,28 +56,30 @@ needs_write(const Report *report, const Progress *progress)
 	if (report->watched_pct > progress->watched_pct)
 		return true;
 	if (progress->watched_pct >= progress->threshold)
-		return true;			/* the threshold has come down since */
+		return true;			/* the threshold was lowered since */
 	if (progress->last_watched < report->watched_at - interval * USECS_PER_SEC)
 		return true;
 	if (is_in_future(report, progress))
 		return true;			/* see clear_future_timestamp() */
 
+	/* From here on only the position can be new. */
 	if (!report->has_position)
 		return false;
 	if (!progress->has_position)
 		return true;
+	/* A jump is written at once.  An older report does not move the position. */
 	return progress->last_watched <= report->watched_at &&
 		llabs((int64) report->position - progress->position) > interval;
 }
 
-/* Whether a report completes a lesson that is not completed. */
+/* Whether the lesson becomes completed by this report, and was not before. */
 bool
 completes_lesson(const Report *report, const Progress *progress)
 {
 	return Max(report->watched_pct, progress->watched_pct) >= progress->threshold;
 }
 
-/* Whether the lesson keeps its course from being completed, also after the report. */
+/* Whether the course cannot be completed, because this lesson is not, even after the report. */
 bool
 keeps_course_incomplete(const Report *report, const Progress *progress)
 {
@@ -80,8 +87,8 @@ keeps_course_incomplete(const Report *report, const Progress *progress)
 }
 
 /*
- * An app that writes the table itself, with a fast clock, must not stand in the
- * way of reports to come.  To be called before a row is advanced.
+ * To be called before a row is advanced.  An app that writes the table itself may have a
+ * fast clock.  Its time must not make later reports look old.
  */
 void
 clear_future_timestamp(const Call *call, const Report *report, const Progress *progress)

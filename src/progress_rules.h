@@ -1,4 +1,4 @@
-/* progress_rules.h: how a report changes the row of progress it is about (rules R1, R2, R3, R9). */
+/* progress_rules.h: how a report changes its row of progress (rules R1, R2, R3, R9). */
 #ifndef CONTENT_LIBRARY_PROGRESS_RULES_H
 #define CONTENT_LIBRARY_PROGRESS_RULES_H
 
@@ -7,11 +7,12 @@
 #include "call.h"
 #include "threshold.h"
 
+/* What a player reports. */
 typedef struct Report
 {
 	Datum		lesson_id;
 	int32		watched_pct;
-	int32		position;
+	int32		position;		/* in seconds, if has_position */
 	bool		has_position;
 	TimestampTz watched_at;
 } Report;
@@ -24,15 +25,16 @@ typedef struct Progress
 	TimestampTz last_watched;
 	int32		position;
 	bool		has_position;
-	int32		threshold;		/* what is left to reach; 101: nothing */
-	bool		completed;
-	bool		required;		/* whether the lesson is; true if completed */
+	int32		threshold;		/* to be reached; 101, which no report has, if completed */
+	bool		completed;		/* the lesson, and for good */
+	bool		required;		/* the lesson; also true if completed */
 } Progress;
 
 /*
- * What progress_from_row() reads of the row p, and the row as a whole.  The last column is the bar that
- * is left to reach, negative for an optional lesson: one look-up for both, made
- * only where it is needed, costs less than a join.
+ * What progress_from_row() reads: the whole row, some columns of the row p, and the
+ * threshold that is still to be reached.  That is NULL for a completed lesson and negative
+ * for an optional one.  One look-up for both, made only for lessons that are not completed,
+ * is cheaper than a join.
  */
 #define PROGRESS_COLUMNS_SQL(row, lesson_id, setting) \
 	" " row ", p.watched_pct, p.last_watched, p.position_seconds, p.completed," \
@@ -42,9 +44,9 @@ typedef struct Progress
 	"     WHERE l.id = " lesson_id ") END"
 
 /*
- * How a report advances the row p, which may have changed since it was read.
- * Of reports of one moment the furthest position counts, in whatever order
- * they come.
+ * How a report advances the row p.  It compares with the row again, because another report
+ * may have changed it since it was read.  Of two reports with the same time the furthest
+ * position counts, so the order in which they come does not matter.
  */
 #define ADVANCE_SQL(pct, at, position, bar) \
 	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \

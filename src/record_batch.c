@@ -16,19 +16,19 @@
 #include "course.h"
 #include "result.h"
 
+/* The user, the keys, and then of each report: percent, time, position, threshold. */
 #define REPORT_ARGTYPES \
 	6, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 
-/* The reports; key is the lesson of a row to make, or the id of one to change. */
+/* The reports as rows.  key is the lesson of a row to insert, or the id of a row to update. */
 #define REPORTS_SQL(key) \
 	" ROWS FROM (unnest($2), unnest($3), unnest($4)," \
 	"            unnest($5), unnest($6))" \
 	"   WITH ORDINALITY AS r (" key ", watched_pct, watched_at, position_seconds, threshold, number)"
 
 /*
- * The row of each lesson, by its key.  OFFSET 0 keeps the planner from any
- * other way to it: not by all the learners of the lesson, nor all the rows of
- * the learner, of which there may be 100,000.
+ * Looks up the row of each lesson by its key.  OFFSET 0 keeps the planner from other ways,
+ * which would read all learners of the lesson or all rows of the learner.
  */
 static const LibraryQuery read_rows = {
 	"SELECT r.number, p.id," PROGRESS_COLUMNS_SQL("p.whole", "r.lesson_id", "$3")
@@ -40,7 +40,10 @@ static const LibraryQuery read_rows = {
 	3, {UUIDOID, UUIDARRAYOID, INT4OID}
 };
 
-/* What the rows of these lessons would have to reach, and whether they may be begun (rule R8). */
+/*
+ * The threshold of each of these lessons, and whether the learner may watch it (rule R8).
+ * No row for a lesson that does not exist or is not published.
+ */
 static const LibraryQuery admit_rows = {
 	"SELECT r.number, " THRESHOLD_SQL("$3") ","
 	MAY_WATCH_SQL ","
@@ -52,6 +55,7 @@ static const LibraryQuery admit_rows = {
 	3, {UUIDOID, UUIDARRAYOID, INT4OID}
 };
 
+/* In the order of the lessons, which is that of all batches, so that two cannot deadlock. */
 static const LibraryQuery insert_rows = {
 	"INSERT INTO %1$s.content_progress AS p"
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
@@ -66,7 +70,10 @@ static const LibraryQuery insert_rows = {
 	REPORT_ARGTYPES
 };
 
-/* Locked first: an UPDATE alone would lock the rows in an order of its own. */
+/*
+ * news locks the rows first, in the same order.  An UPDATE alone would lock them in an
+ * order of its own.
+ */
 static const LibraryQuery advance_rows = {
 	"WITH news AS ("
 	"  SELECT r.*"
@@ -83,7 +90,7 @@ static const LibraryQuery advance_rows = {
 	REPORT_ARGTYPES
 };
 
-/* Of each course of these lessons one of them; in the order of courses. */
+/* One of these lessons for each of their courses, in the order of the courses. */
 static const LibraryQuery one_lesson_a_course = {
 	"SELECT DISTINCT ON (m.course_id) l.id"
 	"  FROM %1$s.lessons AS l"
@@ -93,6 +100,7 @@ static const LibraryQuery one_lesson_a_course = {
 	1, {UUIDARRAYOID}
 };
 
+/* An array of one dimension that may hold NULLs. */
 static Datum
 array_of(Datum *elements, bool *nulls, int size, Oid type, int len, bool byval, char align)
 {
@@ -108,7 +116,7 @@ uuid_array(Datum *uuids, int size)
 	return array_of(uuids, NULL, size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
 }
 
-/* Of a trigger of the tables' owner that made another row than was asked for. */
+/* A trigger of the tables' owner has written another row than it should. */
 pg_noreturn static void
 changed_by_trigger(Datum lesson_id)
 {
@@ -119,13 +127,14 @@ changed_by_trigger(Datum lesson_id)
 			 errhint("Look for a trigger of your own on content_progress that changes lesson_id.")));
 }
 
-/* Which elements a query is about. */
+/* The elements of a batch that a query is about. */
 typedef struct Choice
 {
 	int			size;
 	BatchedReport *elements[MAX_REPORTS];
 } Choice;
 
+/* The elements for which a question is answered with yes. */
 static Choice *
 choose(Batch *batch, bool (*wanted) (const BatchedReport *element))
 {
@@ -150,24 +159,28 @@ is_missing(const BatchedReport *element)
 	return !element->exists;
 }
 
+/* Whether the row exists and the report changes it (rule R9). */
 static bool
 needs_update(const BatchedReport *element)
 {
 	return element->exists && needs_write(&element->report, &element->progress);
 }
 
+/* Whether the report completes its lesson. */
 static bool
 completes(const BatchedReport *element)
 {
 	return completes_lesson(&element->report, &element->progress);
 }
 
+/* Whether nothing that is known of this lesson keeps its course incomplete. */
 static bool
 may_complete_course(const BatchedReport *element)
 {
 	return !keeps_course_incomplete(&element->report, &element->progress);
 }
 
+/* The lessons of a choice as an array, in the same order. */
 static Datum
 lessons_of(const Choice *choice)
 {
@@ -178,7 +191,7 @@ lessons_of(const Choice *choice)
 	return uuid_array(ids, choice->size);
 }
 
-/* Runs a query that looks at lessons; each row begins with the number of one. */
+/* Runs a query about the lessons of a choice.  Each row begins with a number from 1: which one. */
 static void
 query_lessons(const Call *call, const LibraryQuery *query, const Choice *choice)
 {
@@ -197,11 +210,13 @@ element_of(const Choice *choice, uint64 row)
 	return choice->elements[DatumGetInt64(result_value(row, 1, INT8OID)) - 1];
 }
 
+/* Finds out which rows exist, and reads them.  A second attempt reads them again. */
 static void
 read_progress(const Call *call, Batch *batch)
 {
 	Choice	   *choice = choose(batch, any);
 
+	/* Rows of an earlier attempt may be gone. */
 	for (int i = 0; i < batch->size; i++)
 		batch->elements[i].exists = false;
 	query_lessons(call, &read_rows, choice);
@@ -215,14 +230,17 @@ read_progress(const Call *call, Batch *batch)
 	}
 }
 
-/* The one of two elements that comes first in the caller's array. */
+/* Which of two elements comes first in the caller's array.  Errors name that one. */
 static BatchedReport *
 first_of(BatchedReport *one, BatchedReport *other)
 {
 	return one == NULL || other->number < one->number ? other : one;
 }
 
-/* Refuses the first lesson that is none, or of a course that the caller does not see. */
+/*
+ * Refuses the first lesson that does not exist, or whose course the caller does not see.  A
+ * threshold of 0 marks these.
+ */
 static void
 refuse_unknown(Call *call, const Choice *known, const Choice *missing)
 {
@@ -244,8 +262,8 @@ refuse_unknown(Call *call, const Choice *known, const Choice *missing)
 }
 
 /*
- * Finds out what the missing rows have to reach; returns the first that the
- * learner may not begin (rule R8), or NULL.
+ * Finds out what the missing rows must reach.  Returns the first one that the learner may
+ * not watch (rule R8), or NULL.
  */
 static BatchedReport *
 first_refused(Call *call, const Choice *missing)
@@ -272,6 +290,7 @@ first_refused(Call *call, const Choice *missing)
 	return refused;
 }
 
+/* The element of a lesson.  The batch is sorted by lesson. */
 static BatchedReport *
 find_lesson(Batch *batch, Datum lesson_id)
 {
@@ -285,8 +304,8 @@ find_lesson(Batch *batch, Datum lesson_id)
 }
 
 /*
- * Runs insert_rows or advance_rows, which find their rows by keys; whether each
- * report has found its own.
+ * Runs insert_rows or advance_rows with these keys.  False if a row was not written,
+ * because it came or went since it was read.
  */
 static bool
 write_rows(const Call *call, const LibraryQuery *query, Batch *batch,
@@ -325,6 +344,7 @@ write_rows(const Call *call, const LibraryQuery *query, Batch *batch,
 	return SPI_processed == size;
 }
 
+/* Inserts the missing rows; false if one exists by now. */
 static bool
 insert_missing(const Call *call, Batch *batch, const Choice *missing)
 {
@@ -344,6 +364,7 @@ insert_missing(const Call *call, Batch *batch, const Choice *missing)
 	return inserted;
 }
 
+/* Updates the rows that the reports change; false if one is gone. */
 static bool
 advance_known(const Call *call, Batch *batch, const Choice *news)
 {
@@ -358,8 +379,8 @@ advance_known(const Call *call, Batch *batch, const Choice *news)
 }
 
 /*
- * Finds a lesson of each course that the batch may complete: see claims() in
- * progress.c.  Returns how many there are.
+ * Finds one lesson of each course that the batch may complete: see claims() in
+ * record_progress.c.  Returns how many there are.
  */
 static int
 courses_to_claim(const Call *call, Batch *batch, Datum *lesson_ids)
@@ -372,17 +393,22 @@ courses_to_claim(const Call *call, Batch *batch, Datum *lesson_ids)
 
 	if (candidates->size == 0)
 		return 0;
+	/* One lesson stands for its course, so that each course is asked about once. */
 	lessons = lessons_of(candidates);
 	size = (int) query_execute(&call->library, &one_lesson_a_course, &lessons, NULL, false);
 	for (int i = 0; i < size; i++)
 		lesson_ids[i] = result_value(i, 1, UUIDOID);
 	for (int i = 0; i < size; i++)
+		/* One completed lesson claims all these courses: one claim too many does no harm. */
 		if (completing || completion_is_due(call, lesson_ids[i]))
 			lesson_ids[found++] = lesson_ids[i];
 	return found;
 }
 
-/* The same as try_record() in progress.c, for all the reports together. */
+/*
+ * Does what try_record() in record_progress.c does, for all reports at once.  The order of
+ * its steps is the same, and for the same reasons.
+ */
 static bool
 try_record(Call *call, Batch *batch)
 {
@@ -412,6 +438,7 @@ try_record(Call *call, Batch *batch)
 	return true;
 }
 
+/* Tries again while other sessions insert or delete the same rows, but not forever. */
 static void
 record_batch(Call *call, Batch *batch)
 {
@@ -429,7 +456,7 @@ record_batch(Call *call, Batch *batch)
 	}
 }
 
-/* Returns the rows in the order of the caller's array. */
+/* Returns the rows in the order of the caller's array, and not in that of the lessons. */
 static void
 return_rows(ReturnSetInfo *result, const Batch *batch)
 {
@@ -446,6 +473,7 @@ return_rows(ReturnSetInfo *result, const Batch *batch)
 		HeapTupleHeader row;
 		HeapTupleData tuple = {0};
 
+		/* Each attempt has either read the row or written it. */
 		if (rows[i] == (Datum) 0)
 			changed_by_trigger(lessons[i]);
 		row = DatumGetHeapTupleHeader(rows[i]);
@@ -457,6 +485,7 @@ return_rows(ReturnSetInfo *result, const Batch *batch)
 
 PG_FUNCTION_INFO_V1(record_progress_batch);
 
+/* All reports are checked before anything is written, and all are written or none. */
 Datum
 record_progress_batch(PG_FUNCTION_ARGS)
 {
@@ -467,6 +496,7 @@ record_progress_batch(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	call_begin_as_user(&call, fcinfo, 1);
+	/* Before all other locks: see claim_begin(). */
 	call_lock_user(&call);
 	record_batch(&call, batch);
 	return_rows((ReturnSetInfo *) fcinfo->resultinfo, batch);

@@ -12,6 +12,7 @@
 #include "progress_rules.h"
 #include "result.h"
 
+/* Most reports find their row and change nothing, so they run little more than this. */
 static const LibraryQuery read_row = {
 	"SELECT" PROGRESS_COLUMNS_SQL("p", "$2", "$3")
 	"  FROM %1$s.content_progress AS p"
@@ -20,6 +21,7 @@ static const LibraryQuery read_row = {
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
+/* No row if it was deleted since it was read. */
 static const LibraryQuery advance_row = {
 	"UPDATE %1$s.content_progress AS p"
 	ADVANCE_SQL("$3", "$4", "$5", "$6")
@@ -29,7 +31,10 @@ static const LibraryQuery advance_row = {
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
-/* No row: the lesson does not exist, or is not published. */
+/*
+ * The threshold, and whether the learner may watch the lesson.  No row if the lesson does
+ * not exist or is not published.
+ */
 static const LibraryQuery admit = {
 	"SELECT " THRESHOLD_SQL("$3") ","
 	MAY_WATCH_SQL ","
@@ -40,6 +45,7 @@ static const LibraryQuery admit = {
 	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
+/* DO NOTHING: another session may insert the same row.  Then there is no row here. */
 static const LibraryQuery insert_row = {
 	"INSERT INTO %1$s.content_progress AS p"
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
@@ -52,6 +58,7 @@ static const LibraryQuery insert_row = {
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
+/* Reads the row of a report; false if there is none. */
 static bool
 read_progress(const Call *call, const Report *report, Progress *progress)
 {
@@ -66,7 +73,7 @@ read_progress(const Call *call, const Report *report, Progress *progress)
 	return true;
 }
 
-/* Runs insert_row or advance_row; false when there was no row to write. */
+/* Runs insert_row or advance_row; false if it has written no row. */
 static bool
 write_progress(const Call *call, const LibraryQuery *query, const Report *report,
 			   Progress *progress)
@@ -86,6 +93,10 @@ write_progress(const Call *call, const LibraryQuery *query, const Report *report
 	return true;
 }
 
+/*
+ * Inserts the row.  Only the foreign keys know whether user and lesson exist now, so their
+ * errors are put into our words.
+ */
 static bool
 try_insert(const Call *call, const Report *report, Progress *progress)
 {
@@ -105,6 +116,7 @@ try_insert(const Call *call, const Report *report, Progress *progress)
 	return inserted;
 }
 
+/* Updates the row; false if it was deleted since it was read. */
 static bool
 advance(const Call *call, const Report *report, Progress *progress)
 {
@@ -112,7 +124,7 @@ advance(const Call *call, const Report *report, Progress *progress)
 	return write_progress(call, &advance_row, report, progress);
 }
 
-/* What a row would have to reach; returns whether the learner may watch (rule R8). */
+/* Finds out what a new row must reach.  Returns whether the learner may watch (rule R8). */
 static bool
 load_new_lesson(Call *call, const Report *report, Progress *progress)
 {
@@ -126,6 +138,7 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 
 	if (query_execute(&call->library, &admit, values, NULL, false) == 0)
 		missing_lesson(report->lesson_id);
+	/* There is no row yet, so all else is zero. */
 	memset(progress, 0, sizeof(*progress));
 	progress->threshold = result_int32(0, 1);
 	may_watch = result_bool(0, 2);
@@ -138,15 +151,16 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 }
 
 /*
- * Whether a report may complete the course.  Asked before anything is written,
- * and if so what a completion needs is locked at once, in the one order (see
- * claim.c).
+ * Whether a report may complete the course.  This is asked before anything is written,
+ * because the locks that completing needs must be taken before the row's: see
+ * claim_begin().
  */
 static bool
 claims(const Call *call, const Report *report, const Progress *progress)
 {
 	Datum		lesson_id = report->lesson_id;
 
+	/* Most reports end here: their own lesson is still incomplete. */
 	if (keeps_course_incomplete(report, progress))
 		return false;
 	if (!completes_lesson(report, progress) && !completion_is_due(call, lesson_id))
@@ -156,13 +170,12 @@ claims(const Call *call, const Report *report, const Progress *progress)
 }
 
 /*
- * Records a report; false when the row came or went between reading and
- * writing.
+ * Records a report; false if the row came or went between reading and writing.
  *
- * Reading comes first because most reports change nothing.  The row of a first
- * report comes before the verdict, and an error takes it back: only the foreign
- * key knows whether the user exists, and a row that is there already needs no
- * verdict.
+ * It reads first, because most reports change nothing.  If there is no row, it inserts one,
+ * and only then refuses a learner who is not enrolled; that error undoes the row.  In this
+ * order an unknown user gets the better error, which only the foreign key can give.  If
+ * there is a row, the learner was admitted before.
  */
 static bool
 try_record(Call *call, const Report *report, Progress *progress)
@@ -171,6 +184,7 @@ try_record(Call *call, const Report *report, Progress *progress)
 	bool		admitted = there || load_new_lesson(call, report, progress);
 	bool		claim = claims(call, report, progress);
 
+	/* The row comes before the refusal: see above. */
 	if (!there && !try_insert(call, report, progress))
 		return false;
 	if (!admitted)
@@ -182,7 +196,10 @@ try_record(Call *call, const Report *report, Progress *progress)
 	return true;
 }
 
-/* Records a report; returns the row as it now stands. */
+/*
+ * Records a report; returns the row as it now stands.  It tries again while other sessions
+ * insert or delete the row, but not forever.
+ */
 static Datum
 record(Call *call, const Report *report)
 {
@@ -202,6 +219,7 @@ record(Call *call, const Report *report)
 	return progress.row;
 }
 
+/* Reads and checks the arguments, before anything is asked of the database. */
 static Report
 report_from_args(FunctionCallInfo fcinfo)
 {
@@ -212,6 +230,7 @@ report_from_args(FunctionCallInfo fcinfo)
 	report.has_position = !PG_ARGISNULL(2);
 	if (report.has_position)
 		report.position = PG_GETARG_INT32(2);
+	/* Not now(), which would be the beginning of the transaction. */
 	report.watched_at = GetCurrentTimestamp();
 
 	check_watched_pct(report.watched_pct);
@@ -221,6 +240,7 @@ report_from_args(FunctionCallInfo fcinfo)
 
 PG_FUNCTION_INFO_V1(record_progress);
 
+/* A player calls this every few seconds, so the usual call must be cheap. */
 Datum
 record_progress(PG_FUNCTION_ARGS)
 {
@@ -231,6 +251,7 @@ record_progress(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("record_progress()");
 
 	call_begin_as_user(&call, fcinfo, 3);
+	/* The row must outlive SPI, which frees its memory in call_end(). */
 	row = SPI_datumTransfer(record(&call, &report), false, -1);
 	call_end(&call);
 

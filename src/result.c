@@ -7,6 +7,10 @@
 
 #include "result.h"
 
+/*
+ * Refuses to read a column of another type.  A Datum has no type of its own: read as the
+ * wrong one, it can be any address in memory.
+ */
 static void
 check_type(TupleDesc desc, int column, Oid type)
 {
@@ -54,7 +58,7 @@ result_value(uint64 row, int column, Oid type)
 	return value;
 }
 
-/* Room for rows of the last query, whose columns must be of these types. */
+/* Room for the rows of the last query, whose columns must have these types. */
 ResultRow
 result_row(int columns, const Oid *types)
 {
@@ -76,7 +80,7 @@ result_row_read(ResultRow *row, uint64 number)
 	heap_deform_tuple(SPI_tuptable->vals[number], row->desc, row->values, row->nulls);
 }
 
-/* A value of the row that is never NULL. */
+/* A value of the row, if it is never NULL. */
 Datum
 result_row_value(const ResultRow *row, int column)
 {
@@ -85,7 +89,10 @@ result_row_value(const ResultRow *row, int column)
 	return row->values[column];
 }
 
-/* Returns all rows of the last query, which must be of the type that the called function returns. */
+/*
+ * Returns all rows of the last query.  They must have the columns that the called function
+ * returns.
+ */
 void
 result_return(ReturnSetInfo *to)
 {

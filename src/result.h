@@ -13,7 +13,7 @@
 extern Datum result_value(uint64 row, int column, Oid type);
 extern Datum result_nullable(uint64 row, int column, Oid type, bool *isnull);
 
-/* All columns of a row at once; they count from 0. */
+/* All columns of a row at once.  Here they count from 0. */
 typedef struct ResultRow
 {
 	TupleDesc	desc;
@@ -25,7 +25,7 @@ extern ResultRow result_row(int columns, const Oid *types);
 extern void result_row_read(ResultRow *row, uint64 number);
 extern Datum result_row_value(const ResultRow *row, int column);
 
-/* All rows, as those that the called function returns. */
+/* Returns all rows as those of the called function. */
 extern void result_return(ReturnSetInfo *to);
 
 static inline int32

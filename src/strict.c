@@ -1,4 +1,4 @@
-/* strict.c: content_library_strict(), which has learners write through functions alone. */
+/* strict.c: content_library_strict(): whether learners write only through functions. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -10,8 +10,8 @@
 #include "call.h"
 
 /*
- * What learners may write directly.  Being strict is nothing but these grants,
- * which a dump keeps; the policies "Strict: ..." ask for them.
+ * What learners may write directly.  Strict mode is only the lack of these grants, which a
+ * dump keeps.  The policies "Strict: ..." ask whether they are there.
  */
 static const struct
 {
@@ -23,8 +23,8 @@ static const struct
 };
 
 /*
- * By name, since the server has no other way.  Who has another table put under
- * it gains nothing: it is not the owner's to grant.
+ * By name, because the server has no other way.  Somebody can put another table under the
+ * name, but gains nothing: it runs as our tables' owner, who has no right to grant on it.
  */
 static void
 grant_or_revoke(const Library *library, bool enabled)
@@ -42,6 +42,7 @@ grant_or_revoke(const Library *library, bool enabled)
 	}
 }
 
+/* Whether learners can write directly, also by a grant to PUBLIC or to another role. */
 static bool
 may_write_progress(const Library *library)
 {
@@ -49,7 +50,7 @@ may_write_progress(const Library *library)
 							 get_role_oid("authenticated", false), ACL_INSERT) == ACLCHECK_OK;
 }
 
-/* Only who could do the same by GRANT and REVOKE. */
+/* Only those who could do the same by GRANT and REVOKE. */
 static void
 require_owner(const Library *library)
 {
@@ -62,6 +63,7 @@ require_owner(const Library *library)
 
 PG_FUNCTION_INFO_V1(content_library_strict);
 
+/* The grants are everything: there is no setting that could say something else. */
 Datum
 content_library_strict(PG_FUNCTION_ARGS)
 {
@@ -73,12 +75,14 @@ content_library_strict(PG_FUNCTION_ARGS)
 	library_find(&library, fcinfo->flinfo->fn_oid);
 	require_owner(&library);
 
+	/* As the owner, and not with the rights of a superuser who may call it: see above. */
 	SPI_connect();
 	become_owner(&boundary, &library);
 	grant_or_revoke(&library, enabled);
 	become_caller(&boundary);
 	SPI_finish();
 
+	/* Makes the new grants visible to the question whether they had any effect. */
 	CommandCounterIncrement();
 	if (may_write_progress(&library) == enabled)
 		ereport(ERROR,

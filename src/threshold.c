@@ -1,4 +1,4 @@
-/* threshold.c: completion_threshold(), the bar of a lesson. */
+/* threshold.c: completion_threshold(), how much of a lesson completes it. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -8,6 +8,7 @@
 #include "result.h"
 #include "threshold.h"
 
+/* No row if the lesson does not exist. */
 static const LibraryQuery lesson_threshold = {
 	"SELECT " THRESHOLD_SQL("$2") ", c.id"
 	"  FROM %1$s.lessons AS l"
@@ -18,6 +19,7 @@ static const LibraryQuery lesson_threshold = {
 
 PG_FUNCTION_INFO_V1(completion_threshold);
 
+/* Not about a user: the threshold is the same for all who see the course. */
 Datum
 completion_threshold(PG_FUNCTION_ARGS)
 {
@@ -35,6 +37,7 @@ completion_threshold(PG_FUNCTION_ARGS)
 		threshold = result_int32(0, 1);
 		see_courses(&call, &course_id, 1, &seen);
 	}
+	/* A course that the caller does not see is as good as none. */
 	if (!seen)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),

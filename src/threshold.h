@@ -1,10 +1,10 @@
-/* threshold.h: the one definition of a lesson's completion threshold, in SQL. */
+/* threshold.h: the one definition in SQL of a lesson's completion threshold. */
 #ifndef CONTENT_LIBRARY_THRESHOLD_H
 #define CONTENT_LIBRARY_THRESHOLD_H
 
 /*
- * The threshold of lesson l (rule R3): its own, else its course's, else the
- * setting.  Look-ups rather than joins: they start faster.
+ * The threshold of lesson l (rule R3): its own, else its course's, else the setting.  These
+ * are look-ups and not joins, because they start faster.
  */
 #define THRESHOLD_SQL(setting) \
 	"COALESCE(l.completion_threshold," \

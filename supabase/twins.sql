@@ -3,6 +3,16 @@
 -- `make migration` puts each twin where content_library--1.0.sql has its C
 -- function, and all else in section 7. Every function gets a fixed search_path
 -- there, so that operators and functions are the server's own.
+--
+-- The functions in public run as their caller and do little: they ask which
+-- courses the caller sees, and call a door. A door is a SECURITY DEFINER
+-- function in the schema content_library, which PostgREST does not expose: it
+-- works as the owner of the tables, whatever the caller may read or write.
+--   A learner's door, own_..., acts for auth.uid() alone. Learners may call it
+-- by hand, so it checks all by itself, but which courses the caller sees: it
+-- takes the word of its caller for that, and looks for is_published itself.
+--   A service door, of the same name without own_, takes a user's id; the
+-- right to execute it is the right to act for others.
 
 
 -- HMAC, which Mux signs with. Supabase has it in this schema.
@@ -29,9 +39,38 @@ CREATE POLICY "Everybody reads the settings"
 	ON public.content_library_settings FOR SELECT TO authenticated, service_role
 	USING (true);
 
+-- Whoever owns the doors acts with the rights of their owner, and whoever owns
+-- their schema can replace them. So both belong to the owner of the tables.
+CREATE SCHEMA IF NOT EXISTS content_library;
+DO $$
+DECLARE
+	other text;
+BEGIN
+	SELECT format('%s belongs to %I', o.name, pg_get_userbyid(o.owner)) INTO other
+	FROM (SELECT 'the schema content_library', n.nspowner
+		  FROM pg_namespace AS n
+		  WHERE n.nspname = 'content_library'
+		  UNION ALL
+		  SELECT format('the table %s', c.relname), c.relowner
+		  FROM pg_class AS c
+		  WHERE c.oid = ANY ('{public.courses,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		 ) AS o(name, owner)
+	WHERE pg_get_userbyid(o.owner) <> current_user
+	ORDER BY 1
+	LIMIT 1;
+	IF other IS NOT NULL THEN
+		RAISE EXCEPTION '%, and the role here is "%"', other, current_user
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'One role must own all of the library: run this as that role.';
+	END IF;
+END
+$$;
+COMMENT ON SCHEMA content_library IS 'What the functions of the library call. Keep it out of the schemas that PostgREST exposes.';
+REVOKE ALL ON SCHEMA content_library FROM PUBLIC, anon, authenticated, service_role;
+
 -- Errors that several functions have.
 
-CREATE FUNCTION public.content_library_missing_course(course_id uuid) RETURNS void
+CREATE FUNCTION content_library.missing_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -40,10 +79,10 @@ BEGIN
 			  DETAIL = 'For a learner, an unpublished course does not exist.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_course(uuid) IS
+COMMENT ON FUNCTION content_library.missing_course(uuid) IS
 	'Fails with 23503: no such course.';
 
-CREATE FUNCTION public.content_library_missing_lesson(lesson_id uuid) RETURNS void
+CREATE FUNCTION content_library.missing_lesson(lesson_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -52,10 +91,10 @@ BEGIN
 			  DETAIL = 'No published course has such a lesson.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_lesson(uuid) IS
+COMMENT ON FUNCTION content_library.missing_lesson(uuid) IS
 	'Fails with 23503: no such lesson.';
 
-CREATE FUNCTION public.content_library_not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
+CREATE FUNCTION content_library.not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -64,10 +103,10 @@ BEGIN
 			  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_not_enrolled(uuid, uuid) IS
+COMMENT ON FUNCTION content_library.not_enrolled(uuid, uuid) IS
 	'Fails with 42501: not enrolled in the course of a lesson.';
 
-CREATE FUNCTION public.content_library_missing_user(user_id uuid) RETURNS void
+CREATE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -76,12 +115,24 @@ BEGIN
 			  DETAIL = 'auth.users has no such id.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_user(uuid) IS
+COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
 
--- What every function asks about its call.
+CREATE FUNCTION content_library.nobody() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RAISE EXCEPTION 'nobody is signed in and no user_id is given'
+		USING ERRCODE = 'invalid_authorization_specification',
+			  HINT = 'Send the learner''s JWT, or pass user_id as service_role.';
+END
+$$;
+COMMENT ON FUNCTION content_library.nobody() IS
+	'Fails with 28000: nobody is signed in.';
 
-CREATE FUNCTION public.content_library_writes(command text) RETURNS void
+-- What the functions in public ask, as their caller.
+
+CREATE FUNCTION content_library.writes(command text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -91,42 +142,131 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_writes(text) IS
+COMMENT ON FUNCTION content_library.writes(text) IS
 	'Fails with 25006 in a read-only transaction.';
 
--- Row-level security would merely hide another user's rows; a clear error
--- serves better than an answer made of nothing.
-CREATE FUNCTION public.content_library_caller(named uuid, OUT user_id uuid, OUT for_other boolean)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+-- One service door stands for all.
+CREATE FUNCTION content_library.acts_for_others() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	for_other := named IS NOT NULL
-		AND (pg_has_role(current_user, 'service_role', 'USAGE')
-			 OR NOT row_security_active('public.content_progress'));
-	IF for_other THEN
-		user_id := named;
-		RETURN;
-	END IF;
+	RETURN has_function_privilege('content_library.course_progress(uuid)', 'EXECUTE');
+END
+$$;
+COMMENT ON FUNCTION content_library.acts_for_others() IS
+	'Whether the current role may go through the service doors, and so act for any user.';
 
-	user_id := auth.uid();
-	IF named IS NULL AND user_id IS NULL THEN
-		RAISE EXCEPTION 'nobody is signed in and no user_id is given'
-			USING ERRCODE = 'invalid_authorization_specification',
-				  HINT = 'Send the learner''s JWT, or pass user_id as service_role.';
+-- Another user's rows would merely be hidden; a clear error is better than an
+-- answer made of nothing.
+CREATE FUNCTION content_library.caller(named uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	for_others CONSTANT boolean := content_library.acts_for_others();
+	learner uuid;
+BEGIN
+	IF for_others AND named IS NOT NULL THEN
+		RETURN named;
 	END IF;
-	IF named IS NOT NULL AND named IS DISTINCT FROM user_id THEN
+	learner := auth.uid();
+	IF named IS NULL AND learner IS NULL THEN
+		PERFORM content_library.nobody();
+	END IF;
+	IF named IS NOT NULL AND named IS DISTINCT FROM learner THEN
 		RAISE EXCEPTION 'user_id "%" is not the user signed in', named
 			USING ERRCODE = 'insufficient_privilege',
 				  HINT = 'Leave user_id out, or call as service_role.';
 	END IF;
+	RETURN CASE WHEN for_others THEN learner END;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_caller(uuid) IS
-	'Whose rows a call is about: the user_id that it names, or else the one signed in; for_other where the role may name any user: the service role, or a role that row-level security does not bind. Fails with 28000 and 42501.';
+COMMENT ON FUNCTION content_library.caller(uuid) IS
+	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
 
--- The one definition of a lesson's bar, also for whoever cannot see the course.
-CREATE FUNCTION public.content_library_bar(lesson_id uuid) RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+CREATE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1);
+END
+$$;
+COMMENT ON FUNCTION content_library.sees_course(uuid) IS
+	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+
+CREATE FUNCTION content_library.require_course(course_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	IF NOT content_library.sees_course(course_id) THEN
+		PERFORM content_library.missing_course(course_id);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.require_course(uuid) IS
+	'Fails with 23503 for a course that the current role does not see.';
+
+-- What the doors ask.
+
+-- The owner passes row-level security, unless it is forced on a table: then it
+-- would see no row, and answers would be wrong.
+CREATE FUNCTION content_library.require_owner() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
+		OR row_security_active('public.lessons') OR row_security_active('public.modules')
+		OR row_security_active('public.courses')
+	THEN
+		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'It must own the tables: ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the role BYPASSRLS.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.require_owner() IS
+	'Fails with 55000 where row-level security binds the owner of the doors.';
+
+CREATE FUNCTION content_library.learner() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	learner uuid := auth.uid();
+BEGIN
+	IF learner IS NULL THEN
+		PERFORM content_library.nobody();
+	END IF;
+	RETURN learner;
+END
+$$;
+COMMENT ON FUNCTION content_library.learner() IS
+	'The user signed in. Fails with 28000 when nobody is.';
+
+CREATE FUNCTION content_library.is_published(course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1 AND c.is_published);
+END
+$$;
+COMMENT ON FUNCTION content_library.is_published(uuid) IS
+	'Whether there is such a course, and it is published.';
+
+CREATE FUNCTION content_library.published(course_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	IF NOT content_library.is_published(course_id) THEN
+		PERFORM content_library.missing_course(course_id);
+	END IF;
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.published(uuid) IS
+	'The course itself. Fails with 23503 unless it is published.';
+
+-- The one definition of a lesson's bar.
+CREATE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	RETURN (
@@ -139,12 +279,12 @@ BEGIN
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_bar(uuid) IS
+COMMENT ON FUNCTION content_library.bar(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
 
 -- A report of a player, and the row that it is about.
 
-CREATE FUNCTION public.content_library_check_report(watched_pct integer, position_seconds integer) RETURNS void
+CREATE FUNCTION content_library.check_report(watched_pct integer, position_seconds integer) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -158,11 +298,11 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_check_report(integer, integer) IS
+COMMENT ON FUNCTION content_library.check_report(integer, integer) IS
 	'Fails with 22023 for a percentage or position out of range.';
 
 -- One report of a batch; whatever is wrong with it, also what a type's input says of it.
-CREATE FUNCTION public.content_library_read_report(
+CREATE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
 	OUT lesson_id uuid,
@@ -228,7 +368,7 @@ BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
-	PERFORM public.content_library_check_report(watched_pct, position_seconds);
+	PERFORM content_library.check_report(watched_pct, position_seconds);
 	-- A player's clock may be a little fast: that counts as now.
 	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
@@ -236,17 +376,73 @@ BEGIN
 	watched_at := LEAST(watched_at, at);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_read_report(jsonb, timestamptz) IS
+COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
 	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
 
-CREATE FUNCTION public.content_library_look(
+CREATE FUNCTION content_library.read_reports(
+	reports jsonb,
+	at timestamptz,
+	OUT lesson_ids uuid[],
+	OUT pcts integer[],
+	OUT positions integer[],
+	OUT times timestamptz[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+	report record;
+	size integer;
+	n integer;
+	twice record;
+BEGIN
+	IF jsonb_typeof(reports) <> 'array' THEN
+		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	size := jsonb_array_length(reports);
+	IF size NOT BETWEEN 1 AND 1000 THEN
+		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	BEGIN
+		FOR i IN 1..size LOOP
+			n := i;
+			report := content_library.read_report(reports -> (i - 1), at);
+			lesson_ids[i] := report.lesson_id;
+			pcts[i] := report.watched_pct;
+			positions[i] := report.position_seconds;
+			times[i] := report.watched_at;
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
+	END;
+
+	SELECT r.lesson_id, r.number, r.before INTO twice
+	FROM (SELECT l.lesson_id, l.number,
+				 lag(l.number) OVER (PARTITION BY l.lesson_id ORDER BY l.number) AS before
+		  FROM unnest(lesson_ids) WITH ORDINALITY AS l(lesson_id, number)) AS r
+	WHERE r.before IS NOT NULL
+	ORDER BY r.lesson_id, r.number
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', twice.before - 1, twice.number - 1, twice.lesson_id
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Send one report for each lesson, the latest with the highest watched_pct.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
+	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+
+CREATE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	OUT progress public.content_progress,
 	OUT bar integer,
 	OUT required boolean,
-	OUT admitted boolean)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	OUT admitted boolean,
+	OUT course_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -259,18 +455,19 @@ BEGIN
 		required := true;
 		admitted := true;
 	ELSIF progress.id IS NOT NULL THEN
-		SELECT public.content_library_bar(l.id), l.is_required INTO bar, required
+		SELECT content_library.bar(l.id), l.is_required INTO bar, required
 		FROM public.lessons AS l
 		WHERE l.id = $2;
 		bar := COALESCE(bar, 100);
 		required := COALESCE(required, true);
 		admitted := true;
 	ELSE
-		SELECT public.content_library_bar(l.id), l.is_required,
+		SELECT content_library.bar(l.id), l.is_required,
 			   l.is_preview OR EXISTS (
 				   SELECT FROM public.enrollments AS e
-				   WHERE e.user_id = $1 AND e.course_id = c.id)
-		INTO bar, required, admitted
+				   WHERE e.user_id = $1 AND e.course_id = c.id),
+			   c.id
+		INTO bar, required, admitted, course_id
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -278,10 +475,10 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
+	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
 
-CREATE FUNCTION public.content_library_is_news(
+CREATE FUNCTION content_library.is_news(
 	progress public.content_progress,
 	bar integer,
 	watched_pct integer,
@@ -304,11 +501,11 @@ BEGIN
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, integer, integer, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
 -- Of reports of one moment the furthest position counts, in whatever order they come.
-CREATE FUNCTION public.content_library_write(
+CREATE FUNCTION content_library.write(
 	user_id uuid,
 	lesson_id uuid,
 	there boolean,
@@ -357,22 +554,22 @@ BEGIN
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		CASE missing
-			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM public.content_library_missing_lesson($2);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM public.content_library_missing_user($1);
+			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
 			ELSE RAISE;
 		END CASE;
 	END;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
 	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
 
 -- The completion of a course is claimed once. Learner, course, progress,
 -- enrollment is the one order in which all that report, reset or delete take
 -- their locks.
 
-CREATE FUNCTION public.content_library_all_completed(user_id uuid, course_id uuid) RETURNS boolean
+CREATE FUNCTION content_library.all_completed(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -393,10 +590,10 @@ BEGIN
 			WHERE m.course_id = $2 AND l.is_required);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_all_completed(uuid, uuid) IS
+COMMENT ON FUNCTION content_library.all_completed(uuid, uuid) IS
 	'Whether a learner has completed each required lesson of a course that has one.';
 
-CREATE FUNCTION public.content_library_complete(enrollments uuid[], at timestamptz) RETURNS void
+CREATE FUNCTION content_library.complete(enrollments uuid[], at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -406,7 +603,7 @@ BEGIN
 		UPDATE public.enrollments AS e
 		SET completed_at = at
 		WHERE e.id = ANY (enrollments) AND e.completed_at IS NULL
-			AND public.content_library_all_completed(e.user_id, e.course_id)
+			AND content_library.all_completed(e.user_id, e.course_id)
 		RETURNING json_build_object(
 			'event', 'course_completed', 'course_id', e.course_id,
 			'user_id', e.user_id, 'completed_at', e.completed_at)::text
@@ -415,126 +612,56 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_complete(uuid[], timestamptz) IS
+COMMENT ON FUNCTION content_library.complete(uuid[], timestamptz) IS
 	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
 
-CREATE FUNCTION public.content_library_completion(
-	step text,
-	user_id uuid,
-	lesson_ids uuid[],
-	course_id uuid,
-	at timestamptz)
-RETURNS boolean
+CREATE FUNCTION content_library.lock_first(user_id uuid, course_ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
-#variable_conflict use_column
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $1::text, 0));
+	PERFORM FROM public.courses AS c WHERE c.id = ANY ($2) ORDER BY c.id FOR KEY SHARE;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_first(uuid, uuid[]) IS
+	'The first of the locks, a learner''s and courses'', to be taken before progress is written.';
+
+CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
 DECLARE
 	enrollment uuid;
 BEGIN
-	CASE step
-	WHEN 'due' THEN
-		RETURN EXISTS (
-			SELECT FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			JOIN public.enrollments AS e ON e.course_id = m.course_id
-			WHERE l.id = ANY ($3) AND e.user_id = $2 AND e.completed_at IS NULL
-				AND public.content_library_all_completed(e.user_id, e.course_id));
-	WHEN 'lock' THEN
-		PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $2::text, 0));
-		PERFORM FROM public.courses AS c
-		WHERE c.id = $4 OR c.id IN (
-			SELECT m.course_id
-			FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			WHERE l.id = ANY ($3))
-		ORDER BY c.id FOR KEY SHARE;
-	WHEN 'claim' THEN
-		SELECT e.id INTO enrollment
-		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.enrollments AS e ON e.course_id = m.course_id
-		WHERE l.id = $3[1] AND e.user_id = $2 AND e.completed_at IS NULL
-		FOR NO KEY UPDATE OF e;
-		-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
-		PERFORM public.content_library_complete(ARRAY[enrollment], $5);
-	WHEN 'reopen' THEN
-		PERFORM FROM public.enrollments AS e
-		WHERE e.user_id = $2 AND e.course_id = $4 FOR NO KEY UPDATE;
-		UPDATE public.enrollments AS e
-		SET completed_at = NULL
-		WHERE e.user_id = $2 AND e.course_id = $4 AND e.completed_at IS NOT NULL
-			AND NOT public.content_library_all_completed($2, $4);
-	END CASE;
-	RETURN true;
+	SELECT e.id INTO enrollment
+	FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NULL
+	FOR NO KEY UPDATE;
+	-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
+	PERFORM content_library.complete(ARRAY[enrollment], at);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_completion(text, uuid, uuid[], uuid, timestamptz) IS
-	'A step towards the completion of a course by any learner: due, whether it is completed and not claimed; lock, the first of the locks, before progress is written; claim, afterwards; reopen, after a reset.';
-
--- The one narrow place that acts as the owner: a learner may not write
--- enrollments.completed_at. Learners may call it by hand: it completes what is
--- due, of the learner alone, at no other time than now, and forgets a
--- completion no further than reset_progress does.
-CREATE FUNCTION public.content_library_own_completion(
-	step text,
-	lesson_ids uuid[],
-	course_id uuid,
-	at timestamptz)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-AS $$
-DECLARE
-	learner CONSTANT uuid := auth.uid();
-BEGIN
-	IF learner IS NULL THEN
-		RETURN false;
-	END IF;
-	RETURN public.content_library_completion(step, learner, lesson_ids, course_id,
-		LEAST(GREATEST(at, now()), clock_timestamp()));
-END
-$$;
-COMMENT ON FUNCTION public.content_library_own_completion(text, uuid[], uuid, timestamptz) IS
-	'content_library_completion() of the user signed in, with the rights of the owner, at a time within the transaction.';
-
-CREATE FUNCTION public.content_library_step(
-	step text,
-	user_id uuid,
-	for_other boolean,
-	lesson_ids uuid[],
-	course_id uuid DEFAULT NULL,
-	at timestamptz DEFAULT NULL)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-BEGIN
-	IF for_other THEN
-		RETURN public.content_library_completion(step, user_id, lesson_ids, course_id, at);
-	END IF;
-	RETURN public.content_library_own_completion(step, lesson_ids, course_id, at);
-END
-$$;
-COMMENT ON FUNCTION public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz) IS
-	'Takes a step of content_library_completion() for a learner, with the caller''s rights, or for the one signed in.';
+COMMENT ON FUNCTION content_library.claim(uuid, uuid, timestamptz) IS
+	'Completes a course for a learner, if that is due.';
 
 -- Places in an order.
 
-CREATE FUNCTION public.content_library_module_of(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+CREATE FUNCTION content_library.module_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
 AS $$
 DECLARE
 	module_id uuid := (SELECT l.module_id FROM public.lessons AS l WHERE l.id = $1);
 BEGIN
 	IF module_id IS NULL THEN
-		PERFORM public.content_library_missing_lesson(lesson_id);
+		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
 	RETURN module_id;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_module_of(uuid) IS
+COMMENT ON FUNCTION content_library.module_of(uuid) IS
 	'The module of a lesson. Fails with 23503 for an unknown one.';
 
-CREATE FUNCTION public.content_library_course_of(module_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+CREATE FUNCTION content_library.course_of(module_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
 AS $$
 DECLARE
 	course_id uuid := (SELECT m.course_id FROM public.modules AS m WHERE m.id = $1);
@@ -546,10 +673,10 @@ BEGIN
 	RETURN course_id;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_course_of(uuid) IS
+COMMENT ON FUNCTION content_library.course_of(uuid) IS
 	'The course of a module. Fails with 23503 for an unknown one.';
 
-CREATE FUNCTION public.content_library_check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
+CREATE FUNCTION content_library.check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -564,7 +691,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) IS
+COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
@@ -573,7 +700,7 @@ COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) 
 -- the upload; a binding waits, and excludes events. A transaction that takes
 -- many of these locks goes on with one for all: the server has room for some
 -- thousands. So each takes that one, too, shared.
-CREATE FUNCTION public.content_library_lock_video(for_event boolean, object text, id text) RETURNS boolean
+CREATE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -612,304 +739,235 @@ BEGIN
 	RETURN true;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_lock_video(boolean, text, text) IS
+COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
 	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
 
+-- The doors: of each pair the service's first.
 
--- From zero, as for all others.
-REVOKE ALL ON FUNCTION
-	public.content_library_missing_course(uuid),
-	public.content_library_missing_lesson(uuid),
-	public.content_library_not_enrolled(uuid, uuid),
-	public.content_library_missing_user(uuid),
-	public.content_library_writes(text),
-	public.content_library_caller(uuid),
-	public.content_library_bar(uuid),
-	public.content_library_check_report(integer, integer),
-	public.content_library_read_report(jsonb, timestamptz),
-	public.content_library_look(uuid, uuid),
-	public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
-	public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
-	public.content_library_all_completed(uuid, uuid),
-	public.content_library_complete(uuid[], timestamptz),
-	public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
-	public.content_library_own_completion(text, uuid[], uuid, timestamptz),
-	public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz),
-	public.content_library_module_of(uuid),
-	public.content_library_course_of(uuid),
-	public.content_library_check_before(uuid, uuid, uuid, uuid),
-	public.content_library_lock_video(boolean, text, text)
-	FROM PUBLIC, anon, authenticated, service_role;
--- What the learners' functions call, with their rights.
-GRANT EXECUTE ON FUNCTION
-	public.content_library_missing_course(uuid),
-	public.content_library_missing_lesson(uuid),
-	public.content_library_not_enrolled(uuid, uuid),
-	public.content_library_missing_user(uuid),
-	public.content_library_writes(text),
-	public.content_library_caller(uuid),
-	public.content_library_bar(uuid),
-	public.content_library_check_report(integer, integer),
-	public.content_library_read_report(jsonb, timestamptz),
-	public.content_library_look(uuid, uuid),
-	public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
-	public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
-	public.content_library_own_completion(text, uuid[], uuid, timestamptz),
-	public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz)
-	TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION
-	public.content_library_all_completed(uuid, uuid),
-	public.content_library_complete(uuid[], timestamptz),
-	public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
-	public.content_library_module_of(uuid),
-	public.content_library_course_of(uuid),
-	public.content_library_check_before(uuid, uuid, uuid, uuid),
-	public.content_library_lock_video(boolean, text, text)
-	TO service_role;
-
-
--- The twins, in the order of content_library--1.0.sql.
-
-CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-
-
-CREATE FUNCTION public.record_progress(
-	lesson_id uuid,
-	watched_pct integer,
-	position_seconds integer DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
-RETURNS public.content_progress
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 AS $$
-DECLARE
-	at CONSTANT timestamptz := clock_timestamp();
-	who record;
-	seen record;
-	there boolean;
-	completes boolean;
-	claims boolean;
-	progress public.content_progress;
 BEGIN
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_check_report(watched_pct, position_seconds);
-	PERFORM public.content_library_writes('record_progress');
-	who := public.content_library_caller(user_id);
-
-	-- Again, when the row came or went between reading and writing.
-	FOR attempt IN 1..10 LOOP
-		seen := public.content_library_look(who.user_id, lesson_id);
-		IF seen.bar IS NULL THEN
-			PERFORM public.content_library_missing_lesson(lesson_id);
-		END IF;
-		progress := seen.progress;
-		there := progress.id IS NOT NULL;
-
-		-- What a completion needs is locked before anything is written.
-		completes := GREATEST(watched_pct, progress.watched_pct) >= seen.bar;
-		claims := (completes OR progress.completed IS TRUE OR NOT seen.required)
-			AND (completes OR public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson_id]));
-		IF claims THEN
-			PERFORM public.content_library_step('lock', who.user_id, who.for_other, ARRAY[lesson_id]);
-		END IF;
-
-		-- Only the foreign key knows whether the user exists: a row comes before the verdict.
-		IF NOT there OR public.content_library_is_news(progress, seen.bar, watched_pct, position_seconds, at) THEN
-			progress := public.content_library_write(who.user_id, lesson_id, there, seen.bar, watched_pct, position_seconds, at);
-			CONTINUE WHEN progress.id IS NULL;
-		END IF;
-		IF NOT seen.admitted THEN
-			PERFORM public.content_library_not_enrolled(who.user_id, lesson_id);
-		END IF;
-		IF claims THEN
-			PERFORM public.content_library_step('claim', who.user_id, who.for_other, ARRAY[lesson_id], at => at);
-		END IF;
-		RETURN progress;
-	END LOOP;
-
-	RAISE EXCEPTION 'the progress of user "%" on lesson "%" can be neither read nor written', who.user_id, lesson_id
-		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = 'Look for a policy or trigger of your own on content_progress that hides the row.';
+	PERFORM content_library.require_owner();
+	RETURN (
+		SELECT c.id
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = $1 AND c.is_published);
 END
 $$;
+COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
+	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
 
-CREATE FUNCTION public.record_progress_batch(
-	reports jsonb,
-	user_id uuid DEFAULT NULL)
-RETURNS SETOF public.content_progress
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+-- Reading comes first because most reports change nothing. The row of a first
+-- report comes before the verdict, and an error takes it back: only the foreign
+-- key knows whether the user exists.
+CREATE FUNCTION content_library.record(
+	user_id uuid,
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean,
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_variable
 DECLARE
-	at CONSTANT timestamptz := clock_timestamp();
-	who record;
-	size integer;
-	-- The reports, in the caller's order.
-	read record;
-	lessons uuid[];
-	pcts integer[];
-	positions integer[];
-	times timestamptz[];
-	-- What each meets, and becomes.
-	seen record;
+	size CONSTANT integer := cardinality(lesson_ids);
+	-- What each report meets, and its row becomes.
+	met record;
 	bars integer[];
 	theres boolean[];
 	news boolean[];
 	refused uuid;
-	rows public.content_progress[];
+	unknown uuid;
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[];
+	sorted integer[] := '{1}';
 	n integer;
 	completes boolean;
 	completing boolean;
 	candidates uuid[];
 	claims uuid[];
-	lesson uuid;
+	course uuid;
 BEGIN
-	IF reports IS NULL THEN
-		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	PERFORM content_library.require_owner();
+	-- Whoever calls by hand may tell no time that is still to come.
+	at := LEAST(GREATEST(at, now()), clock_timestamp());
+	IF batch THEN
+		PERFORM content_library.lock_first(user_id, '{}');
 	END IF;
-	IF jsonb_typeof(reports) <> 'array' THEN
-		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
+	IF size > 1 THEN
+		sorted := ARRAY(SELECT r.number FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
 	END IF;
-	size := jsonb_array_length(reports);
-	IF size NOT BETWEEN 1 AND 1000 THEN
-		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	BEGIN
-		FOR i IN 1..size LOOP
-			n := i;
-			read := public.content_library_read_report(reports -> (i - 1), at);
-			lessons[i] := read.lesson_id;
-			pcts[i] := read.watched_pct;
-			positions[i] := read.position_seconds;
-			times[i] := read.watched_at;
-		END LOOP;
-	EXCEPTION WHEN OTHERS THEN
-		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
-	END;
 
-	sorted := ARRAY(SELECT r.number FROM unnest(lessons) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
-	FOR i IN 2..size LOOP
-		IF lessons[sorted[i]] = lessons[sorted[i - 1]] THEN
-			RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', sorted[i - 1] - 1, sorted[i] - 1, lessons[sorted[i]]
-				USING ERRCODE = 'invalid_parameter_value',
-					  HINT = 'Send one report for each lesson, the latest with the highest watched_pct.';
-		END IF;
-	END LOOP;
-
-	PERFORM public.content_library_writes('record_progress_batch');
-	who := public.content_library_caller(user_id);
-	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL);
-
-	-- The same as in record_progress, for all the reports together.
+	-- Again, when a row came or went between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		completing := false;
 		candidates := '{}';
+		claims := '{}';
 		refused := NULL;
+		unknown := NULL;
 		FOR i IN 1..size LOOP
-			seen := public.content_library_look(who.user_id, lessons[i]);
-			progress := seen.progress;
+			met := content_library.look(user_id, lesson_ids[i]);
+			progress := met.progress;
 			rows[i] := progress;
-			bars[i] := seen.bar;
+			bars[i] := met.bar;
 			theres[i] := progress.id IS NOT NULL;
-			news[i] := theres[i] AND public.content_library_is_news(progress, seen.bar, pcts[i], positions[i], times[i]);
-			IF NOT seen.admitted THEN
-				refused := COALESCE(refused, lessons[i]);
+			IF theres[i] THEN
+				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
+			ELSIF seen IS NULL THEN
+				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
+			ELSIF met.course_id = ANY (seen) THEN
+				IF NOT met.admitted THEN
+					refused := COALESCE(refused, lesson_ids[i]);
+				END IF;
+			ELSE
+				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= seen.bar, false);
+			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
 			completing := completing OR completes;
-			IF completes OR progress.completed IS TRUE OR NOT seen.required THEN
-				candidates := candidates || lessons[i];
+			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
+				candidates := candidates || lesson_ids[i];
 			END IF;
 		END LOOP;
-		n := array_position(bars, NULL);
-		IF n IS NOT NULL THEN
-			PERFORM public.content_library_missing_lesson(lessons[n]);
+		IF unseen IS NOT NULL THEN
+			rows := NULL;
+			RETURN;
+		ELSIF unknown IS NOT NULL THEN
+			PERFORM content_library.missing_lesson(unknown);
 		END IF;
 
-		-- A lesson of each course that the batch may complete.
-		claims := ARRAY(
-			SELECT DISTINCT ON (m.course_id) l.id
-			FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			WHERE l.id = ANY (candidates)
-			ORDER BY m.course_id, l.id);
-		IF NOT completing THEN
-			FOREACH lesson IN ARRAY claims LOOP
-				IF NOT public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson]) THEN
-					claims := array_remove(claims, lesson);
-				END IF;
-			END LOOP;
+		-- The courses that the reports may complete. What a completion needs is
+		-- locked before anything is written.
+		IF candidates <> '{}' THEN
+			claims := ARRAY(
+				SELECT c.course_id
+				FROM (SELECT DISTINCT m.course_id
+					  FROM public.lessons AS l
+					  JOIN public.modules AS m ON m.id = l.module_id
+					  WHERE l.id = ANY (candidates) OFFSET 0) AS c
+				WHERE completing OR EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = c.course_id AND e.completed_at IS NULL
+						AND content_library.all_completed(e.user_id, e.course_id))
+				ORDER BY c.course_id);
 		END IF;
 		IF claims <> '{}' THEN
-			PERFORM public.content_library_step('lock', who.user_id, who.for_other, claims);
+			PERFORM content_library.lock_first(user_id, claims);
 		END IF;
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF NOT theres[n] THEN
-				rows[n] := public.content_library_write(who.user_id, lessons[n], false, bars[n], pcts[n], positions[n], times[n]);
+				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
 		IF refused IS NOT NULL THEN
-			PERFORM public.content_library_not_enrolled(who.user_id, refused);
+			PERFORM content_library.not_enrolled(user_id, refused);
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := public.content_library_write(who.user_id, lessons[n], true, bars[n], pcts[n], positions[n], times[n]);
+				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
-		FOR i IN 1..cardinality(claims) LOOP
-			PERFORM public.content_library_step('claim', who.user_id, who.for_other, claims[i:i], at => at);
-		END LOOP;
-
-		FOR i IN 1..size LOOP
-			progress := rows[i];
-			RETURN NEXT progress;
+		FOREACH course IN ARRAY claims LOOP
+			PERFORM content_library.claim(user_id, course, at);
 		END LOOP;
 		RETURN;
 	END LOOP;
 
-	RAISE EXCEPTION 'the progress of user "%" can be neither read nor written', who.user_id
+	RAISE EXCEPTION 'the progress of user "%"% can be neither read nor written', user_id,
+		CASE WHEN batch THEN '' ELSE format(' on lesson "%s"', lesson_ids[1]) END
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = 'Look for a policy or trigger of your own on content_progress that hides rows.';
+			  HINT = format('Look for a trigger of your own on content_progress that takes %s back.',
+							CASE WHEN batch THEN 'rows' ELSE 'the row' END);
 END
 $$;
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
+	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
 
-CREATE FUNCTION public.enroll(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
-RETURNS public.enrollments
+CREATE FUNCTION content_library.own_record(
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean,
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+DECLARE
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
+BEGIN
+	rows := answer.rows;
+	unseen := answer.unseen;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
+	'content_library.record() of the user signed in.';
+
+-- As the caller.
+CREATE FUNCTION content_library.send(
+	named uuid,
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean)
+RETURNS public.content_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	learner CONSTANT uuid := CASE WHEN named IS NOT NULL THEN content_library.caller(named) END;
+	answer record;
+	seen uuid[];
+BEGIN
+	LOOP
+		IF learner IS NULL THEN
+			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
+		ELSE
+			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
+		END IF;
+		IF answer.rows IS NOT NULL THEN
+			RETURN answer.rows;
+		END IF;
+		seen := ARRAY(
+			SELECT c.id
+			FROM unnest(answer.unseen) AS c(id)
+			WHERE content_library.sees_course(c.id));
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean) IS
+	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+
+CREATE FUNCTION content_library.enroll(
+	user_id uuid,
+	course_id uuid,
+	seen boolean,
+	ask_tier boolean DEFAULT false)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	course record;
 	missing text;
 	enrollment public.enrollments;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('enroll');
-	who := public.content_library_caller($2);
-
-	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+	PERFORM content_library.require_owner();
+	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
 	IF FOUND THEN
 		RETURN enrollment;
 	END IF;
@@ -923,12 +981,12 @@ BEGIN
 	INTO course
 	FROM public.courses AS c
 	CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}' AS tier) AS j
-	WHERE c.id = $1 AND c.is_published;
+	WHERE c.id = $2 AND c.is_published AND seen;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
-	IF NOT who.for_other AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $1, left(COALESCE(course.tier, 'free'), 60)
+	IF ask_tier AND NOT course.open THEN
+		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
 			USING ERRCODE = 'insufficient_privilege',
 				  DETAIL = format('It requires the tier "%s".', course.tier_required),
 				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
@@ -936,121 +994,156 @@ BEGIN
 
 	BEGIN
 		INSERT INTO public.enrollments AS e (course_id, user_id)
-		VALUES ($1, who.user_id)
+		VALUES ($2, $1)
 		ON CONFLICT (user_id, course_id) DO NOTHING
 		RETURNING e.* INTO enrollment;
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		IF missing = 'enrollments_user_id_fkey' THEN
-			PERFORM public.content_library_missing_user(who.user_id);
+			PERFORM content_library.missing_user($1);
 		END IF;
 		RAISE;
 	END;
 	IF enrollment.id IS NULL THEN
 		-- Another session has just made it.
-		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
 	END IF;
 	IF enrollment.id IS NULL THEN
-		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', who.user_id, $1
+		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  HINT = 'Look for a policy or trigger of your own on enrollments that hides the row.';
+				  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
 	END IF;
 	RETURN enrollment;
 END
 $$;
+COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
+	'The enrollment of a user in a course, made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
 
-CREATE FUNCTION public.reset_progress(
-	course_id uuid,
-	user_id uuid DEFAULT NULL,
-	dry_run boolean DEFAULT false)
-RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
-#variable_conflict use_column
+BEGIN
+	RETURN content_library.enroll(content_library.learner(), course_id, seen, true);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
+	'content_library.enroll() of the user signed in, whose tier is asked.';
+
+CREATE FUNCTION content_library.reset_progress(
+	user_id uuid,
+	course_id uuid,
+	dry_run boolean,
+	seen boolean)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
 DECLARE
-	who record;
 	count integer;
 BEGIN
-	IF $1 IS NULL OR dry_run IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'course_id' ELSE 'dry_run' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('reset_progress');
-	who := public.content_library_caller($2);
-
-	IF NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1) THEN
-		IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-			PERFORM public.content_library_missing_course($1);
+	PERFORM content_library.require_owner();
+	IF NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2) THEN
+		IF seen IS NOT TRUE THEN
+			PERFORM content_library.missing_course($2);
 		END IF;
-		RAISE EXCEPTION 'user "%" is not enrolled in course "%"', who.user_id, $1
+		RAISE EXCEPTION 'user "%" is not enrolled in course "%"', $1, $2
 			USING ERRCODE = 'insufficient_privilege';
 	END IF;
 
 	IF dry_run THEN
 		PERFORM FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
-		WHERE m.course_id = $1;
+		JOIN public.content_progress AS p ON p.user_id = $1 AND p.lesson_id = l.id
+		WHERE m.course_id = $2;
 		GET DIAGNOSTICS count = ROW_COUNT;
 		RETURN count;
 	END IF;
 
-	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL, $1);
+	PERFORM content_library.lock_first($1, ARRAY[$2]);
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
-		WHERE m.course_id = $1
+		JOIN public.content_progress AS p ON p.user_id = $1 AND p.lesson_id = l.id
+		WHERE m.course_id = $2
 		ORDER BY p.lesson_id
 		FOR UPDATE OF p)
 	DELETE FROM public.content_progress AS p
 	USING watched AS w
 	WHERE p.id = w.id;
 	GET DIAGNOSTICS count = ROW_COUNT;
-	PERFORM public.content_library_step('reopen', who.user_id, who.for_other, NULL, $1);
+
+	-- A report may be completing the course just now: its enrollment comes first.
+	PERFORM FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2 FOR NO KEY UPDATE;
+	UPDATE public.enrollments AS e
+	SET completed_at = NULL
+	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NOT NULL
+		AND NOT content_library.all_completed($1, $2);
 	RETURN count;
 END
 $$;
+COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
+	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
-CREATE FUNCTION public.completion_threshold(lesson_id uuid)
+CREATE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 BEGIN
-	IF lesson_id IS NULL THEN
-		RAISE EXCEPTION 'lesson_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF NOT EXISTS (
-		SELECT FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $1)
-	THEN
-		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
-			USING ERRCODE = 'foreign_key_violation',
-				  DETAIL = 'For a learner, a lesson of an unpublished course does not exist.';
-	END IF;
-	RETURN public.content_library_bar(lesson_id);
+	RETURN content_library.reset_progress(content_library.learner(), course_id, dry_run,
+		seen AND content_library.is_published(course_id));
 END
 $$;
+COMMENT ON FUNCTION content_library.own_reset_progress(uuid, boolean, boolean) IS
+	'content_library.reset_progress() of the user signed in.';
 
-CREATE FUNCTION public.course_completion(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
+CREATE FUNCTION content_library.completion_threshold(
+	lesson_id uuid,
+	OUT threshold integer,
+	OUT course_id uuid,
+	OUT is_published boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = $1;
+END
+$$;
+COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
+	'The threshold and the course of a lesson; NULLs for an unknown one.';
+
+CREATE FUNCTION content_library.own_completion_threshold(
+	lesson_id uuid,
+	OUT threshold integer,
+	OUT course_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+BEGIN
+	SELECT t.threshold, t.course_id INTO threshold, course_id
+	FROM content_library.completion_threshold($1) AS t
+	WHERE t.is_published;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
+	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+
+CREATE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	completion integer;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
+	PERFORM content_library.require_owner();
 	-- By its key, which the percentage, always there, keeps to: neither all that a
 	-- learner has ever watched is read, nor all learners of a lesson.
 	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
@@ -1058,44 +1151,51 @@ BEGIN
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
 				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+				WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 			WHERE m.course_id = c.id AND l.is_required)
 	INTO completion
 	FROM public.courses AS c
-	WHERE c.id = $1;
+	WHERE c.id = $2;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
 	RETURN completion;
 END
 $$;
+COMMENT ON FUNCTION content_library.course_completion(uuid, uuid) IS
+	'The completion of a course by a learner, in percent. Fails with 23503 for an unknown course.';
 
-CREATE FUNCTION public.course_outline(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
+CREATE FUNCTION content_library.own_course_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN content_library.course_completion(content_library.learner(), content_library.published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_completion(uuid) IS
+	'content_library.course_completion() of the user signed in, in a published course.';
+
+CREATE FUNCTION content_library.course_outline(user_id uuid, course_id uuid)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	course record;
 	modules jsonb;
 	required bigint;
 	completed bigint;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
+	PERFORM content_library.require_owner();
 	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
 		   c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled
 	INTO course
 	FROM public.courses AS c
-	LEFT JOIN public.enrollments AS e ON e.user_id = who.user_id AND e.course_id = c.id
-	WHERE c.id = $1;
+	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+	WHERE c.id = $2;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
 
 	SELECT jsonb_agg(jsonb_build_object(
@@ -1120,9 +1220,9 @@ BEGIN
 		FROM public.lessons AS l
 		LEFT JOIN LATERAL (
 			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 		WHERE l.module_id = m.id) AS o
-	WHERE m.course_id = $1;
+	WHERE m.course_id = $2;
 
 	RETURN to_jsonb(course) || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
@@ -1131,42 +1231,53 @@ BEGIN
 		'completion', public.content_library_percentage(completed, required));
 END
 $$;
+COMMENT ON FUNCTION content_library.course_outline(uuid, uuid) IS
+	'A course page for a learner, as one document. Fails with 23503 for an unknown course.';
 
-CREATE FUNCTION public.next_lesson(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
-RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+CREATE FUNCTION content_library.own_course_outline(course_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
-#variable_conflict use_column
-DECLARE
-	who record;
-	lesson uuid;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
-	SELECT (SELECT l.id
-			FROM public.modules AS m
-			JOIN public.lessons AS l ON l.module_id = m.id
-			LEFT JOIN LATERAL (
-				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE m.course_id = c.id AND l.is_required AND p.completed IS NOT TRUE
-			ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
-			LIMIT 1)
-	INTO lesson
-	FROM public.courses AS c
-	WHERE c.id = $1;
-	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-	RETURN lesson;
+	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id));
 END
 $$;
+COMMENT ON FUNCTION content_library.own_course_outline(uuid) IS
+	'content_library.course_outline() of the user signed in, of a published course.';
 
-CREATE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
+CREATE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN (
+		SELECT l.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		LEFT JOIN LATERAL (
+			SELECT p.* FROM public.content_progress AS p
+			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		WHERE m.course_id = $2 AND l.is_required AND p.completed IS NOT TRUE
+		ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+		LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid) IS
+	'The first required lesson of a course that a learner has not completed; NULL when none is left.';
+
+CREATE FUNCTION content_library.own_next_lesson(course_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_next_lesson(uuid) IS
+	'content_library.next_lesson() of the user signed in, in a published course.';
+
+CREATE FUNCTION content_library.course_progress(user_id uuid)
 RETURNS TABLE (
 	course_id uuid,
 	title text,
@@ -1177,15 +1288,13 @@ RETURNS TABLE (
 	next_lesson_id uuid,
 	enrolled_at timestamptz,
 	completed_at timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 SECURITY DEFINER
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
-DECLARE
-	who record;
 BEGIN
-	who := public.content_library_caller($1);
+	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title,
 		count(l.id) FILTER (WHERE l.is_required)::integer,
@@ -1202,15 +1311,42 @@ BEGIN
 	LEFT JOIN public.modules AS m ON m.course_id = c.id
 	LEFT JOIN public.lessons AS l ON l.module_id = m.id
 	LEFT JOIN public.content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = l.id
-	WHERE e.user_id = who.user_id
+	WHERE e.user_id = $1
 	GROUP BY e.id, c.id
 	ORDER BY e.enrolled_at, c.id;
 END
 $$;
+COMMENT ON FUNCTION content_library.course_progress(uuid) IS
+	'One row for each course that a learner is enrolled in.';
 
-CREATE FUNCTION public.continue_watching(
-	max_rows integer DEFAULT 10,
-	user_id uuid DEFAULT NULL)
+CREATE FUNCTION content_library.own_course_progress()
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT p.* FROM content_library.course_progress(content_library.learner()) AS p
+	WHERE content_library.is_published(p.course_id);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_progress() IS
+	'content_library.course_progress() of the user signed in, in published courses.';
+
+CREATE FUNCTION content_library.continue_watching(
+	user_id uuid,
+	max_rows integer,
+	before timestamptz,
+	after uuid,
+	drafts boolean DEFAULT true)
 RETURNS TABLE (
 	course_id uuid,
 	course_title text,
@@ -1220,40 +1356,98 @@ RETURNS TABLE (
 	position_seconds integer,
 	duration_seconds integer,
 	last_watched timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 SECURITY DEFINER
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
-DECLARE
-	who record;
 BEGIN
-	IF max_rows IS NULL THEN
-		RAISE EXCEPTION 'max_rows must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF max_rows <= 0 THEN
-		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	who := public.content_library_caller($2);
+	PERFORM content_library.require_owner();
 	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
 	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
 		  FROM public.content_progress AS p
-		  WHERE p.user_id = who.user_id AND NOT p.completed
+		  WHERE p.user_id = $1 AND NOT p.completed
+			AND (before IS NULL OR p.last_watched < before OR p.last_watched = before AND p.lesson_id > after)
 		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
 	CROSS JOIN LATERAL (
 		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = p.lesson_id OFFSET 0) AS l
+		WHERE l.id = p.lesson_id AND (drafts OR c.is_published) OFFSET 0) AS l
 	ORDER BY p.last_watched DESC, p.lesson_id
-	LIMIT $1;
+	LIMIT $2;
 END
 $$;
+COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean) IS
+	'The lessons that a learner has begun and not completed, the last watched first, after the one of a time and id, if they are given.';
 
-CREATE FUNCTION public.course_report(course_id uuid)
+CREATE FUNCTION content_library.own_continue_watching(
+	max_rows integer,
+	before timestamptz,
+	after uuid)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false) AS w;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
+	'content_library.continue_watching() of the user signed in, in published courses.';
+
+CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	learner CONSTANT uuid := content_library.learner();
+	lesson record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT l.mux_status, l.mux_playback_id,
+		   l.is_preview OR EXISTS (
+			   SELECT FROM public.enrollments AS e
+			   WHERE e.user_id = learner AND e.course_id = c.id) AS admitted
+	INTO lesson
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = $1 AND c.is_published;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	IF NOT lesson.admitted THEN
+		PERFORM content_library.not_enrolled(learner, $1);
+	END IF;
+	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
+		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
+				  HINT = 'Ask again when Mux has said that its asset is ready.';
+	END IF;
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+							  'exp', floor(extract(epoch FROM until))::bigint);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
+	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
+
+-- Of the instructor's functions there is a service door alone.
+
+CREATE FUNCTION content_library.course_report(course_id uuid)
 RETURNS TABLE (
 	user_id uuid,
 	required_lessons integer,
@@ -1261,18 +1455,13 @@ RETURNS TABLE (
 	completion integer,
 	enrolled_at timestamptz,
 	completed_at timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
+	PERFORM content_library.require_owner();
 	-- Counted in idx_content_progress_lesson_id alone.
 	RETURN QUERY
 	WITH required AS (
@@ -1297,8 +1486,10 @@ BEGIN
 	ORDER BY e.enrolled_at, e.user_id;
 END
 $$;
+COMMENT ON FUNCTION content_library.course_report(uuid) IS
+	'How far each learner enrolled in a course has got.';
 
-CREATE FUNCTION public.lesson_report(course_id uuid)
+CREATE FUNCTION content_library.lesson_report(course_id uuid)
 RETURNS TABLE (
 	lesson_id uuid,
 	module_id uuid,
@@ -1307,18 +1498,13 @@ RETURNS TABLE (
 	started integer,
 	completed integer,
 	average_pct numeric)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SECURITY DEFINER
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
+	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
 	FROM public.modules AS m
@@ -1333,13 +1519,15 @@ BEGIN
 	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
 END
 $$;
+COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
+	'How many learners have begun and completed each lesson of a course.';
 
-CREATE FUNCTION public.move_lesson(
+CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
 	before uuid DEFAULT NULL)
 RETURNS public.lessons
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1348,27 +1536,22 @@ DECLARE
 	left_module uuid;
 	lesson public.lessons;
 BEGIN
-	IF $1 IS NULL OR $2 IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'module_id' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('move_lesson');
-
+	PERFORM content_library.require_owner();
 	-- Whatever moves within a course waits for its row; in the order of their
 	-- ids, so that two moves never wait for each other.
-	left_course := public.content_library_course_of(public.content_library_module_of($1));
-	entered_course := public.content_library_course_of($2);
+	left_course := content_library.course_of(content_library.module_of($1));
+	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
 	WHERE c.id IN (left_course, entered_course)
 	ORDER BY c.id FOR NO KEY UPDATE;
-	IF public.content_library_course_of(public.content_library_module_of($1)) <> left_course THEN
-		RAISE EXCEPTION 'lesson "%" was moved to another course meanwhile', $1
+	IF content_library.course_of(content_library.module_of($1)) <> left_course THEN
+		RAISE EXCEPTION 'lesson "%" has just been moved to another course', $1
 			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
 	END IF;
-	left_module := public.content_library_module_of($1);
+	left_module := content_library.module_of($1);
 	IF before IS NOT NULL THEN
-		PERFORM public.content_library_check_before($1, before,
-			CASE WHEN before <> $1 THEN public.content_library_module_of(before) END, $2);
+		PERFORM content_library.check_before($1, before,
+			CASE WHEN before <> $1 THEN content_library.module_of(before) END, $2);
 	END IF;
 
 	-- Numbered from 1, with the lesson among them.
@@ -1403,28 +1586,26 @@ BEGIN
 	RETURN lesson;
 END
 $$;
+COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
+	'Moves a lesson into a module, before another lesson or to the end.';
 
-CREATE FUNCTION public.move_module(
+CREATE FUNCTION content_library.move_module(
 	module_id uuid,
 	before uuid DEFAULT NULL)
 RETURNS public.modules
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
 	course uuid;
 	module public.modules;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'module_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('move_module');
-
-	course := public.content_library_course_of($1);
+	PERFORM content_library.require_owner();
+	course := content_library.course_of($1);
 	PERFORM FROM public.courses AS c WHERE c.id = course FOR NO KEY UPDATE;
 	IF before IS NOT NULL THEN
-		PERFORM public.content_library_check_before($1, before,
-			CASE WHEN before <> $1 THEN public.content_library_course_of(before) END, course);
+		PERFORM content_library.check_before($1, before,
+			CASE WHEN before <> $1 THEN content_library.course_of(before) END, course);
 	END IF;
 
 	WITH others AS (
@@ -1448,27 +1629,22 @@ BEGIN
 	RETURN module;
 END
 $$;
+COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
+	'Moves a module before another one of its course, or to the end.';
 
-CREATE FUNCTION public.recompute_completion(course_id uuid)
+CREATE FUNCTION content_library.recompute_completion(course_id uuid)
 RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	count integer;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('recompute_completion');
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-
+	PERFORM content_library.require_owner();
 	-- Rows are locked in the order that batches of reports lock them in.
 	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, public.content_library_bar(l.id) AS bar
+		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
 		WHERE m.course_id = $1
@@ -1486,11 +1662,439 @@ BEGIN
 	WHERE p.id = d.id AND NOT p.completed;
 	GET DIAGNOSTICS count = ROW_COUNT;
 
-	PERFORM public.content_library_complete(ARRAY(
+	PERFORM content_library.complete(ARRAY(
 		SELECT e.id FROM public.enrollments AS e
 		WHERE e.course_id = $1 AND e.completed_at IS NULL
 		ORDER BY e.user_id FOR NO KEY UPDATE), at);
 	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
+	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+
+
+-- From zero, as for all others.
+DO $$
+DECLARE
+	made regprocedure;
+BEGIN
+	FOR made IN
+		SELECT p.oid FROM pg_proc AS p
+		WHERE p.pronamespace = 'content_library'::regnamespace
+			AND 'content_library.' || p.proname <> ALL (current_setting('content_library_migration.kept')::text[])
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+	END LOOP;
+END
+$$;
+-- What the functions in public call as their caller, and the learners' doors.
+GRANT EXECUTE ON FUNCTION
+	content_library.missing_course(uuid),
+	content_library.missing_lesson(uuid),
+	content_library.nobody(),
+	content_library.writes(text),
+	content_library.acts_for_others(),
+	content_library.caller(uuid),
+	content_library.sees_course(uuid),
+	content_library.require_course(uuid),
+	content_library.check_report(integer, integer),
+	content_library.read_report(jsonb, timestamptz),
+	content_library.read_reports(jsonb, timestamptz),
+	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),
+	content_library.published_course_of(uuid),
+	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+	content_library.own_enroll(uuid, boolean),
+	content_library.own_reset_progress(uuid, boolean, boolean),
+	content_library.own_completion_threshold(uuid),
+	content_library.own_course_completion(uuid),
+	content_library.own_course_outline(uuid),
+	content_library.own_next_lesson(uuid),
+	content_library.own_course_progress(),
+	content_library.own_continue_watching(integer, timestamptz, uuid),
+	content_library.own_mux_playback_claims(uuid, timestamptz)
+	TO authenticated, service_role;
+-- The service doors.
+GRANT EXECUTE ON FUNCTION
+	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+	content_library.enroll(uuid, uuid, boolean, boolean),
+	content_library.reset_progress(uuid, uuid, boolean, boolean),
+	content_library.completion_threshold(uuid),
+	content_library.course_completion(uuid, uuid),
+	content_library.course_outline(uuid, uuid),
+	content_library.next_lesson(uuid, uuid),
+	content_library.course_progress(uuid),
+	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean),
+	content_library.module_of(uuid),
+	content_library.course_of(uuid),
+	content_library.lock_video(boolean, text, text),
+	content_library.course_report(uuid),
+	content_library.lesson_report(uuid),
+	content_library.move_lesson(uuid, uuid, uuid),
+	content_library.move_module(uuid, uuid),
+	content_library.recompute_completion(uuid)
+	TO service_role;
+GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+
+
+-- The twins, in the order of content_library--1.0.sql.
+
+CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+
+
+CREATE FUNCTION public.record_progress(
+	lesson_id uuid,
+	watched_pct integer,
+	position_seconds integer DEFAULT NULL,
+	user_id uuid DEFAULT NULL)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.check_report(watched_pct, position_seconds);
+	PERFORM content_library.writes('record_progress');
+	-- A batch of one.
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[watched_pct], ARRAY[position_seconds], ARRAY[at], at, false))[1];
+END
+$$;
+
+CREATE FUNCTION public.record_progress_batch(
+	reports jsonb,
+	user_id uuid DEFAULT NULL)
+RETURNS SETOF public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	read record;
+BEGIN
+	IF reports IS NULL THEN
+		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	read := content_library.read_reports(reports, at);
+	PERFORM content_library.writes('record_progress_batch');
+	RETURN QUERY
+	SELECT * FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true));
+END
+$$;
+
+CREATE FUNCTION public.enroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('enroll');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	-- Whom the service does not name has a tier.
+	IF learner IS NULL OR user_id IS NULL THEN
+		RETURN content_library.own_enroll(course_id, seen);
+	END IF;
+	RETURN content_library.enroll(learner, course_id, seen);
+END
+$$;
+
+CREATE FUNCTION public.reset_progress(
+	course_id uuid,
+	user_id uuid DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL OR dry_run IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN course_id IS NULL THEN 'course_id' ELSE 'dry_run' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('reset_progress');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_reset_progress(course_id, dry_run, seen);
+	END IF;
+	RETURN content_library.reset_progress(learner, course_id, dry_run, seen);
+END
+$$;
+
+CREATE FUNCTION public.completion_threshold(lesson_id uuid)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+	lesson record;
+BEGIN
+	IF lesson_id IS NULL THEN
+		RAISE EXCEPTION 'lesson_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF content_library.acts_for_others() THEN
+		lesson := content_library.completion_threshold(lesson_id);
+	ELSE
+		lesson := content_library.own_completion_threshold(lesson_id);
+	END IF;
+	IF NOT content_library.sees_course(lesson.course_id) THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+			USING ERRCODE = 'foreign_key_violation',
+				  DETAIL = 'For a learner, a lesson of an unpublished course does not exist.';
+	END IF;
+	RETURN lesson.threshold;
+END
+$$;
+
+CREATE FUNCTION public.course_completion(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_course_completion(course_id);
+	END IF;
+	RETURN content_library.course_completion(learner, course_id);
+END
+$$;
+
+CREATE FUNCTION public.course_outline(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_course_outline(course_id);
+	END IF;
+	RETURN content_library.course_outline(learner, course_id);
+END
+$$;
+
+CREATE FUNCTION public.next_lesson(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_next_lesson(course_id);
+	END IF;
+	RETURN content_library.next_lesson(learner, course_id);
+END
+$$;
+
+CREATE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20
+AS $$
+DECLARE
+	learner CONSTANT uuid := content_library.caller($1);
+BEGIN
+	IF learner IS NULL THEN
+		RETURN QUERY
+		SELECT p.* FROM content_library.own_course_progress() AS p
+		WHERE content_library.sees_course(p.course_id);
+	ELSE
+		RETURN QUERY
+		SELECT p.* FROM content_library.course_progress(learner) AS p
+		WHERE content_library.sees_course(p.course_id);
+	END IF;
+END
+$$;
+
+CREATE FUNCTION public.continue_watching(
+	max_rows integer DEFAULT 10,
+	user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
+AS $$
+DECLARE
+	learner uuid;
+	begun refcursor;
+	-- Where to go on, how many rows are wanted, and how many came.
+	before timestamptz;
+	after uuid;
+	wanted integer := max_rows;
+	asked integer;
+	came integer;
+BEGIN
+	IF max_rows IS NULL THEN
+		RAISE EXCEPTION 'max_rows must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF max_rows <= 0 THEN
+		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	learner := content_library.caller(user_id);
+
+	-- Once, unless there are lessons of courses that the caller does not see.
+	LOOP
+		IF learner IS NULL THEN
+			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
+		ELSE
+			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after);
+		END IF;
+		asked := wanted;
+		came := 0;
+		LOOP
+			FETCH begun INTO course_id, course_title, lesson_id, lesson_title, watched_pct, position_seconds, duration_seconds, last_watched;
+			EXIT WHEN NOT FOUND;
+			came := came + 1;
+			before := last_watched;
+			after := lesson_id;
+			IF content_library.sees_course(course_id) THEN
+				wanted := wanted - 1;
+				RETURN NEXT;
+			END IF;
+		END LOOP;
+		CLOSE begun;
+		EXIT WHEN wanted = 0 OR came < asked;
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION public.course_report(course_id uuid)
+RETURNS TABLE (
+	user_id uuid,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+AS $$
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.require_course($1);
+	RETURN QUERY SELECT * FROM content_library.course_report($1);
+END
+$$;
+
+CREATE FUNCTION public.lesson_report(course_id uuid)
+RETURNS TABLE (
+	lesson_id uuid,
+	module_id uuid,
+	title text,
+	is_required boolean,
+	started integer,
+	completed integer,
+	average_pct numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100
+AS $$
+BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.require_course($1);
+	RETURN QUERY SELECT * FROM content_library.lesson_report($1);
+END
+$$;
+
+CREATE FUNCTION public.move_lesson(
+	lesson_id uuid,
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF lesson_id IS NULL OR module_id IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'module_id' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('move_lesson');
+	PERFORM content_library.require_course(content_library.course_of(content_library.module_of(lesson_id)));
+	PERFORM content_library.require_course(content_library.course_of(module_id));
+	RETURN content_library.move_lesson(lesson_id, module_id, before);
+END
+$$;
+
+CREATE FUNCTION public.move_module(
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.modules
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF module_id IS NULL THEN
+		RAISE EXCEPTION 'module_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('move_module');
+	PERFORM content_library.require_course(content_library.course_of(module_id));
+	RETURN content_library.move_module(module_id, before);
+END
+$$;
+
+CREATE FUNCTION public.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('recompute_completion');
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.recompute_completion(course_id);
 END
 $$;
 
@@ -1501,7 +2105,7 @@ AS $$
 DECLARE
 	owner regrole;
 BEGIN
-	PERFORM public.content_library_writes('content_library_strict');
+	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
 		RAISE EXCEPTION 'enabled must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -1635,8 +2239,8 @@ BEGIN
 
 	LOOP
 		BEGIN
-			IF NOT public.content_library_lock_video(true, 'asset', fact.asset_id)
-				OR NOT public.content_library_lock_video(true, 'upload', fact.upload_id)
+			IF NOT content_library.lock_video(true, 'asset', fact.asset_id)
+				OR NOT content_library.lock_video(true, 'upload', fact.upload_id)
 			THEN
 				RAISE lock_not_available;
 			END IF;
@@ -1654,7 +2258,7 @@ BEGIN
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT public.content_library_lock_video(true, 'upload', u.id)) THEN
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
 				RAISE lock_not_available;
 			END IF;
 
@@ -1710,7 +2314,7 @@ AS $$
 DECLARE
 	state record;
 BEGIN
-	PERFORM public.content_library_lock_video(false, 'upload', NEW.mux_upload_id);
+	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
 	-- Nothing known: a new row stays as it is given, and so does a video given whole.
@@ -1763,14 +2367,11 @@ CREATE FUNCTION public.mux_playback_claims(
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
-#variable_conflict use_column
 DECLARE
 	until timestamptz;
-	who record;
-	lesson record;
 BEGIN
-	IF $1 IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'ttl' END
+	IF lesson_id IS NULL OR ttl IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
@@ -1779,30 +2380,10 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	who := public.content_library_caller(NULL);
-
-	SELECT l.mux_status, l.mux_playback_id,
-		   l.is_preview OR EXISTS (
-			   SELECT FROM public.enrollments AS e
-			   WHERE e.user_id = who.user_id AND e.course_id = c.id) AS admitted
-	INTO lesson
-	FROM public.lessons AS l
-	JOIN public.modules AS m ON m.id = l.module_id
-	JOIN public.courses AS c ON c.id = m.course_id
-	WHERE l.id = $1 AND c.is_published;
-	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_lesson($1);
+	PERFORM content_library.caller(NULL);
+	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
+		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	IF NOT lesson.admitted THEN
-		PERFORM public.content_library_not_enrolled(who.user_id, $1);
-	END IF;
-	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
-				  HINT = 'Ask again when Mux has said that its asset is ready.';
-	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
-							  'exp', floor(extract(epoch FROM until))::bigint);
+	RETURN content_library.own_mux_playback_claims(lesson_id, until);
 END
 $$;

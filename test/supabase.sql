@@ -39,7 +39,7 @@ LANGUAGE sql STABLE
 AS $$
 	SELECT coalesce(
 		nullif(current_setting('request.jwt.claim.sub', true), ''),
-		nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+		(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
 	)::uuid
 $$;
 ALTER FUNCTION auth.uid() OWNER TO supabase_auth_admin;

@@ -22,7 +22,10 @@ BEGIN
 		SELECT array_agg(o.name) INTO kept
 		FROM (SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
 			  UNION ALL
-			  SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS o(name)
+			  SELECT concat(CASE n.nspname WHEN 'content_library' THEN 'content_library.' END, p.proname)
+			  FROM pg_proc AS p
+			  JOIN pg_namespace AS n ON n.oid = p.pronamespace
+			  WHERE n.nspname IN ('public', 'content_library')) AS o(name)
 		WHERE EXISTS (SELECT FROM public.content_library_settings);
 	END IF;
 	PERFORM set_config('content_library_migration.kept', coalesce(kept, '{}'), false);
@@ -33,8 +36,8 @@ $$;
 
 -- 1. What must be there first ------------------------------------------------
 
--- Roles belong to the cluster and are restored before any database, so unlike
--- the schema auth a missing role is an error.
+-- Roles belong to the cluster and are restored before any database. So a missing
+-- role is an error, and a missing schema auth is not.
 DO $$
 DECLARE
 	missing text;
@@ -148,7 +151,7 @@ ALTER TABLE public.enrollments
 COMMENT ON TABLE public.enrollments IS 'A learner''s place in a course.';
 COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
 
--- The free space keeps a report's new row version on its page (a HOT update).
+-- With some free space, the new version of a row stays on its page (a HOT update).
 CREATE TABLE IF NOT EXISTS public.content_progress (
 	id					uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	user_id				uuid NOT NULL,
@@ -185,8 +188,9 @@ CREATE INDEX IF NOT EXISTS idx_enrollments_user_id ON public.enrollments (user_i
 CREATE INDEX IF NOT EXISTS idx_enrollments_course_id ON public.enrollments (course_id);
 CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progress (user_id);
 
--- A lesson is deleted, and a course reported on, without reading all progress.
--- Columns that change with every report stay out: they would cost HOT updates.
+-- Without this index, deleting a lesson and reporting on a course would read all
+-- progress. It has no column that changes with every report, because then no
+-- update could be HOT.
 CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
@@ -213,7 +217,7 @@ BEGIN
 END
 $$;
 
--- On UPDATE alone: an INSERT trigger would rewrite the stamps in a restore.
+-- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
@@ -227,8 +231,8 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 
 -- 5. Rights ------------------------------------------------------------------
 
--- From zero: default privileges may have given everybody everything, and
--- row-level security does not cover TRUNCATE.
+-- First nobody has any right: default privileges may have granted everything, and
+-- row-level security does not stop TRUNCATE.
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,modules,lessons,enrollments,content_progress}' THEN
@@ -269,7 +273,7 @@ BEGIN
 END
 $$;
 
--- Not completed_at: a learner must not sign their own certificate.
+-- Without completed_at: learners must not say themselves that they have completed a course.
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{enrollments}' THEN
@@ -340,10 +344,10 @@ CREATE POLICY "Service role manages content_progress"
 	ON public.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- Strict (content_library_strict): what learners read directly is narrowed to
--- what they may watch. Whether it is on is whether they may write progress
--- directly, asked once a query. Below each table's own policies hold, so that a
--- learner's enrollments are the learner's, and courses those that they see.
+-- In strict mode (content_library_strict) learners read directly only what they may
+-- watch. It is on when they may not write progress directly; the SELECT asks that
+-- once a query. The policies of enrollments and courses hold inside these policies,
+-- too. So a learner finds only their own enrollments, and courses that they see.
 
 DROP POLICY IF EXISTS "Strict: modules of visible courses" ON public.modules;
 CREATE POLICY "Strict: modules of visible courses"
@@ -489,9 +493,38 @@ CREATE POLICY "Everybody reads the settings"
 	ON public.content_library_settings FOR SELECT TO authenticated, service_role
 	USING (true);
 
+-- Whoever owns the doors acts with the rights of their owner, and whoever owns
+-- their schema can replace them. So both belong to the owner of the tables.
+CREATE SCHEMA IF NOT EXISTS content_library;
+DO $$
+DECLARE
+	other text;
+BEGIN
+	SELECT format('%s belongs to %I', o.name, pg_get_userbyid(o.owner)) INTO other
+	FROM (SELECT 'the schema content_library', n.nspowner
+		  FROM pg_namespace AS n
+		  WHERE n.nspname = 'content_library'
+		  UNION ALL
+		  SELECT format('the table %s', c.relname), c.relowner
+		  FROM pg_class AS c
+		  WHERE c.oid = ANY ('{public.courses,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		 ) AS o(name, owner)
+	WHERE pg_get_userbyid(o.owner) <> current_user
+	ORDER BY 1
+	LIMIT 1;
+	IF other IS NOT NULL THEN
+		RAISE EXCEPTION '%, and the role here is "%"', other, current_user
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'One role must own all of the library: run this as that role.';
+	END IF;
+END
+$$;
+COMMENT ON SCHEMA content_library IS 'What the functions of the library call. Keep it out of the schemas that PostgREST exposes.';
+REVOKE ALL ON SCHEMA content_library FROM PUBLIC, anon, authenticated, service_role;
+
 -- Errors that several functions have.
 
-CREATE OR REPLACE FUNCTION public.content_library_missing_course(course_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.missing_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -501,10 +534,10 @@ BEGIN
 			  DETAIL = 'For a learner, an unpublished course does not exist.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_course(uuid) IS
+COMMENT ON FUNCTION content_library.missing_course(uuid) IS
 	'Fails with 23503: no such course.';
 
-CREATE OR REPLACE FUNCTION public.content_library_missing_lesson(lesson_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.missing_lesson(lesson_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -514,10 +547,10 @@ BEGIN
 			  DETAIL = 'No published course has such a lesson.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_lesson(uuid) IS
+COMMENT ON FUNCTION content_library.missing_lesson(uuid) IS
 	'Fails with 23503: no such lesson.';
 
-CREATE OR REPLACE FUNCTION public.content_library_not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -527,10 +560,10 @@ BEGIN
 			  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_not_enrolled(uuid, uuid) IS
+COMMENT ON FUNCTION content_library.not_enrolled(uuid, uuid) IS
 	'Fails with 42501: not enrolled in the course of a lesson.';
 
-CREATE OR REPLACE FUNCTION public.content_library_missing_user(user_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -540,12 +573,25 @@ BEGIN
 			  DETAIL = 'auth.users has no such id.';
 END
 $$;
-COMMENT ON FUNCTION public.content_library_missing_user(uuid) IS
+COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
 
--- What every function asks about its call.
+CREATE OR REPLACE FUNCTION content_library.nobody() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'nobody is signed in and no user_id is given'
+		USING ERRCODE = 'invalid_authorization_specification',
+			  HINT = 'Send the learner''s JWT, or pass user_id as service_role.';
+END
+$$;
+COMMENT ON FUNCTION content_library.nobody() IS
+	'Fails with 28000: nobody is signed in.';
 
-CREATE OR REPLACE FUNCTION public.content_library_writes(command text) RETURNS void
+-- What the functions in public ask, as their caller.
+
+CREATE OR REPLACE FUNCTION content_library.writes(command text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -556,43 +602,139 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_writes(text) IS
+COMMENT ON FUNCTION content_library.writes(text) IS
 	'Fails with 25006 in a read-only transaction.';
 
--- Row-level security would merely hide another user's rows; a clear error
--- serves better than an answer made of nothing.
-CREATE OR REPLACE FUNCTION public.content_library_caller(named uuid, OUT user_id uuid, OUT for_other boolean)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+-- One service door stands for all.
+CREATE OR REPLACE FUNCTION content_library.acts_for_others() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	for_other := named IS NOT NULL
-		AND (pg_has_role(current_user, 'service_role', 'USAGE')
-			 OR NOT row_security_active('public.content_progress'));
-	IF for_other THEN
-		user_id := named;
-		RETURN;
-	END IF;
+	RETURN has_function_privilege('content_library.course_progress(uuid)', 'EXECUTE');
+END
+$$;
+COMMENT ON FUNCTION content_library.acts_for_others() IS
+	'Whether the current role may go through the service doors, and so act for any user.';
 
-	user_id := auth.uid();
-	IF named IS NULL AND user_id IS NULL THEN
-		RAISE EXCEPTION 'nobody is signed in and no user_id is given'
-			USING ERRCODE = 'invalid_authorization_specification',
-				  HINT = 'Send the learner''s JWT, or pass user_id as service_role.';
+-- Another user's rows would merely be hidden; a clear error is better than an
+-- answer made of nothing.
+CREATE OR REPLACE FUNCTION content_library.caller(named uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	for_others CONSTANT boolean := content_library.acts_for_others();
+	learner uuid;
+BEGIN
+	IF for_others AND named IS NOT NULL THEN
+		RETURN named;
 	END IF;
-	IF named IS NOT NULL AND named IS DISTINCT FROM user_id THEN
+	learner := auth.uid();
+	IF named IS NULL AND learner IS NULL THEN
+		PERFORM content_library.nobody();
+	END IF;
+	IF named IS NOT NULL AND named IS DISTINCT FROM learner THEN
 		RAISE EXCEPTION 'user_id "%" is not the user signed in', named
 			USING ERRCODE = 'insufficient_privilege',
 				  HINT = 'Leave user_id out, or call as service_role.';
 	END IF;
+	RETURN CASE WHEN for_others THEN learner END;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_caller(uuid) IS
-	'Whose rows a call is about: the user_id that it names, or else the one signed in; for_other where the role may name any user: the service role, or a role that row-level security does not bind. Fails with 28000 and 42501.';
+COMMENT ON FUNCTION content_library.caller(uuid) IS
+	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
 
--- The one definition of a lesson's bar, also for whoever cannot see the course.
-CREATE OR REPLACE FUNCTION public.content_library_bar(lesson_id uuid) RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1);
+END
+$$;
+COMMENT ON FUNCTION content_library.sees_course(uuid) IS
+	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+
+CREATE OR REPLACE FUNCTION content_library.require_course(course_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT content_library.sees_course(course_id) THEN
+		PERFORM content_library.missing_course(course_id);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.require_course(uuid) IS
+	'Fails with 23503 for a course that the current role does not see.';
+
+-- What the doors ask.
+
+-- The owner passes row-level security, unless it is forced on a table: then it
+-- would see no row, and answers would be wrong.
+CREATE OR REPLACE FUNCTION content_library.require_owner() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
+		OR row_security_active('public.lessons') OR row_security_active('public.modules')
+		OR row_security_active('public.courses')
+	THEN
+		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'It must own the tables: ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the role BYPASSRLS.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.require_owner() IS
+	'Fails with 55000 where row-level security binds the owner of the doors.';
+
+CREATE OR REPLACE FUNCTION content_library.learner() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid := auth.uid();
+BEGIN
+	IF learner IS NULL THEN
+		PERFORM content_library.nobody();
+	END IF;
+	RETURN learner;
+END
+$$;
+COMMENT ON FUNCTION content_library.learner() IS
+	'The user signed in. Fails with 28000 when nobody is.';
+
+CREATE OR REPLACE FUNCTION content_library.is_published(course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1 AND c.is_published);
+END
+$$;
+COMMENT ON FUNCTION content_library.is_published(uuid) IS
+	'Whether there is such a course, and it is published.';
+
+CREATE OR REPLACE FUNCTION content_library.published(course_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT content_library.is_published(course_id) THEN
+		PERFORM content_library.missing_course(course_id);
+	END IF;
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.published(uuid) IS
+	'The course itself. Fails with 23503 unless it is published.';
+
+-- The one definition of a lesson's bar.
+CREATE OR REPLACE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -606,12 +748,12 @@ BEGIN
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_bar(uuid) IS
+COMMENT ON FUNCTION content_library.bar(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
 
 -- A report of a player, and the row that it is about.
 
-CREATE OR REPLACE FUNCTION public.content_library_check_report(watched_pct integer, position_seconds integer) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.check_report(watched_pct integer, position_seconds integer) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -626,11 +768,11 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_check_report(integer, integer) IS
+COMMENT ON FUNCTION content_library.check_report(integer, integer) IS
 	'Fails with 22023 for a percentage or position out of range.';
 
 -- One report of a batch; whatever is wrong with it, also what a type's input says of it.
-CREATE OR REPLACE FUNCTION public.content_library_read_report(
+CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
 	OUT lesson_id uuid,
@@ -697,7 +839,7 @@ BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
-	PERFORM public.content_library_check_report(watched_pct, position_seconds);
+	PERFORM content_library.check_report(watched_pct, position_seconds);
 	-- A player's clock may be a little fast: that counts as now.
 	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
@@ -705,17 +847,74 @@ BEGIN
 	watched_at := LEAST(watched_at, at);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_read_report(jsonb, timestamptz) IS
+COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
 	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
 
-CREATE OR REPLACE FUNCTION public.content_library_look(
+CREATE OR REPLACE FUNCTION content_library.read_reports(
+	reports jsonb,
+	at timestamptz,
+	OUT lesson_ids uuid[],
+	OUT pcts integer[],
+	OUT positions integer[],
+	OUT times timestamptz[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	report record;
+	size integer;
+	n integer;
+	twice record;
+BEGIN
+	IF jsonb_typeof(reports) <> 'array' THEN
+		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	size := jsonb_array_length(reports);
+	IF size NOT BETWEEN 1 AND 1000 THEN
+		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	BEGIN
+		FOR i IN 1..size LOOP
+			n := i;
+			report := content_library.read_report(reports -> (i - 1), at);
+			lesson_ids[i] := report.lesson_id;
+			pcts[i] := report.watched_pct;
+			positions[i] := report.position_seconds;
+			times[i] := report.watched_at;
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
+	END;
+
+	SELECT r.lesson_id, r.number, r.before INTO twice
+	FROM (SELECT l.lesson_id, l.number,
+				 lag(l.number) OVER (PARTITION BY l.lesson_id ORDER BY l.number) AS before
+		  FROM unnest(lesson_ids) WITH ORDINALITY AS l(lesson_id, number)) AS r
+	WHERE r.before IS NOT NULL
+	ORDER BY r.lesson_id, r.number
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', twice.before - 1, twice.number - 1, twice.lesson_id
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Send one report for each lesson, the latest with the highest watched_pct.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
+	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+
+CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	OUT progress public.content_progress,
 	OUT bar integer,
 	OUT required boolean,
-	OUT admitted boolean)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	OUT admitted boolean,
+	OUT course_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -729,18 +928,19 @@ BEGIN
 		required := true;
 		admitted := true;
 	ELSIF progress.id IS NOT NULL THEN
-		SELECT public.content_library_bar(l.id), l.is_required INTO bar, required
+		SELECT content_library.bar(l.id), l.is_required INTO bar, required
 		FROM public.lessons AS l
 		WHERE l.id = $2;
 		bar := COALESCE(bar, 100);
 		required := COALESCE(required, true);
 		admitted := true;
 	ELSE
-		SELECT public.content_library_bar(l.id), l.is_required,
+		SELECT content_library.bar(l.id), l.is_required,
 			   l.is_preview OR EXISTS (
 				   SELECT FROM public.enrollments AS e
-				   WHERE e.user_id = $1 AND e.course_id = c.id)
-		INTO bar, required, admitted
+				   WHERE e.user_id = $1 AND e.course_id = c.id),
+			   c.id
+		INTO bar, required, admitted, course_id
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -748,10 +948,10 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
+	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
 
-CREATE OR REPLACE FUNCTION public.content_library_is_news(
+CREATE OR REPLACE FUNCTION content_library.is_news(
 	progress public.content_progress,
 	bar integer,
 	watched_pct integer,
@@ -775,11 +975,11 @@ BEGIN
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, integer, integer, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
 -- Of reports of one moment the furthest position counts, in whatever order they come.
-CREATE OR REPLACE FUNCTION public.content_library_write(
+CREATE OR REPLACE FUNCTION content_library.write(
 	user_id uuid,
 	lesson_id uuid,
 	there boolean,
@@ -829,22 +1029,22 @@ BEGIN
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		CASE missing
-			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM public.content_library_missing_lesson($2);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM public.content_library_missing_user($1);
+			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
 			ELSE RAISE;
 		END CASE;
 	END;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
 	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
 
 -- The completion of a course is claimed once. Learner, course, progress,
 -- enrollment is the one order in which all that report, reset or delete take
 -- their locks.
 
-CREATE OR REPLACE FUNCTION public.content_library_all_completed(user_id uuid, course_id uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION content_library.all_completed(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -866,10 +1066,10 @@ BEGIN
 			WHERE m.course_id = $2 AND l.is_required);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_all_completed(uuid, uuid) IS
+COMMENT ON FUNCTION content_library.all_completed(uuid, uuid) IS
 	'Whether a learner has completed each required lesson of a course that has one.';
 
-CREATE OR REPLACE FUNCTION public.content_library_complete(enrollments uuid[], at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.complete(enrollments uuid[], at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -880,7 +1080,7 @@ BEGIN
 		UPDATE public.enrollments AS e
 		SET completed_at = at
 		WHERE e.id = ANY (enrollments) AND e.completed_at IS NULL
-			AND public.content_library_all_completed(e.user_id, e.course_id)
+			AND content_library.all_completed(e.user_id, e.course_id)
 		RETURNING json_build_object(
 			'event', 'course_completed', 'course_id', e.course_id,
 			'user_id', e.user_id, 'completed_at', e.completed_at)::text
@@ -889,130 +1089,59 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_complete(uuid[], timestamptz) IS
+COMMENT ON FUNCTION content_library.complete(uuid[], timestamptz) IS
 	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
 
-CREATE OR REPLACE FUNCTION public.content_library_completion(
-	step text,
-	user_id uuid,
-	lesson_ids uuid[],
-	course_id uuid,
-	at timestamptz)
-RETURNS boolean
+CREATE OR REPLACE FUNCTION content_library.lock_first(user_id uuid, course_ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $1::text, 0));
+	PERFORM FROM public.courses AS c WHERE c.id = ANY ($2) ORDER BY c.id FOR KEY SHARE;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_first(uuid, uuid[]) IS
+	'The first of the locks, a learner''s and courses'', to be taken before progress is written.';
+
+CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
 	enrollment uuid;
 BEGIN
-	CASE step
-	WHEN 'due' THEN
-		RETURN EXISTS (
-			SELECT FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			JOIN public.enrollments AS e ON e.course_id = m.course_id
-			WHERE l.id = ANY ($3) AND e.user_id = $2 AND e.completed_at IS NULL
-				AND public.content_library_all_completed(e.user_id, e.course_id));
-	WHEN 'lock' THEN
-		PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $2::text, 0));
-		PERFORM FROM public.courses AS c
-		WHERE c.id = $4 OR c.id IN (
-			SELECT m.course_id
-			FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			WHERE l.id = ANY ($3))
-		ORDER BY c.id FOR KEY SHARE;
-	WHEN 'claim' THEN
-		SELECT e.id INTO enrollment
-		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.enrollments AS e ON e.course_id = m.course_id
-		WHERE l.id = $3[1] AND e.user_id = $2 AND e.completed_at IS NULL
-		FOR NO KEY UPDATE OF e;
-		-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
-		PERFORM public.content_library_complete(ARRAY[enrollment], $5);
-	WHEN 'reopen' THEN
-		PERFORM FROM public.enrollments AS e
-		WHERE e.user_id = $2 AND e.course_id = $4 FOR NO KEY UPDATE;
-		UPDATE public.enrollments AS e
-		SET completed_at = NULL
-		WHERE e.user_id = $2 AND e.course_id = $4 AND e.completed_at IS NOT NULL
-			AND NOT public.content_library_all_completed($2, $4);
-	END CASE;
-	RETURN true;
+	SELECT e.id INTO enrollment
+	FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NULL
+	FOR NO KEY UPDATE;
+	-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
+	PERFORM content_library.complete(ARRAY[enrollment], at);
 END
 $$;
-COMMENT ON FUNCTION public.content_library_completion(text, uuid, uuid[], uuid, timestamptz) IS
-	'A step towards the completion of a course by any learner: due, whether it is completed and not claimed; lock, the first of the locks, before progress is written; claim, afterwards; reopen, after a reset.';
-
--- The one narrow place that acts as the owner: a learner may not write
--- enrollments.completed_at. Learners may call it by hand: it completes what is
--- due, of the learner alone, at no other time than now, and forgets a
--- completion no further than reset_progress does.
-CREATE OR REPLACE FUNCTION public.content_library_own_completion(
-	step text,
-	lesson_ids uuid[],
-	course_id uuid,
-	at timestamptz)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	learner CONSTANT uuid := auth.uid();
-BEGIN
-	IF learner IS NULL THEN
-		RETURN false;
-	END IF;
-	RETURN public.content_library_completion(step, learner, lesson_ids, course_id,
-		LEAST(GREATEST(at, now()), clock_timestamp()));
-END
-$$;
-COMMENT ON FUNCTION public.content_library_own_completion(text, uuid[], uuid, timestamptz) IS
-	'content_library_completion() of the user signed in, with the rights of the owner, at a time within the transaction.';
-
-CREATE OR REPLACE FUNCTION public.content_library_step(
-	step text,
-	user_id uuid,
-	for_other boolean,
-	lesson_ids uuid[],
-	course_id uuid DEFAULT NULL,
-	at timestamptz DEFAULT NULL)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF for_other THEN
-		RETURN public.content_library_completion(step, user_id, lesson_ids, course_id, at);
-	END IF;
-	RETURN public.content_library_own_completion(step, lesson_ids, course_id, at);
-END
-$$;
-COMMENT ON FUNCTION public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz) IS
-	'Takes a step of content_library_completion() for a learner, with the caller''s rights, or for the one signed in.';
+COMMENT ON FUNCTION content_library.claim(uuid, uuid, timestamptz) IS
+	'Completes a course for a learner, if that is due.';
 
 -- Places in an order.
 
-CREATE OR REPLACE FUNCTION public.content_library_module_of(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION content_library.module_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	module_id uuid := (SELECT l.module_id FROM public.lessons AS l WHERE l.id = $1);
 BEGIN
 	IF module_id IS NULL THEN
-		PERFORM public.content_library_missing_lesson(lesson_id);
+		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
 	RETURN module_id;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_module_of(uuid) IS
+COMMENT ON FUNCTION content_library.module_of(uuid) IS
 	'The module of a lesson. Fails with 23503 for an unknown one.';
 
-CREATE OR REPLACE FUNCTION public.content_library_course_of(module_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION content_library.course_of(module_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1025,10 +1154,10 @@ BEGIN
 	RETURN course_id;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_course_of(uuid) IS
+COMMENT ON FUNCTION content_library.course_of(uuid) IS
 	'The course of a module. Fails with 23503 for an unknown one.';
 
-CREATE OR REPLACE FUNCTION public.content_library_check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1044,7 +1173,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) IS
+COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
@@ -1053,7 +1182,7 @@ COMMENT ON FUNCTION public.content_library_check_before(uuid, uuid, uuid, uuid) 
 -- the upload; a binding waits, and excludes events. A transaction that takes
 -- many of these locks goes on with one for all: the server has room for some
 -- thousands. So each takes that one, too, shared.
-CREATE OR REPLACE FUNCTION public.content_library_lock_video(for_event boolean, object text, id text) RETURNS boolean
+CREATE OR REPLACE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1093,332 +1222,240 @@ BEGIN
 	RETURN true;
 END
 $$;
-COMMENT ON FUNCTION public.content_library_lock_video(boolean, text, text) IS
+COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
 	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
 
+-- The doors: of each pair the service's first.
 
--- From zero, as for all others.
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_missing_course,content_library_missing_lesson,content_library_not_enrolled,content_library_missing_user,content_library_writes,content_library_caller,content_library_bar,content_library_check_report,content_library_read_report,content_library_look,content_library_is_news,content_progress,content_library_write,content_library_all_completed,content_library_complete,content_library_completion,content_library_own_completion,content_library_step,content_library_module_of,content_library_course_of,content_library_check_before,content_library_lock_video}' THEN
-		REVOKE ALL ON FUNCTION
-			public.content_library_missing_course(uuid),
-			public.content_library_missing_lesson(uuid),
-			public.content_library_not_enrolled(uuid, uuid),
-			public.content_library_missing_user(uuid),
-			public.content_library_writes(text),
-			public.content_library_caller(uuid),
-			public.content_library_bar(uuid),
-			public.content_library_check_report(integer, integer),
-			public.content_library_read_report(jsonb, timestamptz),
-			public.content_library_look(uuid, uuid),
-			public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
-			public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
-			public.content_library_all_completed(uuid, uuid),
-			public.content_library_complete(uuid[], timestamptz),
-			public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
-			public.content_library_own_completion(text, uuid[], uuid, timestamptz),
-			public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz),
-			public.content_library_module_of(uuid),
-			public.content_library_course_of(uuid),
-			public.content_library_check_before(uuid, uuid, uuid, uuid),
-			public.content_library_lock_video(boolean, text, text)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
--- What the learners' functions call, with their rights.
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_missing_course,content_library_missing_lesson,content_library_not_enrolled,content_library_missing_user,content_library_writes,content_library_caller,content_library_bar,content_library_check_report,content_library_read_report,content_library_look,content_library_is_news,content_progress,content_library_write,content_library_own_completion,content_library_step}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.content_library_missing_course(uuid),
-			public.content_library_missing_lesson(uuid),
-			public.content_library_not_enrolled(uuid, uuid),
-			public.content_library_missing_user(uuid),
-			public.content_library_writes(text),
-			public.content_library_caller(uuid),
-			public.content_library_bar(uuid),
-			public.content_library_check_report(integer, integer),
-			public.content_library_read_report(jsonb, timestamptz),
-			public.content_library_look(uuid, uuid),
-			public.content_library_is_news(public.content_progress, integer, integer, integer, timestamptz),
-			public.content_library_write(uuid, uuid, boolean, integer, integer, integer, timestamptz),
-			public.content_library_own_completion(text, uuid[], uuid, timestamptz),
-			public.content_library_step(text, uuid, boolean, uuid[], uuid, timestamptz)
-			TO authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_all_completed,content_library_complete,content_library_completion,content_library_module_of,content_library_course_of,content_library_check_before,content_library_lock_video}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.content_library_all_completed(uuid, uuid),
-			public.content_library_complete(uuid[], timestamptz),
-			public.content_library_completion(text, uuid, uuid[], uuid, timestamptz),
-			public.content_library_module_of(uuid),
-			public.content_library_course_of(uuid),
-			public.content_library_check_before(uuid, uuid, uuid, uuid),
-			public.content_library_lock_video(boolean, text, text)
-			TO service_role;
-	END IF;
-END
-$$;
-
-
--- 8. Functions for learners --------------------------------------------------
-
--- The one definition of a course's percentage: never rounded up to 100.
-CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
-	'The percentage (0..100) of completed among required lessons, rounded down; NULL when none is required.';
-
-CREATE OR REPLACE FUNCTION public.record_progress(
-	lesson_id uuid,
-	watched_pct integer,
-	position_seconds integer DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
-RETURNS public.content_progress
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE OR REPLACE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	at CONSTANT timestamptz := clock_timestamp();
-	who record;
-	seen record;
-	there boolean;
-	completes boolean;
-	claims boolean;
-	progress public.content_progress;
 BEGIN
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_check_report(watched_pct, position_seconds);
-	PERFORM public.content_library_writes('record_progress');
-	who := public.content_library_caller(user_id);
-
-	-- Again, when the row came or went between reading and writing.
-	FOR attempt IN 1..10 LOOP
-		seen := public.content_library_look(who.user_id, lesson_id);
-		IF seen.bar IS NULL THEN
-			PERFORM public.content_library_missing_lesson(lesson_id);
-		END IF;
-		progress := seen.progress;
-		there := progress.id IS NOT NULL;
-
-		-- What a completion needs is locked before anything is written.
-		completes := GREATEST(watched_pct, progress.watched_pct) >= seen.bar;
-		claims := (completes OR progress.completed IS TRUE OR NOT seen.required)
-			AND (completes OR public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson_id]));
-		IF claims THEN
-			PERFORM public.content_library_step('lock', who.user_id, who.for_other, ARRAY[lesson_id]);
-		END IF;
-
-		-- Only the foreign key knows whether the user exists: a row comes before the verdict.
-		IF NOT there OR public.content_library_is_news(progress, seen.bar, watched_pct, position_seconds, at) THEN
-			progress := public.content_library_write(who.user_id, lesson_id, there, seen.bar, watched_pct, position_seconds, at);
-			CONTINUE WHEN progress.id IS NULL;
-		END IF;
-		IF NOT seen.admitted THEN
-			PERFORM public.content_library_not_enrolled(who.user_id, lesson_id);
-		END IF;
-		IF claims THEN
-			PERFORM public.content_library_step('claim', who.user_id, who.for_other, ARRAY[lesson_id], at => at);
-		END IF;
-		RETURN progress;
-	END LOOP;
-
-	RAISE EXCEPTION 'the progress of user "%" on lesson "%" can be neither read nor written', who.user_id, lesson_id
-		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = 'Look for a policy or trigger of your own on content_progress that hides the row.';
+	PERFORM content_library.require_owner();
+	RETURN (
+		SELECT c.id
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = $1 AND c.is_published);
 END
 $$;
-COMMENT ON FUNCTION public.record_progress(uuid, integer, integer, uuid) IS
-	'Records that a learner (user_id, by default the caller) has watched watched_pct percent (0..100) of a lesson and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. One that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
+	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
 
-CREATE OR REPLACE FUNCTION public.record_progress_batch(
-	reports jsonb,
-	user_id uuid DEFAULT NULL)
-RETURNS SETOF public.content_progress
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+-- Reading comes first because most reports change nothing. The row of a first
+-- report comes before the verdict, and an error takes it back: only the foreign
+-- key knows whether the user exists.
+CREATE OR REPLACE FUNCTION content_library.record(
+	user_id uuid,
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean,
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-	at CONSTANT timestamptz := clock_timestamp();
-	who record;
-	size integer;
-	-- The reports, in the caller's order.
-	read record;
-	lessons uuid[];
-	pcts integer[];
-	positions integer[];
-	times timestamptz[];
-	-- What each meets, and becomes.
-	seen record;
+	size CONSTANT integer := cardinality(lesson_ids);
+	-- What each report meets, and its row becomes.
+	met record;
 	bars integer[];
 	theres boolean[];
 	news boolean[];
 	refused uuid;
-	rows public.content_progress[];
+	unknown uuid;
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[];
+	sorted integer[] := '{1}';
 	n integer;
 	completes boolean;
 	completing boolean;
 	candidates uuid[];
 	claims uuid[];
-	lesson uuid;
+	course uuid;
 BEGIN
-	IF reports IS NULL THEN
-		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	PERFORM content_library.require_owner();
+	-- Whoever calls by hand may tell no time that is still to come.
+	at := LEAST(GREATEST(at, now()), clock_timestamp());
+	IF batch THEN
+		PERFORM content_library.lock_first(user_id, '{}');
 	END IF;
-	IF jsonb_typeof(reports) <> 'array' THEN
-		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
+	IF size > 1 THEN
+		sorted := ARRAY(SELECT r.number FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
 	END IF;
-	size := jsonb_array_length(reports);
-	IF size NOT BETWEEN 1 AND 1000 THEN
-		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	BEGIN
-		FOR i IN 1..size LOOP
-			n := i;
-			read := public.content_library_read_report(reports -> (i - 1), at);
-			lessons[i] := read.lesson_id;
-			pcts[i] := read.watched_pct;
-			positions[i] := read.position_seconds;
-			times[i] := read.watched_at;
-		END LOOP;
-	EXCEPTION WHEN OTHERS THEN
-		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
-	END;
 
-	sorted := ARRAY(SELECT r.number FROM unnest(lessons) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
-	FOR i IN 2..size LOOP
-		IF lessons[sorted[i]] = lessons[sorted[i - 1]] THEN
-			RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', sorted[i - 1] - 1, sorted[i] - 1, lessons[sorted[i]]
-				USING ERRCODE = 'invalid_parameter_value',
-					  HINT = 'Send one report for each lesson, the latest with the highest watched_pct.';
-		END IF;
-	END LOOP;
-
-	PERFORM public.content_library_writes('record_progress_batch');
-	who := public.content_library_caller(user_id);
-	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL);
-
-	-- The same as in record_progress, for all the reports together.
+	-- Again, when a row came or went between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		completing := false;
 		candidates := '{}';
+		claims := '{}';
 		refused := NULL;
+		unknown := NULL;
 		FOR i IN 1..size LOOP
-			seen := public.content_library_look(who.user_id, lessons[i]);
-			progress := seen.progress;
+			met := content_library.look(user_id, lesson_ids[i]);
+			progress := met.progress;
 			rows[i] := progress;
-			bars[i] := seen.bar;
+			bars[i] := met.bar;
 			theres[i] := progress.id IS NOT NULL;
-			news[i] := theres[i] AND public.content_library_is_news(progress, seen.bar, pcts[i], positions[i], times[i]);
-			IF NOT seen.admitted THEN
-				refused := COALESCE(refused, lessons[i]);
+			IF theres[i] THEN
+				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
+			ELSIF seen IS NULL THEN
+				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
+			ELSIF met.course_id = ANY (seen) THEN
+				IF NOT met.admitted THEN
+					refused := COALESCE(refused, lesson_ids[i]);
+				END IF;
+			ELSE
+				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= seen.bar, false);
+			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
 			completing := completing OR completes;
-			IF completes OR progress.completed IS TRUE OR NOT seen.required THEN
-				candidates := candidates || lessons[i];
+			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
+				candidates := candidates || lesson_ids[i];
 			END IF;
 		END LOOP;
-		n := array_position(bars, NULL);
-		IF n IS NOT NULL THEN
-			PERFORM public.content_library_missing_lesson(lessons[n]);
+		IF unseen IS NOT NULL THEN
+			rows := NULL;
+			RETURN;
+		ELSIF unknown IS NOT NULL THEN
+			PERFORM content_library.missing_lesson(unknown);
 		END IF;
 
-		-- A lesson of each course that the batch may complete.
-		claims := ARRAY(
-			SELECT DISTINCT ON (m.course_id) l.id
-			FROM public.lessons AS l
-			JOIN public.modules AS m ON m.id = l.module_id
-			WHERE l.id = ANY (candidates)
-			ORDER BY m.course_id, l.id);
-		IF NOT completing THEN
-			FOREACH lesson IN ARRAY claims LOOP
-				IF NOT public.content_library_step('due', who.user_id, who.for_other, ARRAY[lesson]) THEN
-					claims := array_remove(claims, lesson);
-				END IF;
-			END LOOP;
+		-- The courses that the reports may complete. What a completion needs is
+		-- locked before anything is written.
+		IF candidates <> '{}' THEN
+			claims := ARRAY(
+				SELECT c.course_id
+				FROM (SELECT DISTINCT m.course_id
+					  FROM public.lessons AS l
+					  JOIN public.modules AS m ON m.id = l.module_id
+					  WHERE l.id = ANY (candidates) OFFSET 0) AS c
+				WHERE completing OR EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = c.course_id AND e.completed_at IS NULL
+						AND content_library.all_completed(e.user_id, e.course_id))
+				ORDER BY c.course_id);
 		END IF;
 		IF claims <> '{}' THEN
-			PERFORM public.content_library_step('lock', who.user_id, who.for_other, claims);
+			PERFORM content_library.lock_first(user_id, claims);
 		END IF;
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF NOT theres[n] THEN
-				rows[n] := public.content_library_write(who.user_id, lessons[n], false, bars[n], pcts[n], positions[n], times[n]);
+				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
 		IF refused IS NOT NULL THEN
-			PERFORM public.content_library_not_enrolled(who.user_id, refused);
+			PERFORM content_library.not_enrolled(user_id, refused);
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := public.content_library_write(who.user_id, lessons[n], true, bars[n], pcts[n], positions[n], times[n]);
+				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
-		FOR i IN 1..cardinality(claims) LOOP
-			PERFORM public.content_library_step('claim', who.user_id, who.for_other, claims[i:i], at => at);
-		END LOOP;
-
-		FOR i IN 1..size LOOP
-			progress := rows[i];
-			RETURN NEXT progress;
+		FOREACH course IN ARRAY claims LOOP
+			PERFORM content_library.claim(user_id, course, at);
 		END LOOP;
 		RETURN;
 	END LOOP;
 
-	RAISE EXCEPTION 'the progress of user "%" can be neither read nor written', who.user_id
+	RAISE EXCEPTION 'the progress of user "%"% can be neither read nor written', user_id,
+		CASE WHEN batch THEN '' ELSE format(' on lesson "%s"', lesson_ids[1]) END
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = 'Look for a policy or trigger of your own on content_progress that hides rows.';
+			  HINT = format('Look for a trigger of your own on content_progress that takes %s back.',
+							CASE WHEN batch THEN 'rows' ELSE 'the row' END);
 END
 $$;
-COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner (user_id, by default the caller), all or none, as record_progress would one by one: a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson; the last two may be left out. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
+	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
 
-CREATE OR REPLACE FUNCTION public.enroll(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
-RETURNS public.enrollments
+CREATE OR REPLACE FUNCTION content_library.own_record(
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean,
+	seen uuid[],
+	OUT rows public.content_progress[],
+	OUT unseen uuid[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
+BEGIN
+	rows := answer.rows;
+	unseen := answer.unseen;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
+	'content_library.record() of the user signed in.';
+
+-- As the caller.
+CREATE OR REPLACE FUNCTION content_library.send(
+	named uuid,
+	lesson_ids uuid[],
+	pcts integer[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	batch boolean)
+RETURNS public.content_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner CONSTANT uuid := CASE WHEN named IS NOT NULL THEN content_library.caller(named) END;
+	answer record;
+	seen uuid[];
+BEGIN
+	LOOP
+		IF learner IS NULL THEN
+			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
+		ELSE
+			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
+		END IF;
+		IF answer.rows IS NOT NULL THEN
+			RETURN answer.rows;
+		END IF;
+		seen := ARRAY(
+			SELECT c.id
+			FROM unnest(answer.unseen) AS c(id)
+			WHERE content_library.sees_course(c.id));
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean) IS
+	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+
+CREATE OR REPLACE FUNCTION content_library.enroll(
+	user_id uuid,
+	course_id uuid,
+	seen boolean,
+	ask_tier boolean DEFAULT false)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	course record;
 	missing text;
 	enrollment public.enrollments;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('enroll');
-	who := public.content_library_caller($2);
-
-	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+	PERFORM content_library.require_owner();
+	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
 	IF FOUND THEN
 		RETURN enrollment;
 	END IF;
@@ -1432,12 +1469,12 @@ BEGIN
 	INTO course
 	FROM public.courses AS c
 	CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}' AS tier) AS j
-	WHERE c.id = $1 AND c.is_published;
+	WHERE c.id = $2 AND c.is_published AND seen;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
-	IF NOT who.for_other AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $1, left(COALESCE(course.tier, 'free'), 60)
+	IF ask_tier AND NOT course.open THEN
+		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
 			USING ERRCODE = 'insufficient_privilege',
 				  DETAIL = format('It requires the tier "%s".', course.tier_required),
 				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
@@ -1445,130 +1482,162 @@ BEGIN
 
 	BEGIN
 		INSERT INTO public.enrollments AS e (course_id, user_id)
-		VALUES ($1, who.user_id)
+		VALUES ($2, $1)
 		ON CONFLICT (user_id, course_id) DO NOTHING
 		RETURNING e.* INTO enrollment;
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		IF missing = 'enrollments_user_id_fkey' THEN
-			PERFORM public.content_library_missing_user(who.user_id);
+			PERFORM content_library.missing_user($1);
 		END IF;
 		RAISE;
 	END;
 	IF enrollment.id IS NULL THEN
 		-- Another session has just made it.
-		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1;
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
 	END IF;
 	IF enrollment.id IS NULL THEN
-		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', who.user_id, $1
+		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  HINT = 'Look for a policy or trigger of your own on enrollments that hides the row.';
+				  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
 	END IF;
 	RETURN enrollment;
 END
 $$;
-COMMENT ON FUNCTION public.enroll(uuid, uuid) IS
-	'Enrolls a learner (user_id, by default the caller) in a published course that is open to the tier in the JWT''s app_metadata (free < pro < studio; service_role enrolls anyone); returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
+	'The enrollment of a user in a course, made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
 
-CREATE OR REPLACE FUNCTION public.reset_progress(
-	course_id uuid,
-	user_id uuid DEFAULT NULL,
-	dry_run boolean DEFAULT false)
-RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE OR REPLACE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
+BEGIN
+	RETURN content_library.enroll(content_library.learner(), course_id, seen, true);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
+	'content_library.enroll() of the user signed in, whose tier is asked.';
+
+CREATE OR REPLACE FUNCTION content_library.reset_progress(
+	user_id uuid,
+	course_id uuid,
+	dry_run boolean,
+	seen boolean)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
-	who record;
 	count integer;
 BEGIN
-	IF $1 IS NULL OR dry_run IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'course_id' ELSE 'dry_run' END
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM public.content_library_writes('reset_progress');
-	who := public.content_library_caller($2);
-
-	IF NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = who.user_id AND e.course_id = $1) THEN
-		IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-			PERFORM public.content_library_missing_course($1);
+	PERFORM content_library.require_owner();
+	IF NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2) THEN
+		IF seen IS NOT TRUE THEN
+			PERFORM content_library.missing_course($2);
 		END IF;
-		RAISE EXCEPTION 'user "%" is not enrolled in course "%"', who.user_id, $1
+		RAISE EXCEPTION 'user "%" is not enrolled in course "%"', $1, $2
 			USING ERRCODE = 'insufficient_privilege';
 	END IF;
 
 	IF dry_run THEN
 		PERFORM FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
-		WHERE m.course_id = $1;
+		JOIN public.content_progress AS p ON p.user_id = $1 AND p.lesson_id = l.id
+		WHERE m.course_id = $2;
 		GET DIAGNOSTICS count = ROW_COUNT;
 		RETURN count;
 	END IF;
 
-	PERFORM public.content_library_step('lock', who.user_id, who.for_other, NULL, $1);
+	PERFORM content_library.lock_first($1, ARRAY[$2]);
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		JOIN public.content_progress AS p ON p.user_id = who.user_id AND p.lesson_id = l.id
-		WHERE m.course_id = $1
+		JOIN public.content_progress AS p ON p.user_id = $1 AND p.lesson_id = l.id
+		WHERE m.course_id = $2
 		ORDER BY p.lesson_id
 		FOR UPDATE OF p)
 	DELETE FROM public.content_progress AS p
 	USING watched AS w
 	WHERE p.id = w.id;
 	GET DIAGNOSTICS count = ROW_COUNT;
-	PERFORM public.content_library_step('reopen', who.user_id, who.for_other, NULL, $1);
+
+	-- A report may be completing the course just now: its enrollment comes first.
+	PERFORM FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2 FOR NO KEY UPDATE;
+	UPDATE public.enrollments AS e
+	SET completed_at = NULL
+	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NOT NULL
+		AND NOT content_library.all_completed($1, $2);
 	RETURN count;
 END
 $$;
-COMMENT ON FUNCTION public.reset_progress(uuid, uuid, boolean) IS
-	'Deletes the progress of a learner (user_id, by default the caller) in a course, and forgets that the course was completed; returns the number of lessons whose progress went, or with dry_run would go. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
+COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
+	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
-CREATE OR REPLACE FUNCTION public.completion_threshold(lesson_id uuid)
+CREATE OR REPLACE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF lesson_id IS NULL THEN
-		RAISE EXCEPTION 'lesson_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF NOT EXISTS (
-		SELECT FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $1)
-	THEN
-		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
-			USING ERRCODE = 'foreign_key_violation',
-				  DETAIL = 'For a learner, a lesson of an unpublished course does not exist.';
-	END IF;
-	RETURN public.content_library_bar(lesson_id);
+	RETURN content_library.reset_progress(content_library.learner(), course_id, dry_run,
+		seen AND content_library.is_published(course_id));
 END
 $$;
-COMMENT ON FUNCTION public.completion_threshold(uuid) IS
-	'The percentage (1..100) that must be watched to complete a lesson: the lesson''s own, else its course''s, else content_library_settings.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+COMMENT ON FUNCTION content_library.own_reset_progress(uuid, boolean, boolean) IS
+	'content_library.reset_progress() of the user signed in.';
 
-CREATE OR REPLACE FUNCTION public.course_completion(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
+CREATE OR REPLACE FUNCTION content_library.completion_threshold(
+	lesson_id uuid,
+	OUT threshold integer,
+	OUT course_id uuid,
+	OUT is_published boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = $1;
+END
+$$;
+COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
+	'The threshold and the course of a lesson; NULLs for an unknown one.';
+
+CREATE OR REPLACE FUNCTION content_library.own_completion_threshold(
+	lesson_id uuid,
+	OUT threshold integer,
+	OUT course_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	SELECT t.threshold, t.course_id INTO threshold, course_id
+	FROM content_library.completion_threshold($1) AS t
+	WHERE t.is_published;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
+	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+
+CREATE OR REPLACE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	completion integer;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
+	PERFORM content_library.require_owner();
 	-- By its key, which the percentage, always there, keeps to: neither all that a
 	-- learner has ever watched is read, nor all learners of a lesson.
 	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
@@ -1576,47 +1645,53 @@ BEGIN
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
 				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+				WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 			WHERE m.course_id = c.id AND l.is_required)
 	INTO completion
 	FROM public.courses AS c
-	WHERE c.id = $1;
+	WHERE c.id = $2;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
 	RETURN completion;
 END
 $$;
-COMMENT ON FUNCTION public.course_completion(uuid, uuid) IS
-	'How much of a course a learner (user_id, by default the caller) has completed: the percentage (0..100) of its required lessons, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+COMMENT ON FUNCTION content_library.course_completion(uuid, uuid) IS
+	'The completion of a course by a learner, in percent. Fails with 23503 for an unknown course.';
 
-CREATE OR REPLACE FUNCTION public.course_outline(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
+CREATE OR REPLACE FUNCTION content_library.own_course_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.course_completion(content_library.learner(), content_library.published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_completion(uuid) IS
+	'content_library.course_completion() of the user signed in, in a published course.';
+
+CREATE OR REPLACE FUNCTION content_library.course_outline(user_id uuid, course_id uuid)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	who record;
 	course record;
 	modules jsonb;
 	required bigint;
 	completed bigint;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
+	PERFORM content_library.require_owner();
 	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
 		   c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled
 	INTO course
 	FROM public.courses AS c
-	LEFT JOIN public.enrollments AS e ON e.user_id = who.user_id AND e.course_id = c.id
-	WHERE c.id = $1;
+	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+	WHERE c.id = $2;
 	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
+		PERFORM content_library.missing_course($2);
 	END IF;
 
 	SELECT jsonb_agg(jsonb_build_object(
@@ -1641,9 +1716,9 @@ BEGIN
 		FROM public.lessons AS l
 		LEFT JOIN LATERAL (
 			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 		WHERE l.module_id = m.id) AS o
-	WHERE m.course_id = $1;
+	WHERE m.course_id = $2;
 
 	RETURN to_jsonb(course) || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
@@ -1652,47 +1727,56 @@ BEGIN
 		'completion', public.content_library_percentage(completed, required));
 END
 $$;
-COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
-	'A course page in one document: the course, its modules and lessons in order, each lesson with the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds; mux_playback_id only where the learner may watch. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+COMMENT ON FUNCTION content_library.course_outline(uuid, uuid) IS
+	'A course page for a learner, as one document. Fails with 23503 for an unknown course.';
 
-CREATE OR REPLACE FUNCTION public.next_lesson(
-	course_id uuid,
-	user_id uuid DEFAULT NULL)
-RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+CREATE OR REPLACE FUNCTION content_library.own_course_outline(course_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-	who record;
-	lesson uuid;
 BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	who := public.content_library_caller($2);
-	SELECT (SELECT l.id
-			FROM public.modules AS m
-			JOIN public.lessons AS l ON l.module_id = m.id
-			LEFT JOIN LATERAL (
-				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = who.user_id AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE m.course_id = c.id AND l.is_required AND p.completed IS NOT TRUE
-			ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
-			LIMIT 1)
-	INTO lesson
-	FROM public.courses AS c
-	WHERE c.id = $1;
-	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-	RETURN lesson;
+	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id));
 END
 $$;
-COMMENT ON FUNCTION public.next_lesson(uuid, uuid) IS
-	'The id of the first required lesson, in course order, that a learner has not completed; NULL when none is left. Fails as course_completion does.';
+COMMENT ON FUNCTION content_library.own_course_outline(uuid) IS
+	'content_library.course_outline() of the user signed in, of a published course.';
 
-CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
+CREATE OR REPLACE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN (
+		SELECT l.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		LEFT JOIN LATERAL (
+			SELECT p.* FROM public.content_progress AS p
+			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		WHERE m.course_id = $2 AND l.is_required AND p.completed IS NOT TRUE
+		ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+		LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid) IS
+	'The first required lesson of a course that a learner has not completed; NULL when none is left.';
+
+CREATE OR REPLACE FUNCTION content_library.own_next_lesson(course_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_next_lesson(uuid) IS
+	'content_library.next_lesson() of the user signed in, in a published course.';
+
+CREATE OR REPLACE FUNCTION content_library.course_progress(user_id uuid)
 RETURNS TABLE (
 	course_id uuid,
 	title text,
@@ -1703,16 +1787,14 @@ RETURNS TABLE (
 	next_lesson_id uuid,
 	enrolled_at timestamptz,
 	completed_at timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
-DECLARE
-	who record;
 BEGIN
-	who := public.content_library_caller($1);
+	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title,
 		count(l.id) FILTER (WHERE l.is_required)::integer,
@@ -1729,13 +1811,697 @@ BEGIN
 	LEFT JOIN public.modules AS m ON m.course_id = c.id
 	LEFT JOIN public.lessons AS l ON l.module_id = m.id
 	LEFT JOIN public.content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = l.id
-	WHERE e.user_id = who.user_id
+	WHERE e.user_id = $1
 	GROUP BY e.id, c.id
 	ORDER BY e.enrolled_at, c.id;
 END
 $$;
+COMMENT ON FUNCTION content_library.course_progress(uuid) IS
+	'One row for each course that a learner is enrolled in.';
+
+CREATE OR REPLACE FUNCTION content_library.own_course_progress()
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT p.* FROM content_library.course_progress(content_library.learner()) AS p
+	WHERE content_library.is_published(p.course_id);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_progress() IS
+	'content_library.course_progress() of the user signed in, in published courses.';
+
+CREATE OR REPLACE FUNCTION content_library.continue_watching(
+	user_id uuid,
+	max_rows integer,
+	before timestamptz,
+	after uuid,
+	drafts boolean DEFAULT true)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	RETURN QUERY
+	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
+	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
+		  FROM public.content_progress AS p
+		  WHERE p.user_id = $1 AND NOT p.completed
+			AND (before IS NULL OR p.last_watched < before OR p.last_watched = before AND p.lesson_id > after)
+		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
+	CROSS JOIN LATERAL (
+		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = p.lesson_id AND (drafts OR c.is_published) OFFSET 0) AS l
+	ORDER BY p.last_watched DESC, p.lesson_id
+	LIMIT $2;
+END
+$$;
+COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean) IS
+	'The lessons that a learner has begun and not completed, the last watched first, after the one of a time and id, if they are given.';
+
+CREATE OR REPLACE FUNCTION content_library.own_continue_watching(
+	max_rows integer,
+	before timestamptz,
+	after uuid)
+RETURNS TABLE (
+	course_id uuid,
+	course_title text,
+	lesson_id uuid,
+	lesson_title text,
+	watched_pct integer,
+	position_seconds integer,
+	duration_seconds integer,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false) AS w;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
+	'content_library.continue_watching() of the user signed in, in published courses.';
+
+CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	learner CONSTANT uuid := content_library.learner();
+	lesson record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT l.mux_status, l.mux_playback_id,
+		   l.is_preview OR EXISTS (
+			   SELECT FROM public.enrollments AS e
+			   WHERE e.user_id = learner AND e.course_id = c.id) AS admitted
+	INTO lesson
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	JOIN public.courses AS c ON c.id = m.course_id
+	WHERE l.id = $1 AND c.is_published;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	IF NOT lesson.admitted THEN
+		PERFORM content_library.not_enrolled(learner, $1);
+	END IF;
+	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
+		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
+				  HINT = 'Ask again when Mux has said that its asset is ready.';
+	END IF;
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+							  'exp', floor(extract(epoch FROM until))::bigint);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
+	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
+
+-- Of the instructor's functions there is a service door alone.
+
+CREATE OR REPLACE FUNCTION content_library.course_report(course_id uuid)
+RETURNS TABLE (
+	user_id uuid,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	-- Counted in idx_content_progress_lesson_id alone.
+	RETURN QUERY
+	WITH required AS (
+		SELECT l.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		WHERE m.course_id = $1 AND l.is_required
+	), completed AS (
+		SELECT p.user_id, count(*) AS lessons
+		FROM required AS r
+		JOIN public.content_progress AS p ON p.lesson_id = r.id
+		WHERE p.completed
+		GROUP BY p.user_id
+	)
+	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
+		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		e.enrolled_at, e.completed_at
+	FROM public.enrollments AS e
+	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
+	LEFT JOIN completed AS d ON d.user_id = e.user_id
+	WHERE e.course_id = $1
+	ORDER BY e.enrolled_at, e.user_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.course_report(uuid) IS
+	'How far each learner enrolled in a course has got.';
+
+CREATE OR REPLACE FUNCTION content_library.lesson_report(course_id uuid)
+RETURNS TABLE (
+	lesson_id uuid,
+	module_id uuid,
+	title text,
+	is_required boolean,
+	started integer,
+	completed integer,
+	average_pct numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN QUERY
+	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
+	FROM public.modules AS m
+	JOIN public.lessons AS l ON l.module_id = m.id
+	CROSS JOIN LATERAL (
+		SELECT count(*)::integer AS started,
+			count(*) FILTER (WHERE p.completed)::integer AS completed,
+			round(avg(p.watched_pct), 1) AS average_pct
+		FROM public.content_progress AS p
+		WHERE p.lesson_id = l.id) AS s
+	WHERE m.course_id = $1
+	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+END
+$$;
+COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
+	'How many learners have begun and completed each lesson of a course.';
+
+CREATE OR REPLACE FUNCTION content_library.move_lesson(
+	lesson_id uuid,
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	left_course uuid;
+	entered_course uuid;
+	left_module uuid;
+	lesson public.lessons;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- Whatever moves within a course waits for its row; in the order of their
+	-- ids, so that two moves never wait for each other.
+	left_course := content_library.course_of(content_library.module_of($1));
+	entered_course := content_library.course_of($2);
+	PERFORM FROM public.courses AS c
+	WHERE c.id IN (left_course, entered_course)
+	ORDER BY c.id FOR NO KEY UPDATE;
+	IF content_library.course_of(content_library.module_of($1)) <> left_course THEN
+		RAISE EXCEPTION 'lesson "%" has just been moved to another course', $1
+			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	END IF;
+	left_module := content_library.module_of($1);
+	IF before IS NOT NULL THEN
+		PERFORM content_library.check_before($1, before,
+			CASE WHEN before <> $1 THEN content_library.module_of(before) END, $2);
+	END IF;
+
+	-- Numbered from 1, with the lesson among them.
+	WITH others AS (
+		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+		FROM public.lessons AS o
+		WHERE o.module_id = $2 AND o.id <> $1
+	), placed AS (
+		SELECT o.id, o.place, 1 AS late FROM others AS o
+		UNION ALL
+		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
+	), numbered AS (
+		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
+		FROM placed AS p
+	)
+	UPDATE public.lessons AS t
+	SET module_id = $2, sort_order = n.place
+	FROM numbered AS n
+	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+
+	-- Closes the gap in the module that it has left.
+	IF left_module <> $2 THEN
+		UPDATE public.lessons AS t
+		SET sort_order = n.place
+		FROM (SELECT l.id, row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::integer AS place
+			  FROM public.lessons AS l
+			  WHERE l.module_id = left_module) AS n
+		WHERE t.id = n.id AND t.sort_order <> n.place;
+	END IF;
+
+	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
+	RETURN lesson;
+END
+$$;
+COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
+	'Moves a lesson into a module, before another lesson or to the end.';
+
+CREATE OR REPLACE FUNCTION content_library.move_module(
+	module_id uuid,
+	before uuid DEFAULT NULL)
+RETURNS public.modules
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	module public.modules;
+BEGIN
+	PERFORM content_library.require_owner();
+	course := content_library.course_of($1);
+	PERFORM FROM public.courses AS c WHERE c.id = course FOR NO KEY UPDATE;
+	IF before IS NOT NULL THEN
+		PERFORM content_library.check_before($1, before,
+			CASE WHEN before <> $1 THEN content_library.course_of(before) END, course);
+	END IF;
+
+	WITH others AS (
+		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+		FROM public.modules AS o
+		WHERE o.course_id = course AND o.id <> $1
+	), placed AS (
+		SELECT o.id, o.place, 1 AS late FROM others AS o
+		UNION ALL
+		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
+	), numbered AS (
+		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
+		FROM placed AS p
+	)
+	UPDATE public.modules AS t
+	SET course_id = course, sort_order = n.place
+	FROM numbered AS n
+	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+
+	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
+	RETURN module;
+END
+$$;
+COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
+	'Moves a module before another one of its course, or to the end.';
+
+CREATE OR REPLACE FUNCTION content_library.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	count integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- Rows are locked in the order that batches of reports lock them in.
+	WITH bar AS MATERIALIZED (
+		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		WHERE m.course_id = $1
+	), due AS (
+		SELECT p.id
+		FROM bar AS b
+		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
+		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		ORDER BY p.user_id, p.lesson_id
+		FOR NO KEY UPDATE OF p
+	)
+	UPDATE public.content_progress AS p
+	SET completed = true, completed_at = COALESCE(p.completed_at, at)
+	FROM due AS d
+	WHERE p.id = d.id AND NOT p.completed;
+	GET DIAGNOSTICS count = ROW_COUNT;
+
+	PERFORM content_library.complete(ARRAY(
+		SELECT e.id FROM public.enrollments AS e
+		WHERE e.course_id = $1 AND e.completed_at IS NULL
+		ORDER BY e.user_id FOR NO KEY UPDATE), at);
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
+	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+
+
+-- From zero, as for all others.
+DO $$
+DECLARE
+	made regprocedure;
+BEGIN
+	FOR made IN
+		SELECT p.oid FROM pg_proc AS p
+		WHERE p.pronamespace = 'content_library'::regnamespace
+			AND 'content_library.' || p.proname <> ALL (current_setting('content_library_migration.kept')::text[])
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+	END LOOP;
+END
+$$;
+-- What the functions in public call as their caller, and the learners' doors.
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.missing_course,content_library.missing_lesson,content_library.nobody,content_library.writes,content_library.acts_for_others,content_library.caller,content_library.sees_course,content_library.require_course,content_library.check_report,content_library.read_report,content_library.read_reports,content_library.send,content_library.published_course_of,content_library.own_record,content_library.own_enroll,content_library.own_reset_progress,content_library.own_completion_threshold,content_library.own_course_completion,content_library.own_course_outline,content_library.own_next_lesson,content_library.own_course_progress,content_library.own_continue_watching,content_library.own_mux_playback_claims}' THEN
+		GRANT EXECUTE ON FUNCTION
+			content_library.missing_course(uuid),
+			content_library.missing_lesson(uuid),
+			content_library.nobody(),
+			content_library.writes(text),
+			content_library.acts_for_others(),
+			content_library.caller(uuid),
+			content_library.sees_course(uuid),
+			content_library.require_course(uuid),
+			content_library.check_report(integer, integer),
+			content_library.read_report(jsonb, timestamptz),
+			content_library.read_reports(jsonb, timestamptz),
+			content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),
+			content_library.published_course_of(uuid),
+			content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+			content_library.own_enroll(uuid, boolean),
+			content_library.own_reset_progress(uuid, boolean, boolean),
+			content_library.own_completion_threshold(uuid),
+			content_library.own_course_completion(uuid),
+			content_library.own_course_outline(uuid),
+			content_library.own_next_lesson(uuid),
+			content_library.own_course_progress(),
+			content_library.own_continue_watching(integer, timestamptz, uuid),
+			content_library.own_mux_playback_claims(uuid, timestamptz)
+			TO authenticated, service_role;
+	END IF;
+END
+$$;
+-- The service doors.
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.record,content_library.enroll,content_library.reset_progress,content_library.completion_threshold,content_library.course_completion,content_library.course_outline,content_library.next_lesson,content_library.course_progress,content_library.continue_watching,content_library.module_of,content_library.course_of,content_library.lock_video,content_library.course_report,content_library.lesson_report,content_library.move_lesson,content_library.move_module,content_library.recompute_completion}' THEN
+		GRANT EXECUTE ON FUNCTION
+			content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+			content_library.enroll(uuid, uuid, boolean, boolean),
+			content_library.reset_progress(uuid, uuid, boolean, boolean),
+			content_library.completion_threshold(uuid),
+			content_library.course_completion(uuid, uuid),
+			content_library.course_outline(uuid, uuid),
+			content_library.next_lesson(uuid, uuid),
+			content_library.course_progress(uuid),
+			content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean),
+			content_library.module_of(uuid),
+			content_library.course_of(uuid),
+			content_library.lock_video(boolean, text, text),
+			content_library.course_report(uuid),
+			content_library.lesson_report(uuid),
+			content_library.move_lesson(uuid, uuid, uuid),
+			content_library.move_module(uuid, uuid),
+			content_library.recompute_completion(uuid)
+			TO service_role;
+	END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+
+
+-- 8. Functions for learners --------------------------------------------------
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
+	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
+
+CREATE OR REPLACE FUNCTION public.record_progress(
+	lesson_id uuid,
+	watched_pct integer,
+	position_seconds integer DEFAULT NULL,
+	user_id uuid DEFAULT NULL)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.check_report(watched_pct, position_seconds);
+	PERFORM content_library.writes('record_progress');
+	-- A batch of one.
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[watched_pct], ARRAY[position_seconds], ARRAY[at], at, false))[1];
+END
+$$;
+COMMENT ON FUNCTION public.record_progress(uuid, integer, integer, uuid) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+
+CREATE OR REPLACE FUNCTION public.record_progress_batch(
+	reports jsonb,
+	user_id uuid DEFAULT NULL)
+RETURNS SETOF public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	read record;
+BEGIN
+	IF reports IS NULL THEN
+		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	read := content_library.read_reports(reports, at);
+	PERFORM content_library.writes('record_progress_batch');
+	RETURN QUERY
+	SELECT * FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true));
+END
+$$;
+COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
+	'Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+
+CREATE OR REPLACE FUNCTION public.enroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('enroll');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	-- Whom the service does not name has a tier.
+	IF learner IS NULL OR user_id IS NULL THEN
+		RETURN content_library.own_enroll(course_id, seen);
+	END IF;
+	RETURN content_library.enroll(learner, course_id, seen);
+END
+$$;
+COMMENT ON FUNCTION public.enroll(uuid, uuid) IS
+	'Enrolls a learner in a published course. The course must be open to the tier in the JWT''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+
+CREATE OR REPLACE FUNCTION public.reset_progress(
+	course_id uuid,
+	user_id uuid DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL OR dry_run IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN course_id IS NULL THEN 'course_id' ELSE 'dry_run' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('reset_progress');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_reset_progress(course_id, dry_run, seen);
+	END IF;
+	RETURN content_library.reset_progress(learner, course_id, dry_run, seen);
+END
+$$;
+COMMENT ON FUNCTION public.reset_progress(uuid, uuid, boolean) IS
+	'Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when not enrolled, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.completion_threshold(lesson_id uuid)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lesson record;
+BEGIN
+	IF lesson_id IS NULL THEN
+		RAISE EXCEPTION 'lesson_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF content_library.acts_for_others() THEN
+		lesson := content_library.completion_threshold(lesson_id);
+	ELSE
+		lesson := content_library.own_completion_threshold(lesson_id);
+	END IF;
+	IF NOT content_library.sees_course(lesson.course_id) THEN
+		RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+			USING ERRCODE = 'foreign_key_violation',
+				  DETAIL = 'For a learner, a lesson of an unpublished course does not exist.';
+	END IF;
+	RETURN lesson.threshold;
+END
+$$;
+COMMENT ON FUNCTION public.completion_threshold(uuid) IS
+	'The percentage of a lesson that completes it. It is 1..100: the lesson''s own, else its course''s, else content_library_settings.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.';
+
+CREATE OR REPLACE FUNCTION public.course_completion(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_course_completion(course_id);
+	END IF;
+	RETURN content_library.course_completion(learner, course_id);
+END
+$$;
+COMMENT ON FUNCTION public.course_completion(uuid, uuid) IS
+	'How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for a course that is unknown or not visible to the caller.';
+
+CREATE OR REPLACE FUNCTION public.course_outline(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_course_outline(course_id);
+	END IF;
+	RETURN content_library.course_outline(learner, course_id);
+END
+$$;
+COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+
+CREATE OR REPLACE FUNCTION public.next_lesson(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	learner := content_library.caller(user_id);
+	PERFORM content_library.require_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_next_lesson(course_id);
+	END IF;
+	RETURN content_library.next_lesson(learner, course_id);
+END
+$$;
+COMMENT ON FUNCTION public.next_lesson(uuid, uuid) IS
+	'The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.';
+
+CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
+RETURNS TABLE (
+	course_id uuid,
+	title text,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	last_watched timestamptz,
+	next_lesson_id uuid,
+	enrolled_at timestamptz,
+	completed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner CONSTANT uuid := content_library.caller($1);
+BEGIN
+	IF learner IS NULL THEN
+		RETURN QUERY
+		SELECT p.* FROM content_library.own_course_progress() AS p
+		WHERE content_library.sees_course(p.course_id);
+	ELSE
+		RETURN QUERY
+		SELECT p.* FROM content_library.course_progress(learner) AS p
+		WHERE content_library.sees_course(p.course_id);
+	END IF;
+END
+$$;
 COMMENT ON FUNCTION public.course_progress(uuid) IS
-	'One row for each course that a learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''s id.';
 
 CREATE OR REPLACE FUNCTION public.continue_watching(
 	max_rows integer DEFAULT 10,
@@ -1751,12 +2517,16 @@ RETURNS TABLE (
 	last_watched timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
-#variable_conflict use_column
 DECLARE
-	who record;
+	learner uuid;
+	begun refcursor;
+	-- Where to go on, how many rows are wanted, and how many came.
+	before timestamptz;
+	after uuid;
+	wanted integer := max_rows;
+	asked integer;
+	came integer;
 BEGIN
 	IF max_rows IS NULL THEN
 		RAISE EXCEPTION 'max_rows must not be null' USING ERRCODE = 'null_value_not_allowed';
@@ -1764,26 +2534,35 @@ BEGIN
 	IF max_rows <= 0 THEN
 		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	who := public.content_library_caller($2);
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
-	RETURN QUERY
-	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
-	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
-		  FROM public.content_progress AS p
-		  WHERE p.user_id = who.user_id AND NOT p.completed
-		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
-	CROSS JOIN LATERAL (
-		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
-		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = p.lesson_id OFFSET 0) AS l
-	ORDER BY p.last_watched DESC, p.lesson_id
-	LIMIT $1;
+	learner := content_library.caller(user_id);
+
+	-- Once, unless there are lessons of courses that the caller does not see.
+	LOOP
+		IF learner IS NULL THEN
+			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
+		ELSE
+			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after);
+		END IF;
+		asked := wanted;
+		came := 0;
+		LOOP
+			FETCH begun INTO course_id, course_title, lesson_id, lesson_title, watched_pct, position_seconds, duration_seconds, last_watched;
+			EXIT WHEN NOT FOUND;
+			came := came + 1;
+			before := last_watched;
+			after := lesson_id;
+			IF content_library.sees_course(course_id) THEN
+				wanted := wanted - 1;
+				RETURN NEXT;
+			END IF;
+		END LOOP;
+		CLOSE begun;
+		EXIT WHEN wanted = 0 OR came < asked;
+	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
-	'The lessons that a learner (user_id, by default the caller) has begun and not completed, the last watched first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 DO $$
 BEGIN
@@ -1837,43 +2616,17 @@ RETURNS TABLE (
 	completed_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
-#variable_conflict use_column
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-	-- Counted in idx_content_progress_lesson_id alone.
-	RETURN QUERY
-	WITH required AS (
-		SELECT l.id
-		FROM public.modules AS m
-		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1 AND l.is_required
-	), completed AS (
-		SELECT p.user_id, count(*) AS lessons
-		FROM required AS r
-		JOIN public.content_progress AS p ON p.lesson_id = r.id
-		WHERE p.completed
-		GROUP BY p.user_id
-	)
-	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
-		e.enrolled_at, e.completed_at
-	FROM public.enrollments AS e
-	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
-	LEFT JOIN completed AS d ON d.user_id = e.user_id
-	WHERE e.course_id = $1
-	ORDER BY e.enrolled_at, e.user_id;
+	PERFORM content_library.require_course($1);
+	RETURN QUERY SELECT * FROM content_library.course_report($1);
 END
 $$;
 COMMENT ON FUNCTION public.course_report(uuid) IS
-	'One row for each learner enrolled in a course, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -1886,33 +2639,17 @@ RETURNS TABLE (
 	average_pct numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
-#variable_conflict use_column
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-	RETURN QUERY
-	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
-	FROM public.modules AS m
-	JOIN public.lessons AS l ON l.module_id = m.id
-	CROSS JOIN LATERAL (
-		SELECT count(*)::integer AS started,
-			count(*) FILTER (WHERE p.completed)::integer AS completed,
-			round(avg(p.watched_pct), 1) AS average_pct
-		FROM public.content_progress AS p
-		WHERE p.lesson_id = l.id) AS s
-	WHERE m.course_id = $1
-	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+	PERFORM content_library.require_course($1);
+	RETURN QUERY SELECT * FROM content_library.lesson_report($1);
 END
 $$;
 COMMENT ON FUNCTION public.lesson_report(uuid) IS
-	'One row for each lesson of a course, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.move_lesson(
 	lesson_id uuid,
@@ -1922,70 +2659,19 @@ RETURNS public.lessons
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-	left_course uuid;
-	entered_course uuid;
-	left_module uuid;
-	lesson public.lessons;
 BEGIN
-	IF $1 IS NULL OR $2 IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'module_id' END
+	IF lesson_id IS NULL OR module_id IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'module_id' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM public.content_library_writes('move_lesson');
-
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
-	left_course := public.content_library_course_of(public.content_library_module_of($1));
-	entered_course := public.content_library_course_of($2);
-	PERFORM FROM public.courses AS c
-	WHERE c.id IN (left_course, entered_course)
-	ORDER BY c.id FOR NO KEY UPDATE;
-	IF public.content_library_course_of(public.content_library_module_of($1)) <> left_course THEN
-		RAISE EXCEPTION 'lesson "%" was moved to another course meanwhile', $1
-			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
-	END IF;
-	left_module := public.content_library_module_of($1);
-	IF before IS NOT NULL THEN
-		PERFORM public.content_library_check_before($1, before,
-			CASE WHEN before <> $1 THEN public.content_library_module_of(before) END, $2);
-	END IF;
-
-	-- Numbered from 1, with the lesson among them.
-	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.lessons AS o
-		WHERE o.module_id = $2 AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.lessons AS t
-	SET module_id = $2, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
-
-	-- Closes the gap in the module that it has left.
-	IF left_module <> $2 THEN
-		UPDATE public.lessons AS t
-		SET sort_order = n.place
-		FROM (SELECT l.id, row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::integer AS place
-			  FROM public.lessons AS l
-			  WHERE l.module_id = left_module) AS n
-		WHERE t.id = n.id AND t.sort_order <> n.place;
-	END IF;
-
-	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
-	RETURN lesson;
+	PERFORM content_library.writes('move_lesson');
+	PERFORM content_library.require_course(content_library.course_of(content_library.module_of(lesson_id)));
+	PERFORM content_library.require_course(content_library.course_of(module_id));
+	RETURN content_library.move_lesson(lesson_id, module_id, before);
 END
 $$;
 COMMENT ON FUNCTION public.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson of it or to its end, and numbers sort_order from 1 in both modules; returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+	'Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
 
 CREATE OR REPLACE FUNCTION public.move_module(
 	module_id uuid,
@@ -1994,94 +2680,34 @@ RETURNS public.modules
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-	course uuid;
-	module public.modules;
 BEGIN
-	IF $1 IS NULL THEN
+	IF module_id IS NULL THEN
 		RAISE EXCEPTION 'module_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM public.content_library_writes('move_module');
-
-	course := public.content_library_course_of($1);
-	PERFORM FROM public.courses AS c WHERE c.id = course FOR NO KEY UPDATE;
-	IF before IS NOT NULL THEN
-		PERFORM public.content_library_check_before($1, before,
-			CASE WHEN before <> $1 THEN public.content_library_course_of(before) END, course);
-	END IF;
-
-	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.modules AS o
-		WHERE o.course_id = course AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.modules AS t
-	SET course_id = course, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
-
-	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
-	RETURN module;
+	PERFORM content_library.writes('move_module');
+	PERFORM content_library.require_course(content_library.course_of(module_id));
+	RETURN content_library.move_module(module_id, before);
 END
 $$;
 COMMENT ON FUNCTION public.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course or to the end, and numbers sort_order from 1; returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+	'Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
 
 CREATE OR REPLACE FUNCTION public.recompute_completion(course_id uuid)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-	at CONSTANT timestamptz := clock_timestamp();
-	count integer;
 BEGIN
-	IF $1 IS NULL THEN
+	IF course_id IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM public.content_library_writes('recompute_completion');
-	IF NOT EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1) THEN
-		PERFORM public.content_library_missing_course($1);
-	END IF;
-
-	-- Rows are locked in the order that batches of reports lock them in.
-	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, public.content_library_bar(l.id) AS bar
-		FROM public.modules AS m
-		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1
-	), due AS (
-		SELECT p.id
-		FROM bar AS b
-		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.bar
-		ORDER BY p.user_id, p.lesson_id
-		FOR NO KEY UPDATE OF p
-	)
-	UPDATE public.content_progress AS p
-	SET completed = true, completed_at = COALESCE(p.completed_at, at)
-	FROM due AS d
-	WHERE p.id = d.id AND NOT p.completed;
-	GET DIAGNOSTICS count = ROW_COUNT;
-
-	PERFORM public.content_library_complete(ARRAY(
-		SELECT e.id FROM public.enrollments AS e
-		WHERE e.course_id = $1 AND e.completed_at IS NULL
-		ORDER BY e.user_id FOR NO KEY UPDATE), at);
-	RETURN count;
+	PERFORM content_library.writes('recompute_completion');
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.recompute_completion(course_id);
 END
 $$;
 COMMENT ON FUNCTION public.recompute_completion(uuid) IS
-	'Applies the thresholds of a course as they are now to past progress, forwards only, and completes the enrollments that are due; returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
@@ -2091,7 +2717,7 @@ AS $$
 DECLARE
 	owner regrole;
 BEGIN
-	PERFORM public.content_library_writes('content_library_strict');
+	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
 		RAISE EXCEPTION 'enabled must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -2158,11 +2784,11 @@ $$;
 
 -- 10. Mux: video events -----------------------------------------------------
 
--- Mux repeats events and promises no order. So each event's facts are kept, and
--- a lesson's video is a query over the set of them: whatever the order in which
--- they came, and whether the upload was bound before, between or after.
+-- Mux may send an event more than once, and in any order. So the facts of every
+-- event are kept, and a lesson's video is a query over all of them. The answer does
+-- not depend on their order, nor on when the upload was bound to the lesson.
 
--- Never the payload itself: it may hold the URL that accepts an upload.
+-- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE IF NOT EXISTS public.mux_events (
 	event_id			text COLLATE "C" PRIMARY KEY,
 	object				text NOT NULL,
@@ -2202,7 +2828,7 @@ BEGIN
 	END IF;
 END
 $$;
--- No policy: service_role passes by BYPASSRLS, and nobody else.
+-- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION public.mux_verify_signature(
@@ -2278,7 +2904,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_verify_signature(text, text, text[], interval, timestamptz) IS
-	'Verifies the Mux-Signature header of a webhook against its raw body and any of the endpoints'' secrets: ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
+	'Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_policies() RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -2291,9 +2917,11 @@ $$;
 COMMENT ON FUNCTION public.content_library_mux_policies() IS
 	'The setting content_library_settings.mux_playback_policies, as an array.';
 
--- Of an upload: created < cancelled < asset_created < errored, then the time. Of an
--- asset: deleted if it ever was, else an end (errored or ready) before preparing,
--- then the time, then ready before errored. An event id decides between equals.
+-- Which event says how an upload or an asset stands.
+-- Of an upload: the highest of created < cancelled < asset_created < errored, then
+-- the latest. Of an asset: deleted if it ever was; else an end (errored or ready)
+-- rather than preparing, then the latest, then ready rather than errored. Between
+-- equals the event id decides, so that the answer does not depend on their order.
 CREATE OR REPLACE FUNCTION public.content_library_mux_latest(object text, id text)
 RETURNS SETOF public.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
@@ -2316,7 +2944,7 @@ BEGIN ATOMIC
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION public.content_library_mux_latest(text, text) IS
-	'The event that says how an upload or an asset stands: of an upload the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
+	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
 -- The one definition of a lesson's video columns.
 CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
@@ -2339,7 +2967,10 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- The asset that the upload itself names, else the one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
+	-- policy. f: whether the upload failed, and no later event made the asset ready.
+	-- v: the status of the lesson.
 	FROM (SELECT (SELECT e.asset_id
 				  FROM public.mux_events AS e
 				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
@@ -2370,7 +3001,7 @@ BEGIN ATOMIC
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION public.mux_state(text) IS
-	'What the events received so far say of an upload: the video columns of a lesson bound to it, and error, why there is no video; no row when nothing is known.';
+	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	event jsonb,
@@ -2401,7 +3032,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
-	-- The texts that are read of it. Other types of events may be of any form.
+	-- The texts that are needed. An event of another type may have any form.
 	FOREACH field IN ARRAY ARRAY['type', 'id', 'data.id', 'data.upload_id', 'data.asset_id', 'data.status'] LOOP
 		IF field = 'data.id' AND type <> ALL (ARRAY[
 			'video.upload.created', 'video.upload.asset_created', 'video.upload.cancelled', 'video.upload.errored',
@@ -2450,7 +3081,7 @@ BEGIN
 					   ELSE 'preparing' END;
 	END IF;
 
-	-- A text, a number of seconds, or {seconds, nanos}; without, it is the oldest.
+	-- A text, a number of seconds, or {seconds, nanos}. Without a time it is the oldest.
 	value := COALESCE(event -> 'created_at', 'null');
 	text_value := value #>> '{}';
 	BEGIN
@@ -2458,7 +3089,7 @@ BEGIN
 			WHEN 'null' THEN
 				event_at := '-infinity';
 			WHEN 'string' THEN
-				-- Not all that timestamptz accepts: "now" is not a fact, and a zone is needed.
+				-- The type timestamptz would also accept "now", and a time without a zone.
 				IF text_value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
 					event_at := text_value::timestamptz;
 				END IF;
@@ -2522,7 +3153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_read(jsonb) IS
-	'The facts of a Mux event, as a row of mux_events; object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
+	'The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.';
 
 CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -2549,8 +3180,8 @@ BEGIN
 
 	LOOP
 		BEGIN
-			IF NOT public.content_library_lock_video(true, 'asset', fact.asset_id)
-				OR NOT public.content_library_lock_video(true, 'upload', fact.upload_id)
+			IF NOT content_library.lock_video(true, 'asset', fact.asset_id)
+				OR NOT content_library.lock_video(true, 'upload', fact.upload_id)
 			THEN
 				RAISE lock_not_available;
 			END IF;
@@ -2568,7 +3199,7 @@ BEGIN
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT public.content_library_lock_video(true, 'upload', u.id)) THEN
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
 				RAISE lock_not_available;
 			END IF;
 
@@ -2614,7 +3245,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
-	'Takes in a verified Mux event, in any order and as often as it comes. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id was taken in before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -2627,7 +3258,7 @@ AS $$
 DECLARE
 	state record;
 BEGIN
-	PERFORM public.content_library_lock_video(false, 'upload', NEW.mux_upload_id);
+	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
 	-- Nothing known: a new row stays as it is given, and so does a video given whole.
@@ -2645,7 +3276,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of the upload that it is bound to now.';
+	'Trigger function: gives a lesson the video of its upload.';
 DO $$
 BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_mux_bind}' THEN
@@ -2658,7 +3289,7 @@ $$;
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
 	EXECUTE FUNCTION public.content_library_mux_bind();
--- In a restore it fires, if at all, before there are events: it changes nothing.
+-- In a restore it changes nothing: if it fires at all, there are no events yet.
 CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
 	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
 		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
@@ -2695,7 +3326,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_begin_upload(uuid, text) IS
-	'Binds an upload to a lesson, in place of the one before: its video is what is known of the upload, pending if nothing is; returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE OR REPLACE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
@@ -2704,14 +3335,11 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
 	until timestamptz;
-	who record;
-	lesson record;
 BEGIN
-	IF $1 IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN $1 IS NULL THEN 'lesson_id' ELSE 'ttl' END
+	IF lesson_id IS NULL OR ttl IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
@@ -2720,35 +3348,15 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	who := public.content_library_caller(NULL);
-
-	SELECT l.mux_status, l.mux_playback_id,
-		   l.is_preview OR EXISTS (
-			   SELECT FROM public.enrollments AS e
-			   WHERE e.user_id = who.user_id AND e.course_id = c.id) AS admitted
-	INTO lesson
-	FROM public.lessons AS l
-	JOIN public.modules AS m ON m.id = l.module_id
-	JOIN public.courses AS c ON c.id = m.course_id
-	WHERE l.id = $1 AND c.is_published;
-	IF NOT FOUND THEN
-		PERFORM public.content_library_missing_lesson($1);
+	PERFORM content_library.caller(NULL);
+	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
+		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	IF NOT lesson.admitted THEN
-		PERFORM public.content_library_not_enrolled(who.user_id, $1);
-	END IF;
-	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
-				  HINT = 'Ask again when Mux has said that its asset is ready.';
-	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
-							  'exp', floor(extract(epoch FROM until))::bigint);
+	RETURN content_library.own_mux_playback_claims(lesson_id, until);
 END
 $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
-	'The claims {sub, aud, exp} of a token that lets the caller play a lesson''s video for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 DO $$
 BEGIN

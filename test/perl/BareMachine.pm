@@ -1,5 +1,5 @@
-# BareMachine.pm: what the tests of the scripts share: commands with next to no
-# environment, and commands at a terminal, where Ctrl-C is typed.
+# BareMachine.pm: runs commands for the tests of the scripts: some almost without
+# an environment, and some at a terminal, where a test can type Ctrl-C.
 package BareMachine;
 
 use strict;
@@ -13,8 +13,8 @@ use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(bare run_bare at_terminal until_it_says type ended eventually);
 
-# A command in the environment that "env -i" leaves, and what is given: NAME=VALUE.
-# What is built there does without bitcode, for it takes half of the time.
+# A command in an empty environment (env -i) plus the given NAME=VALUE. Builds in
+# it make no bitcode, because that takes half of the time.
 sub bare
 {
 	my ($environment, @command) = @_;
@@ -23,7 +23,7 @@ sub bare
 		"TMPDIR=$ENV{TMPDIR}", @$environment, @command ];
 }
 
-# Its status, and what it writes.
+# Runs it; returns its status and what it has written.
 sub run_bare
 {
 	my ($environment, @command) = @_;
@@ -32,7 +32,7 @@ sub run_bare
 	return ($? >> 8, $out, $err);
 }
 
-# Begins a command in a folder, at a terminal of its own.
+# Starts a command in a folder, at a terminal of its own.
 sub at_terminal
 {
 	my ($folder, $command) = @_;
@@ -46,7 +46,7 @@ sub at_terminal
 		my $slave = $terminal->slave;
 		$slave->set_winsize(50, 200);
 		POSIX::dup2(fileno $slave, $_) for 0 .. 2;
-		# A test is started with this ignored where it runs in the background.
+		# In the background a test is started with this signal ignored.
 		$SIG{INT} = 'DEFAULT';
 		{ exec @$command };
 		POSIX::_exit(127);
@@ -55,8 +55,8 @@ sub at_terminal
 	return { terminal => $terminal, pid => $pid, said => '' };
 }
 
-# Reads what a command says, until it says a thing; or for good, without one.
-# Whether it did, within five minutes.
+# Reads the output of a command until a text appears, or to the end if no text is
+# given. Returns whether that happened within five minutes.
 sub until_it_says
 {
 	my ($run, $what) = @_;
@@ -67,14 +67,14 @@ sub until_it_says
 		my $ready = '';
 		vec($ready, fileno $run->{terminal}, 1) = 1;
 		return 0 unless select $ready, undef, undef, $deadline - time() > 0 ? $deadline - time() : 0;
-		# The end of a terminal is an error.
+		# A terminal reports its end as an error.
 		return !defined $what unless sysread $run->{terminal}, my $text, 65536;
 		$run->{said} .= $text;
 	}
 	return 1;
 }
 
-# Types something, and forgets what was said before.
+# Types something, and forgets the output so far.
 sub type
 {
 	my ($run, $text) = @_;
@@ -84,7 +84,7 @@ sub type
 	return;
 }
 
-# The status that a command ends with, as a shell tells it.
+# Waits for a command; returns its status as a shell would.
 sub ended
 {
 	my ($run) = @_;
@@ -94,7 +94,7 @@ sub ended
 	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
 }
 
-# Whether something becomes true within five minutes.
+# Waits up to five minutes for something to become true; returns whether it has.
 sub eventually
 {
 	my ($holds) = @_;

@@ -1,4 +1,4 @@
-# ExampleTest.pm: what the tests of the examples share: Node, npm, and a server for their own tests.
+# ExampleTest.pm: gives the tests of the examples Node, npm and a server.
 package ExampleTest;
 
 use strict;
@@ -12,7 +12,7 @@ use Test::More;
 
 our @EXPORT = qw(require_node passes start_example);
 
-# The major version of a command that is on the path, else 0.
+# The major version of a command; 0 if it is not on the path.
 sub major
 {
 	my ($command) = @_;
@@ -22,7 +22,7 @@ sub major
 	return $out =~ /^v?(\d+)\./ ? $1 : 0;
 }
 
-# Skips the test without this major of Node or a later one.
+# Skips the test if Node is missing or older than this major.
 sub require_node
 {
 	my ($version) = @_;
@@ -31,7 +31,7 @@ sub require_node
 	return;
 }
 
-# Runs a command; says what it printed if it fails.
+# A command must succeed; if not, its output is shown.
 sub passes
 {
 	my ($name, @command) = @_;
@@ -42,8 +42,8 @@ sub passes
 	return $out;
 }
 
-# Installs what an example needs, compiles it, and starts a server that its own
-# test is led to; from then on we are in its folder.
+# Installs what an example needs, compiles it, and starts a server, which the
+# environment gives to the example's own test. Stays in the example's folder.
 sub start_example
 {
 	my ($folder, $name) = @_;
@@ -57,7 +57,7 @@ sub start_example
 	my $node = start_node($name);
 	$ENV{PGHOST} = $node->host;
 	$ENV{PGPORT} = $node->port;
-	# It may write to this cluster as it likes.
+	# The test may write to this cluster, because it is its own.
 	$ENV{CONTENT_LIBRARY_CLUSTER} = 1;
 
 	passes('npx tsc --noEmit', 'npx', 'tsc', '--noEmit');

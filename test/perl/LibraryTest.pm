@@ -1,5 +1,5 @@
-# LibraryTest.pm: what the TAP tests share: servers, databases, data, and all
-# that a dump must bring back, as text.
+# LibraryTest.pm: gives the TAP tests servers, databases and data, and turns what a
+# dump must bring back into text.
 package LibraryTest;
 
 use strict;
@@ -22,8 +22,8 @@ sub start_node
 	return $node;
 }
 
-# A copy of Debian's server of a major, with this extension built for it and put
-# where pg_upgrade and an older server look; they know of no other folder.
+# A copy of Debian's server of a major, with this extension built into it. It must
+# be a copy, because pg_upgrade and older servers look in no other folder.
 my %installations;
 sub installation
 {
@@ -42,7 +42,7 @@ sub installation
 	};
 }
 
-# A server of its own installation, and such that pg_upgrade will take it.
+# Starts a server of such a copy, with settings that pg_upgrade accepts.
 sub start_major
 {
 	my ($name, $major) = @_;
@@ -59,7 +59,7 @@ sub our_major
 	return qx(pg_config --version) =~ /(\d+)/ ? $1 : die 'no pg_config';
 }
 
-# The older majors, from 15, that Debian's packages have put here with their headers.
+# The older majors, from 15, that are installed here with their headers.
 sub older_majors
 {
 	return grep { $_ >= 15 && $_ < our_major() } map { m{/(\d+)/lib/pgxs$} } glob('/usr/lib/postgresql/*/lib/pgxs');
@@ -70,7 +70,7 @@ sub supabase_sql
 	return slurp_file("$FindBin::RealBin/../supabase.sql");
 }
 
-# A Supabase-shaped database, with the extension if a schema for it is named.
+# A database like Supabase's, with the extension if a schema for it is given.
 sub new_database
 {
 	my ($node, $database, $schema) = @_;
@@ -84,15 +84,15 @@ sub new_database
 		 CREATE EXTENSION content_library SCHEMA $schema;");
 }
 
-# The id of learner 1 to 40.
+# The id of a learner, whose number is 1 to 40.
 sub learner
 {
 	return sprintf '00000000-0000-4000-8000-%012d', $_[0];
 }
 
 # Makes 40 learners in auth.users and what they watch: 6 courses
-# (one unpublished), 18 modules, 90 lessons, 40 learners, 100 enrollments and
-# 600 progress rows; stamps of their own on all, and some rows updated since.
+# (one unpublished), 18 modules, 90 lessons, 100 enrollments and 600 progress
+# rows. All have times of their own, and some rows were updated later.
 sub fill
 {
 	my ($node, $database, $schema) = @_;
@@ -126,10 +126,10 @@ SELECT e.user_id, l.id, 16 * l.sort_order + 10, l.sort_order = 5, e.enrolled_at 
 FROM enrollments AS e JOIN modules AS m USING (course_id) JOIN lessons AS l ON l.module_id = m.id
 WHERE m.sort_order < 3 AND l.sort_order > 2;
 
--- What the extension adds, and stamps that the trigger has set.
+-- Values in the columns that the extension adds, and times that the trigger sets.
 UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
--- Uploads and their events; lessons that agree with them, and some that do not any more.
+-- Uploads and their events; most lessons agree with them, and some were changed since.
 UPDATE lessons SET mux_upload_id = 'upload ' || md5(title) WHERE sort_order < 4;
 SELECT mux_apply_event(jsonb_build_object('id', k || title, 'type', 'video.asset.' || k, 'created_at', n, 'data', jsonb_build_object(
 	'id', md5(title), 'upload_id', 'upload ' || md5(title), 'duration', 7, 'errors', '{"type": "invalid_input"}'::jsonb,
@@ -152,7 +152,7 @@ FROM generate_series(1, 40) AS n;
 END
 }
 
-# SQL that makes the rest of a session a request of a learner.
+# SQL that makes the rest of a session the request of a learner.
 sub as_user
 {
 	my ($user_id) = @_;
@@ -165,7 +165,7 @@ SET ROLE authenticated;
 END
 }
 
-# All that must be the same after a restore, as text: rows, keys, policies,
+# Everything that must be the same after a restore, as text: rows, keys, policies,
 # grants, triggers, owners, what is dumped, event triggers.
 sub snapshot
 {
@@ -203,7 +203,7 @@ WITH tables AS (
 	UNION ALL
 	SELECT '3 constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid) || k.convalidated
 	FROM tables AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
-	WHERE k.contype <> 'n'    -- since 18; the columns say it
+	WHERE k.contype <> 'n'    -- NOT NULL, since 18; the columns show it
 	UNION ALL
 	SELECT '4 index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || i.indisvalid
 	FROM tables AS t JOIN pg_index AS i ON i.indrelid = t.oid
@@ -219,7 +219,7 @@ WITH tables AS (
 		CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
 		CASE WHEN x.is_grantable THEN ' with grant option' END)
 	FROM grants AS g, aclexplode(g.acl) AS x
-	WHERE x.privilege_type <> 'MAINTAIN' OR x.grantee <> g.owner    -- which owners have since 17
+	WHERE x.privilege_type <> 'MAINTAIN' OR x.grantee <> g.owner    -- since 17 owners have it
 	UNION ALL
 	SELECT '8 dumped', c.oid::regclass::text, 'yes'
 	FROM pg_extension AS e, unnest(e.extconfig) AS c(oid) WHERE e.extname = 'content_library'
@@ -230,8 +230,8 @@ SELECT kind, name, what FROM lines ORDER BY kind, name COLLATE "C", what COLLATE
 END
 }
 
-# All that a database is made of, members of extensions and all, without the
-# numbers that are others in each.
+# The definition of a whole database, with the members of extensions, and without
+# OIDs and other numbers that differ between databases.
 sub catalogs
 {
 	my ($node, $database) = @_;
@@ -240,7 +240,7 @@ sub catalogs
 	BAIL_OUT("no catalogs: $err") unless $out;
 	$out =~ s/^\\(un)?restrict .*\n//mg;
 	$out =~ s/^SELECT pg_catalog\.binary_upgrade_set_next_.*\n//mg;
-	# What rows older than a column are read with.
+	# The values that a new column has in older rows.
 	$out =~ s/^-- set missing value\.\n(SELECT pg_catalog\.binary_upgrade_set_missing_value.*\n)+\n*//mg;
 	$out =~ s/'\d+'::pg_catalog.(oid|xid)/'N'::$1/g;
 	$out =~ s/(WHERE oid) = '\d+'/$1 = N/g;
@@ -249,7 +249,7 @@ sub catalogs
 	return $out;
 }
 
-# The lines of one text that the other has not, each way; none where both are equal.
+# The lines that only one of two texts has; none if both are equal.
 sub lines_that_differ
 {
 	return () if $_[0] eq $_[1];
@@ -261,7 +261,7 @@ sub lines_that_differ
 		(map { "+ $_" } grep { !$lines{$_} } sort keys %others), 'or their order');
 }
 
-# Where the server finds the scripts of this extension.
+# The folder in which the server finds the scripts of this extension.
 sub extension_folder
 {
 	my ($node) = @_;

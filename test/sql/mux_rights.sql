@@ -52,9 +52,14 @@ DECLARE
 	function regprocedure;
 BEGIN
 	FOR function IN SELECT oid FROM pg_proc
-					WHERE pronamespace = 'public'::regnamespace AND (proname = 'mux_state' OR proname ~ '^content_library_(lock_video|mux_)') LOOP
+					WHERE pronamespace = 'public'::regnamespace AND (proname = 'mux_state' OR proname ~ '^content_library_mux_')
+						OR pronamespace = to_regnamespace('content_library') AND proname = 'lock_video' LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO regress_owner', function);
 	END LOOP;
+	-- The SQL edition's.
+	IF to_regnamespace('content_library') IS NOT NULL THEN
+		GRANT USAGE ON SCHEMA content_library TO regress_owner;
+	END IF;
 END
 $$;
 SELECT test.try('regress_owner', NULL, 'UPDATE public.lessons SET mux_upload_id = ''u'' WHERE title = ''mux/1'' RETURNING mux_status');

@@ -94,10 +94,12 @@ SET LOCAL ROLE authenticated;
 SELECT set_config('request.jwt.claims', '{"sub": "whose-ann"}', true) IS NOT NULL AS set;
 SELECT user_id = test.id('whose-ann') AS ann, watched_pct FROM record_progress(test.id('whose/1'), 0);
 
--- Nor is it overruled: one that reads another claim than sub stands, for policies and functions alike.
+-- Nor is it overruled: one that reads another claim than sub, where the older
+-- setting is empty, stands for policies and functions alike.
 RESET ROLE;
 CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
-	SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'learner')::uuid
+	SELECT coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''),
+					nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'learner')::uuid
 $$;
 SET LOCAL ROLE authenticated;
 SELECT set_config('request.jwt.claims', json_build_object('sub', test.id('whose-bob'), 'learner', test.id('whose-ann'))::text, true) IS NOT NULL AS set;

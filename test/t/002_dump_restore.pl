@@ -138,7 +138,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 		is_deeply(\%count,
 			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, mux_events => 162 },
 			"$name: there are rows to lose");
-		is(scalar(() = $before =~ /^5 policy/mg), 12, "$name: 12 policies");
+		is(scalar(() = $before =~ /^5 policy/mg), 14, "$name: 14 policies");
 		is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 2,
 			"$name: two foreign keys to auth.users");
 		like($before, qr/^7 grant\|enrollments\.user_id\|INSERT to authenticated$/m, "$name: a column grant");

@@ -62,7 +62,7 @@ foreach my $order (sort keys %orders)
 	$node->safe_psql($order, "DELETE FROM $schema.enrollments");
 	is($node->safe_psql($order, $event_triggers), 1, "$order: the event trigger waits");
 	$node->safe_psql($order, $last);
-	is($node->safe_psql($order, $attached), '12|2', "$order: attached");
+	is($node->safe_psql($order, $attached), '14|2', "$order: attached");
 	is($node->safe_psql($order, $event_triggers), 0, "$order: the event trigger is gone");
 }
 
@@ -79,7 +79,7 @@ is($node->safe_psql('orphans', $readable), '0|0', 'the tables stay locked');
 like($err, qr/violates foreign key constraint "enrollments_user_id_fkey"/, 'attaching by hand names the cause');
 $node->safe_psql('orphans', "INSERT INTO auth.users VALUES ('${\learner(1)}')");
 $node->safe_psql('orphans', "SELECT $schema.content_library_attach()");
-is($node->safe_psql('orphans', $attached), '12|2', 'attached by hand once the cause is mended');
+is($node->safe_psql('orphans', $attached), '14|2', 'attached by hand once the cause is mended');
 is($node->safe_psql('orphans', $readable), '1|0', 'and open for the learner whose row it is');
 is($node->safe_psql('orphans', 'CREATE TABLE auth.more (); ' . $event_triggers), 0,
 	'the event trigger is gone after the next command on auth');

@@ -19,8 +19,18 @@ my ($status, $out, $err) = $node->psql('readme', join("\n", @examples),
 is($status, 0, scalar @examples . ' examples run') or diag($err);
 is($err, '', 'without a warning');
 is((split /\n/, $out)[$_->[0]], $_->[1], "line $_->[0] of what they answer")
-	for [ 0, 't' ], [ 1, '95|t|513' ], [ 2, '50' ];
+	for [ 1, 't' ], [ 2, '95|t|513' ], [ 3, '50' ];
 like($out, qr/^80$/m, 'the threshold is the course\'s');
+
+# Strict, as its first screen advises, and a dump keeps it.
+my $direct = "SELECT has_table_privilege('authenticated', 'content_progress', 'INSERT, UPDATE, DELETE'),
+	has_any_column_privilege('authenticated', 'enrollments', 'INSERT')";
+is($node->safe_psql('readme', $direct), 'f|f', 'learners write through functions alone');
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'readme' ], 'dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], 'restored');
+is($node->safe_psql('restored', $direct), 'f|f', 'and so it is there');
 
 # Every function of the reference exists, and every function is there.
 my ($reference) = $readme =~ /^## Reference\n(.*?)^## /ms;
@@ -31,7 +41,7 @@ my %granted = map { $_ => 1 } split /\n/, $node->safe_psql('readme',
 	 JOIN pg_extension AS e ON e.oid = d.refobjid AND extname = 'content_library'
 	 WHERE has_function_privilege('service_role', p.oid, 'EXECUTE')");
 is_deeply([ grep { !$named{$_} } sort keys %granted ], [], 'the reference names every function of the API');
-is_deeply([ grep { !$granted{$_} && !/^content_library_(attach|missing_auth)$/ } sort keys %named ], [],
+is_deeply([ grep { !$granted{$_} && !/^content_library_(attach|missing_auth|strict)$/ } sort keys %named ], [],
 	'and no other');
 
 $node->stop;

@@ -89,14 +89,17 @@ my $functions = functions('extension');
 cmp_ok(scalar(() = $functions =~ /^\w/mg), '>=', 20, 'there are functions to compare');
 is_deeply([ lines_that_differ($functions, functions('edition')) ], [], 'so are names, arguments, results, labels, comments and grants');
 
-# Every function has a search_path, a comment, grants to nobody else; one has the owner's rights.
+# Every function has a search_path, a comment, and grants to nobody else; none that
+# PostgREST exposes has the owner's rights. The schema of the others is closed.
 my $bad = <<'END';
 SELECT p.proname FROM pg_proc AS p
-WHERE p.pronamespace = 'public'::regnamespace
+WHERE p.pronamespace IN ('public'::regnamespace, 'content_library'::regnamespace)
 	AND (NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c = 'search_path=pg_catalog, pg_temp')
 		 OR obj_description(p.oid, 'pg_proc') IS NULL
 		 OR has_function_privilege('anon', p.oid, 'EXECUTE') OR has_function_privilege('public', p.oid, 'EXECUTE')
-		 OR p.prosecdef <> (p.proname = 'content_library_own_completion'))
+		 OR p.prosecdef AND p.pronamespace = 'public'::regnamespace)
+UNION ALL
+SELECT 'schema' WHERE has_schema_privilege('anon', 'content_library', 'USAGE') OR has_schema_privilege('authenticated', 'content_library', 'CREATE')
 UNION ALL
 SELECT c.relname FROM pg_class AS c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
@@ -109,13 +112,16 @@ is($node->safe_psql('edition', $bad), '', 'search paths, comments, rights');
 my $grants = <<'END';
 SELECT o.name, a.grantee::regrole, a.privilege_type, a.is_grantable
 FROM (SELECT oid::regclass::text, relacl, relowner FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-	UNION ALL SELECT oid::regprocedure::text, proacl, proowner FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS o(name, acl, owner)
+	UNION ALL SELECT nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = 'content_library'
+	UNION ALL SELECT oid::regprocedure::text, proacl, proowner FROM pg_proc
+		WHERE pronamespace IN ('public'::regnamespace, 'content_library'::regnamespace)) AS o(name, acl, owner)
 CROSS JOIN aclexplode(o.acl) AS a WHERE a.grantee <> o.owner ORDER BY 1, 2, 3
 END
 my $usual = $node->safe_psql('edition', $grants);
 foreach my $state (
 	[ 'none', 'ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;' ],
 	[ 'all', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC, anon, authenticated, service_role;
+		ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC, anon, authenticated, service_role;
 		ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO PUBLIC, anon, authenticated, service_role;' ])
 {
 	supabase_database("defaults_$state->[0]");
@@ -173,51 +179,234 @@ $node->safe_psql('plan', "UPDATE content_library_settings SET completion_thresho
 is($node->safe_psql('plan', "SELECT content_library_mux_policies(), completion_threshold('$lesson')"), '{drm}|34', 'the owner sets them');
 is($node->safe_psql('plan', as_user(learner(1)) . "SELECT completed FROM record_progress('$lesson', 0)"), 't', 'and a report follows them');
 
-# A hostile learner, who calls what completes a course.
-$node->safe_psql('plan', "UPDATE content_library_settings SET completion_threshold = 90; INSERT INTO auth.users (id) VALUES ('${\learner(2)}'), ('${\learner(3)}');
-	INSERT INTO enrollments (user_id, course_id) SELECT u, id FROM courses, unnest('{${\learner(2)}, ${\learner(3)}}'::uuid[]) AS u;
-	INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed) VALUES ('${\learner(2)}', '$lesson', 100, true), ('${\learner(3)}', '$lesson', 89, false);
-	UPDATE enrollments SET completed_at = NULL");
-my $course = $node->safe_psql('plan', 'SELECT id FROM courses');
-sub completed
+# From here on both editions, with the same answers. Learner 1 is enrolled in the
+# first course and in the draft, learner 2 in the first; learner 3 in none.
+sub uuid
 {
-	return $node->safe_psql('plan', "SELECT string_agg(right(user_id::text, 1), ' ' ORDER BY user_id) FROM enrollments WHERE completed_at IS NOT NULL");
+	return sprintf '%08d-0000-4000-8000-000000000000', $_[0];
 }
+my ($open, $second, $draft) = map { uuid($_) } 1 .. 3;
+sub rows
+{
+	my ($database) = @_;
+
+	$node->safe_psql($database, <<"END");
+INSERT INTO auth.users (id) VALUES ('${\learner(1)}'), ('${\learner(2)}'), ('${\learner(3)}');
+INSERT INTO courses (id, title, slug, is_published)
+SELECT format('0000000%s-0000-4000-8000-000000000000', n)::uuid, 'Course ' || n, 'c' || n, n < 3 FROM generate_series(1, 3) AS n;
+INSERT INTO modules (id, course_id, title) SELECT format('0000001%s-0000-4000-8000-000000000000', n)::uuid, id, 'm'
+FROM courses, substr(slug, 2) AS n;
+INSERT INTO lessons (id, module_id, title, sort_order, mux_status, mux_playback_id)
+SELECT format('000001%s%s-0000-4000-8000-000000000000', substr(m.id::text, 8, 1), k)::uuid, id, 'l' || k, k, 'ready', 'secret'
+FROM modules AS m, generate_series(1, 2) AS k;
+INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(1)}', '$open'), ('${\learner(1)}', '$draft'), ('${\learner(2)}', '$open');
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed)
+VALUES ('${\learner(2)}', '${\uuid(111)}', 100, true), ('${\learner(2)}', '${\uuid(112)}', 40, false), ('${\learner(1)}', '${\uuid(131)}', 10, false);
+END
+}
+
+# What SQL answers a learner, errors as their SQLSTATE; nothing of it stays.
+sub answers
+{
+	my ($database, $n, $sql) = @_;
+	my ($code, $out, $err) = $node->psql($database,
+		"\\set VERBOSITY sqlstate\n\\set ON_ERROR_ROLLBACK on\nBEGIN;\n" . ($n ? as_user(learner($n)) : "SET ROLE anon;\n") . "$sql;\nROLLBACK;",
+		on_error_stop => 0, extra_params => []);
+	$err =~ s/^.*?(?:ERROR:  )//mg;
+	return join ' ', split(/\n/, $out), split(/\n/, $err);
+}
+
+# Each learner's function, in the order of a learner's day.
+my @day = (
+	[ enroll => "SELECT course_id FROM enroll('$second')", $second ],
+	[ record_progress => "SELECT watched_pct, completed FROM record_progress('${\uuid(111)}', 95, 7)", '95|t' ],
+	[ record_progress => "SELECT watched_pct, completed FROM record_progress('${\uuid(111)}', 20)", '95|t' ],
+	[ record_progress_batch => "SELECT watched_pct FROM record_progress_batch('[{\"lesson_id\": \"${\uuid(112)}\", \"watched_pct\": 30}, {\"lesson_id\": \"${\uuid(121)}\", \"watched_pct\": 50}]')", '30 50' ],
+	[ course_completion => "SELECT course_completion('$open')", '50' ],
+	[ course_outline => "SELECT d ->> 'completed_lessons', d #>> '{modules,0,lessons,1,watched_pct}', d #>> '{modules,0,lessons,1,mux_playback_id}' FROM course_outline('$open') AS d", '1|30|secret' ],
+	[ next_lesson => "SELECT next_lesson('$open')", uuid(112) ],
+	[ course_progress => 'SELECT course_id, completion, next_lesson_id FROM course_progress() ORDER BY 1', "$open|50|${\uuid(112)} $second|0|${\uuid(121)}" ],
+	[ continue_watching => 'SELECT lesson_id, watched_pct FROM continue_watching(5) ORDER BY 1', "${\uuid(112)}|30 ${\uuid(121)}|50" ],
+	[ completion_threshold => "SELECT completion_threshold('${\uuid(111)}')", '90' ],
+	[ mux_playback_claims => "SELECT mux_playback_claims('${\uuid(111)}') ->> 'sub'", 'secret' ],
+	[ record_progress => "SELECT completed FROM record_progress('${\uuid(112)}', 100)", 't' ],
+	[ course_progress => 'SELECT completed_at > now() FROM course_progress() WHERE completion = 100', 't' ],
+	[ reset_progress => "SELECT reset_progress('$open')", '2' ],
+	[ course_progress => "SELECT completed_at IS NULL FROM course_progress() WHERE course_id = '$open'", 't' ],
+	[ reset_progress => "SELECT reset_progress('$open', dry_run => true)", '0' ]);
+my %called = map { $_->[0] => 1 } @day;
+my $day = join ";\n", map { $_->[1] } @day;
+my $usual_day = join ' ', map { $_->[2] } @day;
+my $writes = join ";\n", "INSERT INTO content_progress (user_id, lesson_id) VALUES ('${\learner(2)}', '${\uuid(121)}')",
+	"UPDATE content_progress SET completed = true WHERE lesson_id = '${\uuid(112)}'", "DELETE FROM content_progress WHERE lesson_id = '${\uuid(112)}'",
+	"INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(2)}', '$second')";
+my $reads = join ";\n", map { "SELECT count(*) FROM $_" } qw(lessons modules content_progress enrollments);
+supabase_database('doors');
+is(migrate('doors'), '', 'an edition for what learners do');
+foreach my $database ('extension', 'doors')
+{
+	rows($database);
+	is($node->safe_psql($database, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'content\\_library%' AND has_function_privilege('authenticated', oid, 'EXECUTE') ORDER BY 1"),
+		join("\n", sort keys %called), "$database: each of the learners' functions is called");
+	is(answers($database, 1, $day), $usual_day, "$database: they answer");
+	$node->safe_psql($database, 'REVOKE INSERT, UPDATE, DELETE ON content_progress FROM authenticated; REVOKE INSERT ON enrollments FROM authenticated');
+	is(answers($database, 1, $day), $usual_day, "$database: also without direct writes");
+	is(answers($database, 2, $writes), '42501 42501 42501 42501', "$database: of which there are none");
+	$node->safe_psql($database, 'REVOKE SELECT ON lessons, modules, content_progress, enrollments FROM authenticated');
+	is(answers($database, 1, $day), $usual_day, "$database: and without direct reads");
+	is(answers($database, 2, $reads), '42501 42501 42501 42501', "$database: likewise");
+}
+
+# A policy of one's own: a course of an organisation is there for its members
+# alone. Whoever has been let in already goes on, as with a course that is closed.
+my $inside = "SELECT set_config('request.jwt.claims', '{\"sub\": \"${\learner(2)}\", \"role\": \"authenticated\", \"org\": \"acme\"}', false) IS NOT NULL;\n";
+my @policy = (
+	"SELECT user_id FROM enroll('$open')" => [ learner(2), '23503' ],
+	"SELECT watched_pct FROM record_progress('${\uuid(112)}', 41)" => [ '41', '23503' ],
+	"SELECT watched_pct FROM record_progress_batch('[{\"lesson_id\": \"${\uuid(112)}\", \"watched_pct\": 42}]')" => [ '42', '23503' ],
+	"SELECT course_completion('$open')" => [ '23503', '23503' ],
+	"SELECT course_outline('$open')" => [ '23503', '23503' ],
+	"SELECT next_lesson('$open')" => [ '23503', '23503' ],
+	'SELECT course_id FROM course_progress()' => [ '', '' ],
+	'SELECT lesson_id FROM continue_watching(1)' => [ '', '' ],
+	"SELECT completion_threshold('${\uuid(111)}')" => [ '23503', '23503' ],
+	"SELECT mux_playback_claims('${\uuid(111)}')" => [ '23503', '23503' ],
+	"SELECT reset_progress('$open')" => [ '2', '23503' ]);
+foreach my $database ('extension', 'doors')
+{
+	$node->safe_psql($database, "UPDATE courses SET metadata = '{\"org\": \"acme\"}' WHERE id = '$open';
+		CREATE POLICY organisations ON courses AS RESTRICTIVE FOR SELECT TO authenticated
+		USING (metadata ->> 'org' IS NULL OR metadata ->> 'org' = current_setting('request.jwt.claims', true)::jsonb ->> 'org')");
+	my %asked;
+	for (my $i = 0; $i < @policy; $i += 2)
+	{
+		my ($call, $expected) = @policy[ $i, $i + 1 ];
+		$asked{$1} = 1 if $call =~ /(\w+)\(/;
+		is(answers($database, 2, $call), $expected->[0], "$database: enrolled, from outside: $call");
+		is(answers($database, 3, $call), $expected->[1], "$database: not enrolled: $call");
+		unlike(answers($database, 2, "$inside$call"), qr/23503|^t$/, "$database: from within: $call");
+	}
+	is_deeply(\%asked, \%called, "$database: that is all of them");
+	# The courses that are hidden take no place of those that are not.
+	is(answers($database, 2, "SELECT count(*) FROM enroll('$second'); SELECT count(*) FROM record_progress('${\uuid(121)}', 5); SELECT count(*) FROM record_progress('${\uuid(112)}', 43); SELECT lesson_id FROM continue_watching(1)"),
+		"1 1 1 ${\uuid(121)}", "$database: what is not hidden is shown");
+	$node->safe_psql($database, "DROP POLICY organisations ON courses");
+}
+# A hostile learner, with SQL of their own, who calls what the functions call:
+# every one of them, with NULLs, as nobody and as learner 3.
+my $calls = $node->safe_psql('doors', <<'END');
+SELECT format('SELECT content_library.%I(%s)', p.proname, (SELECT string_agg('NULL::' || format_type(t, NULL), ', ' ORDER BY n) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(t, n)))
+FROM pg_proc AS p WHERE p.pronamespace = 'content_library'::regnamespace ORDER BY 1
+END
+my @calls = split /\n/, $calls;
+cmp_ok(scalar(@calls), '>', 40, 'there is something to call');
+is(answers('doors', 0, join ";\n", @calls), join(' ', ('42501') x @calls), 'nobody calls any');
+
+# What learners may call by hand, and what comes of it for one who is enrolled in
+# nothing: of lessons and a course that are published, and of a draft.
+my $seen = "'{$open,$second,$draft}'";
+my %by_hand = (
+	missing_course => [ "('$open')", '23503' ],
+	missing_lesson => [ "('$open')", '23503' ],
+	nobody => [ '()', '28000' ],
+	writes => [ "('x')", '' ],
+	acts_for_others => [ '()', 'f' ],
+	caller => [ "('${\learner(1)}')", '42501' ],
+	sees_course => [ "('$draft')", 'f' ],
+	require_course => [ "('$draft')", '23503' ],
+	check_report => [ '(101, 0)', '22023' ],
+	read_report => [ "('{}', now())", 'P0001' ],
+	read_reports => [ "('[{}]', now())", '22023' ],
+	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false)", '42501' ],
+	published_course_of => [ "('${\uuid(131)}')", '' ],
+	own_record => [ "('{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, $seen)", '42501' ],
+	own_enroll => [ "('$draft', true)", '23503' ],
+	own_reset_progress => [ "('$open', false, true)", '42501' ],
+	own_completion_threshold => [ "('${\uuid(131)}')", '(,)' ],
+	own_course_completion => [ "('$draft')", '23503' ],
+	own_course_outline => [ "('$draft')", '23503' ],
+	own_next_lesson => [ "('$draft')", '23503' ],
+	own_course_progress => [ '()', '' ],
+	own_continue_watching => [ '(100, NULL, NULL)', '' ],
+	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity')", '42501' ]);
+my @allowed = split /\n/, $node->safe_psql('doors', "SELECT proname FROM pg_proc WHERE pronamespace = 'content_library'::regnamespace AND has_function_privilege('authenticated', oid, 'EXECUTE') ORDER BY proname COLLATE \"C\"");
+is_deeply(\@allowed, [ sort keys %by_hand ], 'which of them learners may call');
+foreach my $call (@calls)
+{
+	my ($name) = $call =~ /\.(\w+)/;
+	is(answers('doors', 3, $call), '42501', "$name() is not for learners") unless $by_hand{$name};
+}
+my $state = "SELECT md5(string_agg(r, ' ' ORDER BY r)) FROM (SELECT e::text FROM enrollments AS e UNION ALL SELECT p::text FROM content_progress AS p) AS a(r)";
+my $before = $node->safe_psql('doors', $state);
 sub by_hand
 {
 	my ($n, $call) = @_;
-	my ($code, $out, $err) = $node->psql('plan', as_user(learner($n)) . "SELECT $call");
+	my ($code, $out, $err) = $node->psql('doors', "\\set VERBOSITY sqlstate\n" . as_user(learner($n)) . "SELECT $call");
 
-	return "$out$err";
+	return $out . ($err =~ /ERROR:  (\w+)/ ? $1 : '');
 }
-my $claim = "content_library_own_completion('claim', '{$lesson}', NULL, '1999-01-01')";
-is(by_hand(3, $claim), 't', 'one who is not done');
-is(completed(), '', 'completes nothing');
-foreach my $call ("content_library_completion('claim', '${\learner(2)}', '{$lesson}', NULL, now())",
-	"content_library_step('claim', '${\learner(2)}', true, '{$lesson}', NULL, now())",
-	"content_library_complete(ARRAY(SELECT id FROM enrollments), now())",
-	"content_library_all_completed('${\learner(2)}', '$course')")
+foreach my $name (@allowed)
 {
-	like(by_hand(3, $call), qr/permission denied for function content_library_/, $call);
+	my ($arguments, $expected) = @{ $by_hand{$name} };
+	is(by_hand(3, "content_library.$name$arguments"), $expected, "$name() by hand");
 }
-is(by_hand(3, "content_library_step('claim', '${\learner(2)}', false, '{$lesson}', NULL, now())"), 't', 'nor in the name of another');
-is(completed(), '', 'completes another');
-is($node->safe_psql('plan', "SET ROLE authenticated; SELECT content_library_own_completion('claim', '{$lesson}', NULL, now())"), 'f', 'nobody is signed in');
-is(by_hand(2, $claim), 't', 'one who is done');
-is(completed(), '2', 'completes what is due');
-is($node->safe_psql('plan', "SELECT completed_at > now() - interval '1 minute' AND completed_at <= clock_timestamp() FROM enrollments WHERE completed_at IS NOT NULL"), 't', 'now, whatever time is asked for');
-$node->safe_psql('plan', 'CREATE TABLE seen AS SELECT * FROM enrollments');
-is(by_hand(2, "content_library_own_completion('claim', '{$lesson}', NULL, 'infinity')"), 't', 'again');
-is(by_hand(2, "content_library_own_completion('reopen', NULL, '$course', NULL)"), 't', 'and cannot be undone while it is due');
-is(by_hand(3, "content_library_own_completion('reopen', NULL, '$course', NULL)"), 't', 'nor by another');
-like(by_hand(3, "content_library_own_completion('drop', NULL, '$course', NULL)"), qr/case not found/, 'there are no other steps');
-is($node->safe_psql('plan', 'SELECT count(*) FROM (TABLE enrollments EXCEPT TABLE seen) AS n'), '0', 'nothing has changed since');
-is($node->safe_psql('plan', as_user(learner(2)) . "SELECT reset_progress('$course'); RESET ROLE; SELECT completed_at IS NULL FROM enrollments WHERE user_id = '${\learner(2)}'"), "1\nt", 'a reset undoes it');
+is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{1}', ARRAY[now()], now(), false, $seen)"), '23503', 'a draft cannot be begun');
+is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
+is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity')"), '23503', 'or played');
+is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
+is(by_hand(3, "content_library.own_course_outline('$open') #>> '{modules,0,lessons,0,mux_playback_id}'"), '', 'the outline keeps playback ids to itself');
+is($node->safe_psql('doors', $state), $before, 'all of that has changed nothing');
 
-# A hostile search path and temporary tables stand in front of nothing.
-is($node->safe_psql('plan', as_user(learner(3)) . "CREATE TEMP TABLE content_progress AS SELECT id, '${\learner(3)}'::uuid AS user_id, id AS lesson_id, true AS completed FROM public.lessons;
-	CREATE TEMP TABLE lessons AS SELECT * FROM public.lessons; SET search_path = pg_temp, public; SELECT $claim; RESET ROLE; SELECT count(completed_at) FROM public.enrollments"),
-	"t\n0", 'temporary tables complete nothing');
+# Their own rows, at no time that is still to come; whoever is done claims, nobody else.
+sub completed
+{
+	return $node->safe_psql('doors', "SELECT string_agg(right(user_id::text, 1), ' ' ORDER BY user_id) FROM enrollments WHERE completed_at IS NOT NULL");
+}
+my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{1}', '{$_[1]}', '$_[1]', false, $seen)).rows)" };
+is(by_hand(2, $report->(50, 'infinity')), '1', 'a report by hand');
+is(completed(), '', 'that completes nothing');
+is(by_hand(2, $report->(1000, 'now')), '23514', 'no more than all');
+is(by_hand(2, $report->(100, 'infinity')), '1', 'a report that completes');
+is(completed(), '2', 'what is due');
+is($node->safe_psql('doors', "SELECT count(*) FROM enrollments AS e, content_progress AS p WHERE p.user_id = e.user_id AND p.lesson_id = '${\uuid(112)}'
+	AND e.completed_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AND p.completed_at <= clock_timestamp() AND p.last_watched <= clock_timestamp()"), '1', 'now, whatever time is told');
+is(by_hand(2, $report->(100, '1999-01-01')), '1', 'again');
+is($node->safe_psql('doors', "SELECT completed_at > now() - interval '1 minute' FROM enrollments WHERE completed_at IS NOT NULL"), 't', 'is no other completion');
+is(by_hand(1, "count(*) FROM content_library.own_course_progress()"), '1', 'a draft that one is enrolled in is not listed');
+is(by_hand(1, "count(*) FROM content_library.own_continue_watching(9, NULL, NULL)"), '0', 'nor what was begun of it');
+
+# Temporary tables, and the search path of the caller, stand in front of nothing.
+$node->safe_psql('doors', "INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(3)}', '$open')");
+is($node->safe_psql('doors', as_user(learner(3)) . "CREATE TEMP TABLE content_progress (id uuid, user_id uuid, lesson_id uuid, completed boolean);
+	CREATE TEMP TABLE lessons (id uuid, module_id uuid, is_required boolean); CREATE TEMP TABLE courses (id uuid, is_published boolean);
+	SET search_path = pg_temp, public; SELECT completed FROM public.record_progress('${\uuid(111)}', 100); SELECT public.course_completion('$open'); SELECT count(*) FROM content_progress"),
+	"t\n50\n0", 'temporary tables neither hide nor take anything');
+
+# The doors' owner must see the tables: forced row-level security needs BYPASSRLS.
+$node->safe_psql('doors', 'ALTER TABLE enrollments FORCE ROW LEVEL SECURITY');
+is(by_hand(2, "public.course_completion('$open')"), '100', 'forced, and the owner has BYPASSRLS');
+$node->safe_psql('doors', 'ALTER ROLE developer NOBYPASSRLS');
+foreach my $name (grep { /^own_/ } @allowed)
+{
+	is(by_hand(2, "content_library.$name$by_hand{$name}[0]"), $name =~ /course_(completion|outline)|next_lesson/ ? '23503' : '55000', "forced, and the owner has not: $name()");
+}
+is(by_hand(2, "public.$_"), '55000', "nor $_") foreach "course_completion('$open')", "next_lesson('$open')", "course_outline('$open')", "record_progress('${\uuid(112)}', 1)";
+$node->safe_psql('doors', 'ALTER TABLE enrollments NO FORCE ROW LEVEL SECURITY');
+is(by_hand(2, "public.course_completion('$open')"), '100', 'an owner that is not bound');
+$node->safe_psql('doors', 'ALTER ROLE developer BYPASSRLS');
+
+# What learners are not to do is taken from them with its door; another run leaves it so.
+$node->safe_psql('doors', 'REVOKE EXECUTE ON FUNCTION public.enroll, content_library.own_enroll FROM authenticated');
+is(migrate('doors'), '', 'run again');
+is(answers('doors', 3, "SELECT public.enroll('$second'); SELECT content_library.own_enroll('$second', true)"), '42501 42501', 'the door stays closed');
+is(answers('doors', 2, "SELECT public.course_completion('$open')"), '100', 'the others open');
+
+# One owner of all: nobody else's schema, and nobody else's tables.
+supabase_database('others');
+$node->safe_psql('others', 'CREATE SCHEMA content_library');
+like(migrate('others'), qr/the schema content_library belongs to postgres, and the role here is "developer"/, "a schema of another's is not used");
+($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('edition'), '-f', $file ]);
+like($err, qr/the table public.content_library_settings belongs to developer|the schema content_library belongs to developer/, 'not even a superuser mixes owners');
 
 # A dump of it is restored, whole.
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/dump", 'edition' ], 'dumped');

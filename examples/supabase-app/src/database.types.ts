@@ -176,6 +176,9 @@ isOneToOne: false
 "content_library_percentage":
 { Args: { "completed": number,"required": number }; Returns: number
                            },
+"content_library_strict":
+{ Args: { "enabled"?: boolean }; Returns: undefined
+                           },
 "continue_watching":
 { Args: { "max_rows"?: number,"user_id"?: string }; Returns: {
               "course_id": string,"course_title": string,"duration_seconds": number,"last_watched": string,"lesson_id": string,"lesson_title": string,"position_seconds": number,"watched_pct": number
