@@ -158,7 +158,9 @@ foreach my $role ($superuser, 'alice')
 	is($node->safe_psql($database, $rights), $decided, 'gives back nothing');
 	restored($database, 'the edition');
 
-	like(run_script($role, $database, "$top/supabase/to_extension.sql"), $expected, 'made the extension');
+	# What the check says at its end of the rights that were taken away is left out.
+	my $said = run_script($role, $database, "$top/supabase/to_extension.sql") =~ s/^warning\|.*?(\n|(?=psql:)|\z)//mgr;
+	like($said, $expected, 'made the extension');
 	$node->safe_psql($database, 'REVOKE EXECUTE ON FUNCTION enroll(uuid, uuid) FROM authenticated') if $role eq 'alice';
 	is($node->safe_psql($database, $rights), $decided, 'gives back nothing');
 	restored($database, 'the extension');
