@@ -62,6 +62,9 @@ PG_FUNCTION_INFO_V1(content_library_percentage);
 Datum
 content_library_percentage(PG_FUNCTION_ARGS)
 {
+	/* Not STRICT, for the planner answers NULL then, also to who may not call it. */
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
 	return course_percentage(PG_GETARG_INT64(0), PG_GETARG_INT64(1), &fcinfo->isnull);
 }
 

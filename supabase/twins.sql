@@ -1740,7 +1740,7 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
 RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT (100 * completed / NULLIF(required, 0))::int4;
 END;

@@ -2262,7 +2262,7 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 -- The one definition of a course's percentage: never rounded up to 100.
 CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
 RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT (100 * completed / NULLIF(required, 0))::int4;
