@@ -7,6 +7,11 @@
 #include "storage/lockdefs.h"
 #include "utils/uuid.h"
 
+/* Since 16 the macros for variable-length values are in a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Before PostgreSQL 18 the server has only pg_attribute_noreturn(). */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

@@ -410,7 +410,7 @@ SQL
 	like($err, qr/NOTICE:  refused by keeper on pg_catalog, pg_temp, then authenticated on hostile, pg_catalog\n/,
 		'caught, the error leaves the learner');
 	like($err, qr/ERROR:  refused by keeper/, 'not caught, it is the report\'s');
-	is($out, "40\nauthenticated hostile, pg_catalog $zone\nauthenticated hostile, pg_catalog  $zone\n40|f",
+	is($out, "40\nauthenticated hostile, pg_catalog $zone\nauthenticated hostile, pg_catalog $zone\n40|f",
 		'the learner is the learner, and nothing of the report is kept');
 	is(completed_at($course, $ann), 'open', 'the course is not completed');
 	is_deeply(\@events, [], 'and no event says so');

@@ -105,8 +105,8 @@ is((load_log('small', $SMALL))[0], 0, 'the small log is loaded');
 $node->safe_psql('small', q{
 	CREATE FUNCTION learners_only() RETURNS trigger LANGUAGE plpgsql AS $$
 	BEGIN
-		IF current_user <> 'authenticated' OR NEW.user_id <> auth.uid() THEN
-			RAISE EXCEPTION 'written by %, signed in as %', current_user, auth.uid();
+		IF current_setting('role') <> 'authenticated' OR NEW.user_id <> auth.uid() THEN
+			RAISE EXCEPTION 'written by %, signed in as %', current_setting('role'), auth.uid();
 		END IF;
 		RETURN NEW;
 	END $$;
