@@ -22,6 +22,13 @@
 #define object_aclcheck(classid, objectid, roleid, mode) pg_proc_aclcheck(objectid, roleid, mode)
 #endif
 
+/* Before 16 the server declares a walker without its arguments, which C23 reads as none. */
+#if PG_VERSION_NUM < 160000
+#define tree_walker(function) ((bool (*) ()) (void (*) (void)) (function))
+#else
+#define tree_walker(function) (function)
+#endif
+
 /* settings: content_library.c */
 extern int	library_completion_threshold;	/* percent */
 extern int	library_heartbeat_interval; /* seconds */

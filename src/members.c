@@ -72,10 +72,10 @@ check_node(Node *node, void *library)
 	if (IsA(node, Query))
 	{
 		check_relations(library, ((Query *) node)->rtable);
-		return query_tree_walker((Query *) node, check_node, library, 0);
+		return query_tree_walker((Query *) node, tree_walker(check_node), library, 0);
 	}
 	check_functions_in_node(node, refuse_function, library);
-	return expression_tree_walker(node, check_node, library);
+	return expression_tree_walker(node, tree_walker(check_node), library);
 }
 
 /*
