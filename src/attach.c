@@ -254,11 +254,7 @@ content_library_attach(PG_FUNCTION_ARGS)
 	Library		library;
 
 	library_find(&library, fcinfo->flinfo->fn_oid);
-	if (!has_privs_of_role(GetUserId(), library.owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("content_library_attach() needs the rights of the owner of the tables"),
-				 errhint("Call it as %s.", GetUserNameFromId(library.owner, false))));
+	require_owner(&library, "content_library_attach()");
 	/* The server makes this check earlier than the functions that are called here. */
 	PreventCommandIfReadOnly("content_library_attach()");
 	attach(&library);

@@ -2,9 +2,29 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 
 #include "boundary.h"
+
+/* Refuses a caller who could not do the same without us. */
+void
+require_owner(const Library *library, const char *function)
+{
+	if (!has_privs_of_role(GetUserId(), library->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%s needs the rights of the owner of the tables", function),
+				 errhint("Call it as %s.", GetUserNameFromId(library->owner, false))));
+}
+
+/* Changes a setting; become_caller() gives the old value back. */
+void
+set_until_caller(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
 
 /*
  * Works as the owner of the tables from here on, as the server does for its foreign keys.
@@ -26,8 +46,7 @@ become_owner(Boundary *boundary, const Library *library)
 	SetUserIdAndSecContext(library->owner,
 						   boundary->security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_until_caller("search_path", "pg_catalog, pg_temp");
 }
 
 /* Gives the caller's role and search path back. */

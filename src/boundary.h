@@ -12,7 +12,9 @@ typedef struct Boundary
 	int			guc_level;		/* before search_path was set */
 } Boundary;
 
+extern void require_owner(const Library *library, const char *function);
 extern void become_owner(Boundary *boundary, const Library *library);
+extern void set_until_caller(const char *name, const char *value);
 extern void become_caller(const Boundary *boundary);
 
 #endif							/* CONTENT_LIBRARY_BOUNDARY_H */

@@ -57,14 +57,13 @@ resolve_user(const Library *library, const NullableDatum *arg)
 	return uid;
 }
 
-/* Opens SPI, and asks what must be asked as the caller. */
+/* Opens SPI, while the caller is still the caller. */
 static void
 open_call(Call *call, FunctionCallInfo fcinfo)
 {
 	memset(call, 0, sizeof(*call));
 	library_find(&call->library, fcinfo->flinfo->fn_oid);
 	SPI_connect();
-	call->for_others = acts_for_others(&call->library);
 }
 
 /* Begins a call that is not about a user. */
@@ -87,7 +86,7 @@ call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 
 	open_call(call, fcinfo);
 	/* auth.uid() is not asked where it would not matter. */
-	call->named = !arg->isnull && call->for_others;
+	call->named = !arg->isnull && acts_for_others(&call->library);
 	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
 	become_owner(&call->boundary, &call->library);
 }
@@ -97,7 +96,7 @@ void
 call_begin_as_operator(Call *call, FunctionCallInfo fcinfo)
 {
 	open_call(call, fcinfo);
-	if (!call->for_others)
+	if (!acts_for_others(&call->library))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\" may not do this",

@@ -12,7 +12,6 @@ typedef struct Call
 {
 	Library		library;		/* the installation that was called */
 	Boundary	boundary;		/* the way back to the caller */
-	bool		for_others;		/* the caller may act for any user */
 	Datum		user_id;		/* whose rows it is about */
 	bool		named;			/* user_id was given, and the caller acts for others */
 } Call;

@@ -3,7 +3,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
@@ -33,26 +32,6 @@ static const char *const read_tables[] = {
 	"courses", "modules", "lessons", "content_progress"
 };
 
-/*
- * Another function of this extension.  It is never called by name: since the query took its
- * snapshot, the schema can have been renamed and another one put in its place.
- */
-static Oid
-our_function(const Library *library, const char *name, int nargs, const Oid *argtypes)
-{
-	oidvector  *types = buildoidvector(argtypes, nargs);
-	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-										   CStringGetDatum(name), PointerGetDatum(types),
-										   ObjectIdGetDatum(library->schema));
-
-	if (!OidIsValid(function) || !is_member(library, ProcedureRelationId, function))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("the function %s is not in the extension any more", name),
-				 errhint("Put it back, with ALTER EXTENSION content_library ADD FUNCTION.")));
-	return function;
-}
-
 /* What is missing of auth, as the argument of the first part. */
 static NullableDatum
 missing_auth(void)
@@ -75,7 +54,7 @@ findings(const Library *library, const char *name, int nargs, NullableDatum argu
 
 	LOCAL_FCINFO(call, 1);
 
-	fmgr_info(our_function(library, name, nargs, argtypes), &function);
+	fmgr_info(library_function(library, name, nargs, argtypes), &function);
 	rows.econtext = CreateStandaloneExprContext();
 	rows.allowedModes = SFRM_ValuePerCall | SFRM_Materialize |
 		SFRM_Materialize_Random | SFRM_Materialize_Preferred;

@@ -78,10 +78,22 @@ content_library_percentage(PG_FUNCTION_ARGS)
 }
 
 /*
- * Finds out which courses the caller sees.  Row-level security decides, so that a
- * platform's own policies on courses hold in every function.  The result of the query
- * before stays readable.
+ * Whether the caller sees a course.  Row-level security decides, so that a platform's own
+ * policies on courses hold in every function.  The result of the last query stays.
  */
+bool
+sees_course(Call *call, Datum course_id)
+{
+	SPITupleTable *last_table = SPI_tuptable;
+	uint64		last_processed = SPI_processed;
+	bool		seen = call_query_as_caller(call, &seen_course, &course_id) > 0;
+
+	SPI_tuptable = last_table;
+	SPI_processed = last_processed;
+	return seen;
+}
+
+/* The same for many courses in one query. */
 void
 see_courses(Call *call, Datum *course_ids, int count, bool *seen)
 {
@@ -92,14 +104,9 @@ see_courses(Call *call, Datum *course_ids, int count, bool *seen)
 	uint64		rows;
 
 	memset(seen, 0, count * sizeof(bool));
-	if (count == 1)				/* by key: many are joined to all courses there are */
-		seen[0] = call_query_as_caller(call, &seen_course, course_ids) > 0;
-	else
-	{
-		rows = call_query_as_caller(call, &seen_courses, &ids);
-		for (uint64 row = 0; row < rows; row++)
-			seen[DatumGetInt64(result_value(row, 1, INT8OID)) - 1] = true;
-	}
+	rows = call_query_as_caller(call, &seen_courses, &ids);
+	for (uint64 row = 0; row < rows; row++)
+		seen[DatumGetInt64(result_value(row, 1, INT8OID)) - 1] = true;
 	SPI_tuptable = last_table;
 	SPI_processed = last_processed;
 }
@@ -108,10 +115,7 @@ see_courses(Call *call, Datum *course_ids, int count, bool *seen)
 void
 require_course(Call *call, Datum course_id)
 {
-	bool		seen;
-
-	see_courses(call, &course_id, 1, &seen);
-	if (!seen)
+	if (!sees_course(call, course_id))
 		missing_course(course_id);
 }
 

@@ -36,6 +36,7 @@
 #define COURSE_ORDER_SQL \
 	" ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id"
 
+extern bool sees_course(Call *call, Datum course_id);
 extern void see_courses(Call *call, Datum *course_ids, int count, bool *seen);
 extern void require_course(Call *call, Datum course_id);
 extern Datum course_percentage(int64 completed, int64 required, bool *isnull);

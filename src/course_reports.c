@@ -3,7 +3,6 @@
 
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
-#include "utils/guc.h"
 
 #include "course.h"
 
@@ -66,17 +65,14 @@ return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
-	int			guc_level = NewGUCNestLevel();
 
 	InitMaterializedSRF(fcinfo, 0);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult,
 									result->econtext->ecxt_per_query_memory,
 									false, result->setDesc,
 									"the tables of content_library were altered: see content_library_check()");
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_until_caller("jit", "off");
 	query_send(&call->library, query, values, receiver);
-	AtEOXact_GUC(true, guc_level);
 }
 
 /* Returns the rows of a query about a course, argument 0, if the caller sees the course. */

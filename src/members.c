@@ -7,7 +7,9 @@
 #include "catalog/pg_proc.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "members.h"
 
@@ -24,6 +26,26 @@ is_member(const Library *library, Oid class, Oid object)
 
 	return object < FirstNormalObjectId ||
 		(OidIsValid(extension) && getExtensionOfObject(class, object) == extension);
+}
+
+/*
+ * Another function of this extension.  It is never called by name: since the query took its
+ * snapshot, the schema can have been renamed and another one put in its place.
+ */
+Oid
+library_function(const Library *library, const char *name, int nargs, const Oid *argtypes)
+{
+	oidvector  *types = buildoidvector(argtypes, nargs);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name), PointerGetDatum(types),
+										   ObjectIdGetDatum(library->schema));
+
+	if (!OidIsValid(function) || !is_member(library, ProcedureRelationId, function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the function %s is not in the extension any more", name),
+				 errhint("Put it back, with ALTER EXTENSION content_library ADD FUNCTION.")));
+	return function;
 }
 
 static void

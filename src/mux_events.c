@@ -3,7 +3,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
@@ -19,6 +18,7 @@
 #include "utils/typcache.h"
 
 #include "call.h"
+#include "members.h"
 #include "mux_lock.h"
 #include "result.h"
 
@@ -99,14 +99,6 @@ static const LibraryQuery bind_upload = {
 	2, {UUIDOID, TEXTOID}
 };
 
-/* Sets something until call_end() gives the old value back. */
-static void
-set_for_call(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
 /*
  * Keeps plans from reading whole tables.  A plan is made once, perhaps when the tables were
  * small, and kept when they have grown.
@@ -114,31 +106,16 @@ set_for_call(const char *name, const char *value)
 static void
 look_up_by_key(void)
 {
-	set_for_call("enable_seqscan", "off");
-}
-
-/* The function that reads the JSON of an event, in SQL. */
-static Oid
-reader(const Library *library)
-{
-	Oid			argtype = JSONBOID;
-	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-										   CStringGetDatum("content_library_mux_read"),
-										   PointerGetDatum(buildoidvector(&argtype, 1)),
-										   ObjectIdGetDatum(library->schema));
-
-	if (!OidIsValid(function))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("the function content_library_mux_read does not exist")));
-	return function;
+	set_until_caller("enable_seqscan", "off");
 }
 
 /* Reads an event; false if it says nothing about a lesson. */
 static bool
 read_fact(Fact *fact, const Library *library, Datum event)
 {
-	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader(library), event));
+	Oid			argtype = JSONBOID;
+	Oid			reader = library_function(library, "content_library_mux_read", 1, &argtype);
+	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader, event));
 	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
 											  HeapTupleHeaderGetTypMod(row));
 	HeapTupleData tuple = {0};
@@ -336,7 +313,7 @@ apply(const Call *call, const Fact *fact)
 
 	/* A shorter lock_timeout of the caller stays. */
 	if (LockTimeout == 0 || LockTimeout > 100)
-		set_for_call("lock_timeout", "100");
+		set_until_caller("lock_timeout", "100");
 	while ((answer = try_to_take_in(call, fact)) == NULL)
 	{
 		if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms) > end)

@@ -54,7 +54,6 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	Datum		course_id;
 	Datum		result;
-	bool		seen;
 	bool		not_ready;
 	Call		call;
 
@@ -65,8 +64,7 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	if (query_execute(&call.library, &claims, values, NULL, true) == 0)
 		missing_lesson(lesson_id);
 	course_id = result_value(0, 4, UUIDOID);
-	see_courses(&call, &course_id, 1, &seen);
-	if (!seen)
+	if (!sees_course(&call, course_id))
 		missing_lesson(lesson_id);
 	/* A user who may not watch gets this error even if the video is not ready. */
 	if (!result_bool(0, 2))

@@ -134,7 +134,6 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 	};
 	Datum		course_id;
 	bool		may_watch;
-	bool		seen;
 
 	if (query_execute(&call->library, &admit, values, NULL, false) == 0)
 		missing_lesson(report->lesson_id);
@@ -144,8 +143,7 @@ load_new_lesson(Call *call, const Report *report, Progress *progress)
 	may_watch = result_bool(0, 2);
 	progress->required = result_bool(0, 3);
 	course_id = result_value(0, 4, UUIDOID);
-	see_courses(call, &course_id, 1, &seen);
-	if (!seen)
+	if (!sees_course(call, course_id))
 		missing_lesson(report->lesson_id);
 	return may_watch;
 }

@@ -50,17 +50,6 @@ may_write_progress(const Library *library)
 							 get_role_oid("authenticated", false), ACL_INSERT) == ACLCHECK_OK;
 }
 
-/* Only those who could do the same by GRANT and REVOKE. */
-static void
-require_owner(const Library *library)
-{
-	if (!has_privs_of_role(GetUserId(), library->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("content_library_strict() needs the rights of the owner of the tables"),
-				 errhint("Call it as %s.", GetUserNameFromId(library->owner, false))));
-}
-
 PG_FUNCTION_INFO_V1(content_library_strict);
 
 /* The grants are everything: there is no setting that could say something else. */
@@ -73,7 +62,7 @@ content_library_strict(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("content_library_strict()");
 	library_find(&library, fcinfo->flinfo->fn_oid);
-	require_owner(&library);
+	require_owner(&library, "content_library_strict()");
 
 	/* As the owner, and not with the rights of a superuser who may call it: see above. */
 	SPI_connect();

@@ -35,7 +35,7 @@ completion_threshold(PG_FUNCTION_ARGS)
 		Datum		course_id = result_value(0, 2, UUIDOID);
 
 		threshold = result_int32(0, 1);
-		see_courses(&call, &course_id, 1, &seen);
+		seen = sees_course(&call, course_id);
 	}
 	/* A course that the caller does not see is as good as none. */
 	if (!seen)
