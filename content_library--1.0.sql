@@ -90,11 +90,25 @@ CREATE TABLE @extschema@.courses (
 	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (jsonb_typeof(metadata) = 'object')
+							CHECK (jsonb_typeof(metadata) = 'object'),
+	is_open					boolean NOT NULL DEFAULT true,
+	is_sequential			boolean NOT NULL DEFAULT false,
+	access_period			interval CHECK (access_period > '0')
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
 COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
+COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
+COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
+COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+
+CREATE TABLE @extschema@.course_prerequisites (
+	course_id			uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
+	required_course_id	uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
+	PRIMARY KEY (course_id, required_course_id),
+	CHECK (course_id <> required_course_id)
+);
+COMMENT ON TABLE @extschema@.course_prerequisites IS 'The courses that a learner must have completed to enroll in a course.';
 
 CREATE TABLE @extschema@.modules (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -105,10 +119,14 @@ CREATE TABLE @extschema@.modules (
 	created_at	timestamptz NOT NULL DEFAULT now(),
 	updated_at	timestamptz NOT NULL DEFAULT now(),
 	metadata	jsonb NOT NULL DEFAULT '{}'
-				CHECK (jsonb_typeof(metadata) = 'object')
+				CHECK (jsonb_typeof(metadata) = 'object'),
+	unlock_at		timestamptz,
+	unlock_after	interval CHECK (unlock_after >= '0')
 );
 COMMENT ON TABLE @extschema@.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN @extschema@.modules.metadata IS 'The application''s own attributes, a JSON object.';
+COMMENT ON COLUMN @extschema@.modules.unlock_at IS 'When the lessons of the module open; NULL for at once.';
+COMMENT ON COLUMN @extschema@.modules.unlock_after IS 'How long after enrolling the lessons of the module open; NULL for at once.';
 
 CREATE TABLE @extschema@.lessons (
 	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -128,12 +146,18 @@ CREATE TABLE @extschema@.lessons (
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	is_required				boolean NOT NULL DEFAULT true,
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (jsonb_typeof(metadata) = 'object')
+							CHECK (jsonb_typeof(metadata) = 'object'),
+	is_published			boolean NOT NULL DEFAULT true,
+	unlock_at				timestamptz,
+	unlock_after			interval CHECK (unlock_after >= '0')
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN @extschema@.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
 COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attributes, a JSON object.';
+COMMENT ON COLUMN @extschema@.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
+COMMENT ON COLUMN @extschema@.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
+COMMENT ON COLUMN @extschema@.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
 
 CREATE TABLE @extschema@.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -141,10 +165,14 @@ CREATE TABLE @extschema@.enrollments (
 	course_id		uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
 	enrolled_at		timestamptz NOT NULL DEFAULT now(),
 	completed_at	timestamptz,
+	expires_at		timestamptz,
+	granted			boolean NOT NULL DEFAULT false,
 	UNIQUE (user_id, course_id)
 );
 COMMENT ON TABLE @extschema@.enrollments IS 'A learner''s place in a course.';
-COMMENT ON COLUMN @extschema@.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
+COMMENT ON COLUMN @extschema@.enrollments.completed_at IS 'When the learner completed the last of the required lessons; lessons added later do not erase it.';
+COMMENT ON COLUMN @extschema@.enrollments.expires_at IS 'When access ends; NULL for never. What the learner has done stays.';
+COMMENT ON COLUMN @extschema@.enrollments.granted IS 'Whether the service has given access, whatever the learner''s tier.';
 
 -- With some free space, the new version of a row stays on its page (a HOT update).
 CREATE TABLE @extschema@.content_progress (
@@ -163,7 +191,21 @@ COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest perce
 COMMENT ON COLUMN @extschema@.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN @extschema@.content_progress.last_watched IS 'The time of the latest report, at most content_library.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN @extschema@.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
-COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'When the lesson was first completed.';
+COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+
+-- What record_progress returns. A column added to the table is not in it.
+CREATE TYPE @extschema@.recorded_progress AS (
+	id					uuid,
+	user_id				uuid,
+	lesson_id			uuid,
+	watched_pct			integer,
+	completed			boolean,
+	last_watched		timestamptz,
+	position_seconds	integer,
+	completed_at		timestamptz,
+	course_completed	boolean
+);
+COMMENT ON TYPE @extschema@.recorded_progress IS 'A row of content_progress, and whether this report has completed the course.';
 
 
 -- 3. Indexes -----------------------------------------------------------------
@@ -175,7 +217,9 @@ CREATE INDEX idx_modules_course_id ON @extschema@.modules (course_id);
 CREATE INDEX idx_lessons_module_id ON @extschema@.lessons (module_id);
 CREATE INDEX idx_lessons_mux_asset_id ON @extschema@.lessons (mux_asset_id);
 CREATE INDEX idx_enrollments_user_id ON @extschema@.enrollments (user_id);
-CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
+-- course_report() goes through a course page by page in this order.
+CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
+CREATE INDEX idx_course_prerequisites_required ON @extschema@.course_prerequisites (required_course_id);
 CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
 
 -- Without this index, deleting a lesson and reporting on a course would read all
@@ -212,10 +256,43 @@ CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
 
+-- The rules of access and completion hold also for what is written directly. After a
+-- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
+CREATE FUNCTION @extschema@.content_library_on_change() RETURNS trigger
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_on_change() IS
+	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
+REVOKE ALL ON FUNCTION @extschema@.content_library_on_change()
+	FROM PUBLIC, anon, authenticated, service_role;
+
+CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.modules
+	REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.modules
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.lessons
+	REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.content_progress
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- A report that completes nothing does not name the column, and so does not fire it.
+CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON @extschema@.content_progress
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+
 
 -- 5. Rights ------------------------------------------------------------------
 
 ALTER TABLE @extschema@.courses OWNER TO @extowner@;
+ALTER TABLE @extschema@.course_prerequisites OWNER TO @extowner@;
 ALTER TABLE @extschema@.modules OWNER TO @extowner@;
 ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
 ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
@@ -225,6 +302,7 @@ ALTER TABLE @extschema@.content_progress OWNER TO @extowner@;
 -- row-level security does not stop TRUNCATE.
 REVOKE ALL ON TABLE
 	@extschema@.courses,
+	@extschema@.course_prerequisites,
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
@@ -233,6 +311,7 @@ REVOKE ALL ON TABLE
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
 	@extschema@.courses,
+	@extschema@.course_prerequisites,
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
@@ -241,6 +320,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
 
 GRANT SELECT ON TABLE
 	@extschema@.courses,
+	@extschema@.course_prerequisites,
 	@extschema@.modules,
 	@extschema@.lessons
 	TO authenticated;
@@ -266,6 +346,16 @@ CREATE POLICY "Authenticated users can read published courses"
 
 CREATE POLICY "Service role manages courses"
 	ON @extschema@.courses FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.course_prerequisites ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Authenticated users can read prerequisites of visible courses"
+	ON @extschema@.course_prerequisites FOR SELECT TO authenticated
+	USING (EXISTS (SELECT FROM @extschema@.courses AS c WHERE c.id = course_id));
+
+CREATE POLICY "Service role manages course_prerequisites"
+	ON @extschema@.course_prerequisites FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
 ALTER TABLE @extschema@.modules ENABLE ROW LEVEL SECURITY;
@@ -313,10 +403,17 @@ CREATE POLICY "Strict: modules of visible courses"
 CREATE POLICY "Strict: lessons that may be watched"
 	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (SELECT FROM @extschema@.modules AS m
-				   WHERE m.id = module_id
-					 AND (is_preview
-						  OR EXISTS (SELECT FROM @extschema@.enrollments AS e WHERE e.course_id = m.course_id))));
+		OR is_published AND EXISTS (
+			SELECT FROM @extschema@.modules AS m
+			JOIN @extschema@.courses AS c ON c.id = m.course_id
+			WHERE m.id = module_id
+				AND (is_preview
+					 OR EXISTS (SELECT FROM @extschema@.enrollments AS e
+								WHERE e.course_id = m.course_id
+									AND (e.expires_at IS NULL OR e.expires_at > now())
+									AND (e.granted OR c.tier_required = 'free'
+										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}')), 1)
+											>= array_position('{free,pro,studio}'::text[], c.tier_required))))));
 
 
 -- 7. Attachment to auth ------------------------------------------------------
@@ -369,23 +466,24 @@ COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
-	watched_pct integer,
-	position_seconds integer DEFAULT NULL,
+	watched_pct double precision,
+	position_seconds double precision DEFAULT NULL,
 	user_id uuid DEFAULT NULL)
-RETURNS @extschema@.content_progress
+RETURNS @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.record_progress(uuid, integer, integer, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
-	user_id uuid DEFAULT NULL)
-RETURNS SETOF @extschema@.content_progress
+	user_id uuid DEFAULT NULL,
+	skip_refused boolean DEFAULT false)
+RETURNS SETOF @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid, boolean) IS
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -394,7 +492,16 @@ RETURNS @extschema@.enrollments
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.enroll(uuid, uuid) IS
-	'Enrolls a learner in a published course. The course must be open to the tier in the JWT''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+	'Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.';
+
+CREATE FUNCTION @extschema@.unenroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS @extschema@.enrollments
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.unenroll(uuid, uuid) IS
+	'Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.reset_progress(
 	course_id uuid,
@@ -429,7 +536,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_outline(uuid, uuid) IS
-	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
 
 CREATE FUNCTION @extschema@.next_lesson(
 	course_id uuid,
@@ -438,7 +545,7 @@ RETURNS uuid
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.next_lesson(uuid, uuid) IS
-	'The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.';
+	'The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.';
 
 CREATE FUNCTION @extschema@.course_progress(user_id uuid DEFAULT NULL)
 RETURNS TABLE (
@@ -471,13 +578,14 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
-	'The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 REVOKE ALL ON FUNCTION
 	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.record_progress(uuid, integer, integer, uuid),
-	@extschema@.record_progress_batch(jsonb, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
+	@extschema@.unenroll(uuid, uuid),
 	@extschema@.reset_progress(uuid, uuid, boolean),
 	@extschema@.completion_threshold(uuid),
 	@extschema@.course_completion(uuid, uuid),
@@ -488,9 +596,10 @@ REVOKE ALL ON FUNCTION
 	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.record_progress(uuid, integer, integer, uuid),
-	@extschema@.record_progress_batch(jsonb, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
+	@extschema@.unenroll(uuid, uuid),
 	@extschema@.reset_progress(uuid, uuid, boolean),
 	@extschema@.completion_threshold(uuid),
 	@extschema@.course_completion(uuid, uuid),
@@ -914,7 +1023,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 REVOKE ALL ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
@@ -1348,18 +1457,23 @@ BEGIN ATOMIC
 		('NOT NULL', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.description', 'ALTER TABLE {schema}.courses ALTER COLUMN description SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.id', 'ALTER TABLE {schema}.courses ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.is_open', 'ALTER TABLE {schema}.courses ALTER COLUMN is_open SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.title', 'ALTER TABLE {schema}.courses ALTER COLUMN title SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET NOT NULL;'),
+		('column', 'courses', 'access_period', 'ALTER TABLE {schema}.courses ALTER COLUMN access_period TYPE interval;'),
 		('column', 'courses', 'completion_threshold', 'ALTER TABLE {schema}.courses ALTER COLUMN completion_threshold TYPE integer;'),
 		('column', 'courses', 'created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at TYPE timestamp with time zone;'),
 		('column', 'courses', 'description', 'ALTER TABLE {schema}.courses ALTER COLUMN description TYPE text;'),
 		('column', 'courses', 'id', 'ALTER TABLE {schema}.courses ALTER COLUMN id TYPE uuid;'),
+		('column', 'courses', 'is_open', 'ALTER TABLE {schema}.courses ALTER COLUMN is_open TYPE boolean;'),
 		('column', 'courses', 'is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published TYPE boolean;'),
+		('column', 'courses', 'is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential TYPE boolean;'),
 		('column', 'courses', 'metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata TYPE jsonb;'),
 		('column', 'courses', 'slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug TYPE text;'),
 		('column', 'courses', 'sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order TYPE integer;'),
@@ -1369,9 +1483,13 @@ BEGIN ATOMIC
 		('column', 'courses', 'title', 'ALTER TABLE {schema}.courses ALTER COLUMN title TYPE text;'),
 		('column', 'courses', 'topic', 'ALTER TABLE {schema}.courses ALTER COLUMN topic TYPE text;'),
 		('column', 'courses', 'updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at TYPE timestamp with time zone;'),
+		('comment', 'courses', 'column courses.access_period', 'COMMENT ON COLUMN {schema}.courses.access_period IS ''How long an enrollment that is made now gives access; NULL for good.'';'),
 		('comment', 'courses', 'column courses.completion_threshold', 'COMMENT ON COLUMN {schema}.courses.completion_threshold IS ''Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.'';'),
+		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
+		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
+		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((access_period > ''00:00:00''::interval));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
@@ -1380,7 +1498,9 @@ BEGIN ATOMIC
 		('default', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'courses', 'column courses.description', 'ALTER TABLE {schema}.courses ALTER COLUMN description SET DEFAULT ''''::text;'),
 		('default', 'courses', 'column courses.id', 'ALTER TABLE {schema}.courses ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'courses', 'column courses.is_open', 'ALTER TABLE {schema}.courses ALTER COLUMN is_open SET DEFAULT true;'),
 		('default', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET DEFAULT false;'),
+		('default', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET DEFAULT false;'),
 		('default', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
 		('default', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET DEFAULT 0;'),
 		('default', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET DEFAULT ''free''::text;'),
@@ -1392,6 +1512,21 @@ BEGIN ATOMIC
 		('policy', 'courses', 'Service role manages courses', 'CREATE POLICY "Service role manages courses" ON {schema}.courses FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('row-level security', 'courses', 'courses', 'ALTER TABLE {schema}.courses ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
+		('NOT NULL', 'course_prerequisites', 'column course_prerequisites.course_id', 'ALTER TABLE {schema}.course_prerequisites ALTER COLUMN course_id SET NOT NULL;'),
+		('NOT NULL', 'course_prerequisites', 'column course_prerequisites.required_course_id', 'ALTER TABLE {schema}.course_prerequisites ALTER COLUMN required_course_id SET NOT NULL;'),
+		('column', 'course_prerequisites', 'course_id', 'ALTER TABLE {schema}.course_prerequisites ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'course_prerequisites', 'required_course_id', 'ALTER TABLE {schema}.course_prerequisites ALTER COLUMN required_course_id TYPE uuid;'),
+		('comment', 'course_prerequisites', 'course_prerequisites', 'COMMENT ON TABLE {schema}.course_prerequisites IS ''The courses that a learner must have completed to enroll in a course.'';'),
+		('constraint', 'course_prerequisites', 'course_prerequisites_check', 'ALTER TABLE {schema}.course_prerequisites ADD CONSTRAINT course_prerequisites_check CHECK ((course_id <> required_course_id));'),
+		('constraint', 'course_prerequisites', 'course_prerequisites_course_id_fkey', 'ALTER TABLE {schema}.course_prerequisites ADD CONSTRAINT course_prerequisites_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
+		('constraint', 'course_prerequisites', 'course_prerequisites_pkey', 'ALTER TABLE {schema}.course_prerequisites ADD CONSTRAINT course_prerequisites_pkey PRIMARY KEY (course_id, required_course_id);'),
+		('constraint', 'course_prerequisites', 'course_prerequisites_required_course_id_fkey', 'ALTER TABLE {schema}.course_prerequisites ADD CONSTRAINT course_prerequisites_required_course_id_fkey FOREIGN KEY (required_course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
+		('index', 'course_prerequisites', 'idx_course_prerequisites_required', 'CREATE INDEX idx_course_prerequisites_required ON {schema}.course_prerequisites USING btree (required_course_id);'),
+		('policy', 'course_prerequisites', 'Authenticated users can read prerequisites of visible courses', 'CREATE POLICY "Authenticated users can read prerequisites of visible courses" ON {schema}.course_prerequisites FOR SELECT TO authenticated USING ((EXISTS ( SELECT
+   FROM {schema}.courses c
+  WHERE (c.id = course_prerequisites.course_id))));'),
+		('policy', 'course_prerequisites', 'Service role manages course_prerequisites', 'CREATE POLICY "Service role manages course_prerequisites" ON {schema}.course_prerequisites FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('row-level security', 'course_prerequisites', 'course_prerequisites', 'ALTER TABLE {schema}.course_prerequisites ENABLE ROW LEVEL SECURITY;'),
 		('NOT NULL', 'modules', 'column modules.course_id', 'ALTER TABLE {schema}.modules ALTER COLUMN course_id SET NOT NULL;'),
 		('NOT NULL', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET NOT NULL;'),
 		('NOT NULL', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET NOT NULL;'),
@@ -1407,12 +1542,17 @@ BEGIN ATOMIC
 		('column', 'modules', 'metadata', 'ALTER TABLE {schema}.modules ALTER COLUMN metadata TYPE jsonb;'),
 		('column', 'modules', 'sort_order', 'ALTER TABLE {schema}.modules ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'modules', 'title', 'ALTER TABLE {schema}.modules ALTER COLUMN title TYPE text;'),
+		('column', 'modules', 'unlock_after', 'ALTER TABLE {schema}.modules ALTER COLUMN unlock_after TYPE interval;'),
+		('column', 'modules', 'unlock_at', 'ALTER TABLE {schema}.modules ALTER COLUMN unlock_at TYPE timestamp with time zone;'),
 		('column', 'modules', 'updated_at', 'ALTER TABLE {schema}.modules ALTER COLUMN updated_at TYPE timestamp with time zone;'),
 		('comment', 'modules', 'column modules.metadata', 'COMMENT ON COLUMN {schema}.modules.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'modules', 'column modules.unlock_after', 'COMMENT ON COLUMN {schema}.modules.unlock_after IS ''How long after enrolling the lessons of the module open; NULL for at once.'';'),
+		('comment', 'modules', 'column modules.unlock_at', 'COMMENT ON COLUMN {schema}.modules.unlock_at IS ''When the lessons of the module open; NULL for at once.'';'),
 		('comment', 'modules', 'modules', 'COMMENT ON TABLE {schema}.modules IS ''A module: a part of one course.'';'),
 		('constraint', 'modules', 'modules_course_id_fkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
 		('constraint', 'modules', 'modules_metadata_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'modules', 'modules_pkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_pkey PRIMARY KEY (id);'),
+		('constraint', 'modules', 'modules_unlock_after_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_unlock_after_check CHECK ((unlock_after >= ''00:00:00''::interval));'),
 		('default', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET DEFAULT ''''::text;'),
 		('default', 'modules', 'column modules.id', 'ALTER TABLE {schema}.modules ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
@@ -1426,11 +1566,14 @@ BEGIN ATOMIC
    FROM {schema}.courses c
   WHERE (c.id = modules.course_id)))));'),
 		('row-level security', 'modules', 'modules', 'ALTER TABLE {schema}.modules ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'modules', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.modules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'modules', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.modules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'modules', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.modules FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
 		('NOT NULL', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview SET NOT NULL;'),
+		('NOT NULL', 'lessons', 'column lessons.is_published', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_published SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata SET NOT NULL;'),
 		('NOT NULL', 'lessons', 'column lessons.module_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN module_id SET NOT NULL;'),
@@ -1444,6 +1587,7 @@ BEGIN ATOMIC
 		('column', 'lessons', 'duration_seconds', 'ALTER TABLE {schema}.lessons ALTER COLUMN duration_seconds TYPE integer;'),
 		('column', 'lessons', 'id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id TYPE uuid;'),
 		('column', 'lessons', 'is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview TYPE boolean;'),
+		('column', 'lessons', 'is_published', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_published TYPE boolean;'),
 		('column', 'lessons', 'is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required TYPE boolean;'),
 		('column', 'lessons', 'metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata TYPE jsonb;'),
 		('column', 'lessons', 'module_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN module_id TYPE uuid;'),
@@ -1453,20 +1597,27 @@ BEGIN ATOMIC
 		('column', 'lessons', 'mux_upload_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_upload_id TYPE text;'),
 		('column', 'lessons', 'sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'lessons', 'title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title TYPE text;'),
+		('column', 'lessons', 'unlock_after', 'ALTER TABLE {schema}.lessons ALTER COLUMN unlock_after TYPE interval;'),
+		('column', 'lessons', 'unlock_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN unlock_at TYPE timestamp with time zone;'),
 		('column', 'lessons', 'updated_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN updated_at TYPE timestamp with time zone;'),
 		('comment', 'lessons', 'column lessons.completion_threshold', 'COMMENT ON COLUMN {schema}.lessons.completion_threshold IS ''Percent that must be watched to complete the lesson; NULL inherits the course''''s.'';'),
+		('comment', 'lessons', 'column lessons.is_published', 'COMMENT ON COLUMN {schema}.lessons.is_published IS ''Whether learners see the lesson; a draft counts for nothing.'';'),
 		('comment', 'lessons', 'column lessons.is_required', 'COMMENT ON COLUMN {schema}.lessons.is_required IS ''Whether the lesson counts towards the completion of its course.'';'),
 		('comment', 'lessons', 'column lessons.metadata', 'COMMENT ON COLUMN {schema}.lessons.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'lessons', 'column lessons.unlock_after', 'COMMENT ON COLUMN {schema}.lessons.unlock_after IS ''How long after enrolling the lesson opens; NULL for at once.'';'),
+		('comment', 'lessons', 'column lessons.unlock_at', 'COMMENT ON COLUMN {schema}.lessons.unlock_at IS ''When the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
 		('constraint', 'lessons', 'lessons_completion_threshold_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'lessons', 'lessons_metadata_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
 		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
 		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
+		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((unlock_after >= ''00:00:00''::interval));'),
 		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
 		('default', 'lessons', 'column lessons.id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
 		('default', 'lessons', 'column lessons.is_preview', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_preview SET DEFAULT false;'),
+		('default', 'lessons', 'column lessons.is_published', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_published SET DEFAULT true;'),
 		('default', 'lessons', 'column lessons.is_required', 'ALTER TABLE {schema}.lessons ALTER COLUMN is_required SET DEFAULT true;'),
 		('default', 'lessons', 'column lessons.metadata', 'ALTER TABLE {schema}.lessons ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
 		('default', 'lessons', 'column lessons.mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status SET DEFAULT ''pending''::text;'),
@@ -1477,38 +1628,49 @@ BEGIN ATOMIC
 		('index', 'lessons', 'idx_lessons_mux_upload_id', 'CREATE INDEX idx_lessons_mux_upload_id ON {schema}.lessons USING btree (mux_upload_id);'),
 		('policy', 'lessons', 'Authenticated users can read lessons', 'CREATE POLICY "Authenticated users can read lessons" ON {schema}.lessons FOR SELECT TO authenticated USING (true);'),
 		('policy', 'lessons', 'Service role manages lessons', 'CREATE POLICY "Service role manages lessons" ON {schema}.lessons FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
-   FROM {schema}.modules m
+		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (is_published AND (EXISTS ( SELECT
+   FROM ({schema}.modules m
+     JOIN {schema}.courses c ON ((c.id = m.course_id)))
   WHERE ((m.id = lessons.module_id) AND (lessons.is_preview OR (EXISTS ( SELECT
            FROM {schema}.enrollments e
-          WHERE (e.course_id = m.course_id)))))))));'),
+          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(current_setting(''request.jwt.claims''::text, true), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))))))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'lessons', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
 		('NOT NULL', 'enrollments', 'column enrollments.course_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN course_id SET NOT NULL;'),
 		('NOT NULL', 'enrollments', 'column enrollments.enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at SET NOT NULL;'),
+		('NOT NULL', 'enrollments', 'column enrollments.granted', 'ALTER TABLE {schema}.enrollments ALTER COLUMN granted SET NOT NULL;'),
 		('NOT NULL', 'enrollments', 'column enrollments.id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id SET NOT NULL;'),
 		('NOT NULL', 'enrollments', 'column enrollments.user_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN user_id SET NOT NULL;'),
 		('column', 'enrollments', 'completed_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN completed_at TYPE timestamp with time zone;'),
 		('column', 'enrollments', 'course_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN course_id TYPE uuid;'),
 		('column', 'enrollments', 'enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at TYPE timestamp with time zone;'),
+		('column', 'enrollments', 'expires_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN expires_at TYPE timestamp with time zone;'),
+		('column', 'enrollments', 'granted', 'ALTER TABLE {schema}.enrollments ALTER COLUMN granted TYPE boolean;'),
 		('column', 'enrollments', 'id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id TYPE uuid;'),
 		('column', 'enrollments', 'user_id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN user_id TYPE uuid;'),
-		('comment', 'enrollments', 'column enrollments.completed_at', 'COMMENT ON COLUMN {schema}.enrollments.completed_at IS ''When the learner first completed the course; lessons added later do not erase it.'';'),
+		('comment', 'enrollments', 'column enrollments.completed_at', 'COMMENT ON COLUMN {schema}.enrollments.completed_at IS ''When the learner completed the last of the required lessons; lessons added later do not erase it.'';'),
+		('comment', 'enrollments', 'column enrollments.expires_at', 'COMMENT ON COLUMN {schema}.enrollments.expires_at IS ''When access ends; NULL for never. What the learner has done stays.'';'),
+		('comment', 'enrollments', 'column enrollments.granted', 'COMMENT ON COLUMN {schema}.enrollments.granted IS ''Whether the service has given access, whatever the learner''''s tier.'';'),
 		('comment', 'enrollments', 'enrollments', 'COMMENT ON TABLE {schema}.enrollments IS ''A learner''''s place in a course.'';'),
 		('constraint', 'enrollments', 'enrollments_course_id_fkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
 		('constraint', 'enrollments', 'enrollments_pkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_pkey PRIMARY KEY (id);'),
 		('constraint', 'enrollments', 'enrollments_user_id_course_id_key', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_user_id_course_id_key UNIQUE (user_id, course_id);'),
 		('constraint', 'enrollments', 'enrollments_user_id_fkey', 'ALTER TABLE {schema}.enrollments ADD CONSTRAINT enrollments_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
 		('default', 'enrollments', 'column enrollments.enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at SET DEFAULT now();'),
+		('default', 'enrollments', 'column enrollments.granted', 'ALTER TABLE {schema}.enrollments ALTER COLUMN granted SET DEFAULT false;'),
 		('default', 'enrollments', 'column enrollments.id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
-		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id);'),
+		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id, enrolled_at, user_id);'),
 		('index', 'enrollments', 'idx_enrollments_user_id', 'CREATE INDEX idx_enrollments_user_id ON {schema}.enrollments USING btree (user_id);'),
 		('policy', 'enrollments', 'Service role manages enrollments', 'CREATE POLICY "Service role manages enrollments" ON {schema}.enrollments FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('policy', 'enrollments', 'Users create own enrollments', 'CREATE POLICY "Users create own enrollments" ON {schema}.enrollments FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
 		('policy', 'enrollments', 'Users read own enrollments', 'CREATE POLICY "Users read own enrollments" ON {schema}.enrollments FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
 		('row-level security', 'enrollments', 'enrollments', 'ALTER TABLE {schema}.enrollments ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'enrollments', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('NOT NULL', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
@@ -1524,7 +1686,7 @@ BEGIN ATOMIC
 		('column', 'content_progress', 'user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id TYPE uuid;'),
 		('column', 'content_progress', 'watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct TYPE integer;'),
 		('comment', 'content_progress', 'column content_progress.completed', 'COMMENT ON COLUMN {schema}.content_progress.completed IS ''Whether watched_pct had reached the completion threshold at the time of a report.'';'),
-		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''When the lesson was first completed.'';'),
+		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''The earliest time at which a report reached the threshold.'';'),
 		('comment', 'content_progress', 'column content_progress.last_watched', 'COMMENT ON COLUMN {schema}.content_progress.last_watched IS ''The time of the latest report, at most content_library.heartbeat_interval seconds behind.'';'),
 		('comment', 'content_progress', 'column content_progress.position_seconds', 'COMMENT ON COLUMN {schema}.content_progress.position_seconds IS ''Where to resume, in seconds; unlike watched_pct it may go back.'';'),
 		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reported, 0..100; record_progress never lowers it.'';'),
@@ -1546,6 +1708,8 @@ BEGIN ATOMIC
 		('policy', 'content_progress', 'Users upsert own progress', 'CREATE POLICY "Users upsert own progress" ON {schema}.content_progress FOR ALL TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id)) WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
 		('row-level security', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress ENABLE ROW LEVEL SECURITY;'),
 		('setting fillfactor', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress SET (fillfactor = ''90'');'),
+		('trigger', 'content_progress', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'content_progress', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object SET NOT NULL;'),
@@ -1583,6 +1747,7 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
 		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 44d0e4f0b39ce5bcca5d19258774a721'),
+		('code', '', 'function content_library_on_change()', 'c, trigger, $libdir/content_library, content_library_on_change'),
 		('code', '', 'function content_library_percentage(bigint, bigint)', 'c, integer, $libdir/content_library, content_library_percentage'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
@@ -1603,9 +1768,10 @@ BEGIN ATOMIC
 		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
 		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
 		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
-		('code', '', 'function record_progress(uuid, integer, integer, uuid)', 'c, content_progress, $libdir/content_library, record_progress'),
-		('code', '', 'function record_progress_batch(jsonb, uuid)', 'c, SETOF content_progress, $libdir/content_library, record_progress_batch'),
+		('code', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'c, recorded_progress, $libdir/content_library, record_progress'),
+		('code', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'c, SETOF recorded_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
+		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
 		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage of a lesson that completes it. It is 1..100: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
 		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
@@ -1618,29 +1784,31 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
+		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
 		('comment', '', 'function content_library_percentage(bigint, bigint)', 'COMMENT ON FUNCTION {schema}.content_library_percentage(bigint, bigint) IS ''The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
-		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
-		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
+		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function course_report(uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open to the tier in the JWT''''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.'';'),
+		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
 		('comment', '', 'function move_module(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid) IS ''Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.'';'),
 		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
 		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. The lesson''''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
-		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
 		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.'';'),
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
-		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.'';'),
+		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, integer, integer, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''''s id, 23503 for an unknown lesson or user.'';'),
-		('comment', '', 'function record_progress_batch(jsonb, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid) IS ''Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
+		('comment', '', 'function unenroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.unenroll(uuid, uuid) IS ''Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for an unknown course.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
 		('function', '', 'completion_threshold(uuid)', 'ALTER FUNCTION {schema}.completion_threshold(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1654,6 +1822,7 @@ BEGIN ATOMIC
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_on_change()', 'ALTER FUNCTION {schema}.content_library_on_change() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_percentage(bigint, bigint)', 'ALTER FUNCTION {schema}.content_library_percentage(bigint, bigint) IMMUTABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1674,9 +1843,10 @@ BEGIN ATOMIC
 		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'record_progress(uuid, integer, integer, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, integer, integer, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'record_progress_batch(jsonb, uuid)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
-		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
+		('function', '', 'record_progress(uuid, double precision, double precision, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress_batch(jsonb, uuid, boolean)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
 		-- End of what is generated
 	), expected AS MATERIALIZED (
 		-- The list for the schema that the extension is in.
@@ -2151,6 +2321,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.content_library_check(boolean)
 -- 12. What pg_dump keeps ------------------------------------------------------
 
 SELECT pg_extension_config_dump('@extschema@.courses', '');
+SELECT pg_extension_config_dump('@extschema@.course_prerequisites', '');
 SELECT pg_extension_config_dump('@extschema@.modules', '');
 SELECT pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_extension_config_dump('@extschema@.enrollments', '');

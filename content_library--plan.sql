@@ -276,27 +276,37 @@ ALTER TABLE @extschema@.courses
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN is_open boolean NOT NULL DEFAULT true,
+	ADD COLUMN is_sequential boolean NOT NULL DEFAULT false,
+	ADD COLUMN access_period interval CHECK (access_period > '0');
 ALTER TABLE @extschema@.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN unlock_at timestamptz,
+	ADD COLUMN unlock_after interval CHECK (unlock_after >= '0');
 ALTER TABLE @extschema@.lessons
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN is_required boolean NOT NULL DEFAULT true,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN is_published boolean NOT NULL DEFAULT true,
+	ADD COLUMN unlock_at timestamptz,
+	ADD COLUMN unlock_after interval CHECK (unlock_after >= '0');
 ALTER TABLE @extschema@.enrollments
 	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN completed_at timestamptz;
+	ADD COLUMN completed_at timestamptz,
+	ADD COLUMN expires_at timestamptz,
+	ADD COLUMN granted boolean NOT NULL DEFAULT false;
 ALTER TABLE @extschema@.content_progress
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN completed_at timestamptz,
 	SET (fillfactor = 90);
 
-CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id);
+CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 

@@ -24,34 +24,14 @@ json_string(const JsonbValue *value, const char *key)
 	return quotable(value->val.string.val, value->val.string.len);
 }
 
-/* An integer in any notation of JSON: 50, 50.0 and 5e1 are the same number. */
-static int32
-json_integer(const JsonbValue *value, const char *key)
+static double
+json_number(const JsonbValue *value, const char *key)
 {
-	Datum		number;
-	Datum		whole;
-
 	if (value->type != jbvNumeric)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is not a number", key)));
-
-	number = NumericGetDatum(value->val.numeric);
-	whole = DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0));
-	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %.40s is not an integer", key,
-						numeric_normalize(value->val.numeric))));
-	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number,
-										 NumericGetDatum(int64_to_numeric(PG_INT32_MAX)))) ||
-		DatumGetBool(DirectFunctionCall2(numeric_lt, number,
-										 NumericGetDatum(int64_to_numeric(PG_INT32_MIN)))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %.40s is out of range", key,
-						numeric_normalize(value->val.numeric))));
-	return DatumGetInt32(DirectFunctionCall1(numeric_int4, number));
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 }
 
 /* Whether a text matches a regular expression.  In the collation C, a range holds ASCII only. */
@@ -104,12 +84,12 @@ read_pair(Report *report, const char *key, const JsonbValue *value)
 		report->lesson_id = DirectFunctionCall1(uuid_in,
 												CStringGetDatum(json_string(value, key)));
 	else if (strcmp(key, "watched_pct") == 0)
-		report->watched_pct = json_integer(value, key);
+		report->watched_pct = whole_percent(json_number(value, key));
 	else if (strcmp(key, "position_seconds") == 0)
 	{
 		report->has_position = value->type != jbvNull;
 		if (report->has_position)
-			report->position = json_integer(value, key);
+			report->position = whole_position(json_number(value, key));
 	}
 	else if (strcmp(key, "watched_at") == 0)
 	{
@@ -157,8 +137,6 @@ read_report(Report *report, JsonbContainer *object, TimestampTz now)
 
 	require_key(has_lesson, "lesson_id");
 	require_key(has_pct, "watched_pct");
-	check_watched_pct(report->watched_pct);
-	check_position(report->position);
 	report->watched_at = not_in_future(report->watched_at, now);
 }
 
@@ -180,12 +158,12 @@ rethrow_malformed(MemoryContext context, int number)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("reports[%d]: %s", number, error->message),
-			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"position_seconds\": integer, \"watched_at\": time}; the last two may be left out.")));
+			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"position_seconds\": number, \"watched_at\": time}; the last two may be left out.")));
 }
 
 /* Reads one element of the array. */
 static void
-read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
+read_element(RecordedReport *element, const JsonbValue *value, TimestampTz now)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -204,25 +182,17 @@ read_element(BatchedReport *element, const JsonbValue *value, TimestampTz now)
 	PG_END_TRY();
 }
 
-/* The same order as the server has for uuid. */
-int
-compare_lessons(const void *a, const void *b)
-{
-	return memcmp(DatumGetUUIDP(((const BatchedReport *) a)->report.lesson_id),
-				  DatumGetUUIDP(((const BatchedReport *) b)->report.lesson_id), UUID_LEN);
-}
-
 /*
- * Refuses two reports on one lesson, because nobody knows which one is later.  The batch is
- * sorted, so they are neighbors.
+ * Refuses two reports on one lesson, because nobody knows which one is later.  They are
+ * sorted, so these are neighbors.
  */
 static void
-refuse_duplicates(const Batch *batch)
+refuse_duplicates(const RecordedReport *reports, int size)
 {
-	for (int i = 1; i < batch->size; i++)
+	for (int i = 1; i < size; i++)
 	{
-		const BatchedReport *one = &batch->elements[i - 1];
-		const BatchedReport *other = &batch->elements[i];
+		const RecordedReport *one = &reports[i - 1];
+		const RecordedReport *other = &reports[i];
 
 		if (compare_lessons(one, other) == 0)
 			ereport(ERROR,
@@ -235,30 +205,30 @@ refuse_duplicates(const Batch *batch)
 }
 
 /* Reads and checks all reports of a batch, and sorts them by lesson. */
-Batch *
-read_batch(Jsonb *reports)
+RecordedReport *
+read_reports(Jsonb *reports, int *size)
 {
-	Batch	   *batch = palloc0(sizeof(Batch));
+	TimestampTz now = GetCurrentTimestamp();	/* one time for the whole batch */
+	RecordedReport *result;
 
 	if (!JB_ROOT_IS_ARRAY(reports) || JB_ROOT_IS_SCALAR(reports))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("reports is not a JSON array")));
-	batch->size = JB_ROOT_COUNT(reports);
-	if (batch->size < 1 || batch->size > MAX_REPORTS)
+	*size = JB_ROOT_COUNT(reports);
+	if (*size > MAX_REPORTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("reports has %d elements; 1 to %d are possible",
-						batch->size, MAX_REPORTS)));
+				 errmsg("reports has %d elements; up to %d are possible",
+						*size, MAX_REPORTS)));
 
-	batch->now = GetCurrentTimestamp();
-	for (int i = 0; i < batch->size; i++)
+	result = palloc0(*size * sizeof(RecordedReport));
+	for (int i = 0; i < *size; i++)
 	{
-		batch->elements[i].number = i;
-		read_element(&batch->elements[i],
-					 getIthJsonbValueFromContainer(&reports->root, i), batch->now);
+		result[i].number = i;
+		read_element(&result[i], getIthJsonbValueFromContainer(&reports->root, i), now);
 	}
-	qsort(batch->elements, batch->size, sizeof(BatchedReport), compare_lessons);
-	refuse_duplicates(batch);
-	return batch;
+	qsort(result, *size, sizeof(RecordedReport), compare_lessons);
+	refuse_duplicates(result, *size);
+	return result;
 }

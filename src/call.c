@@ -135,7 +135,7 @@ call_row_type(const Call *call)
 void
 call_lock_user(const Call *call)
 {
-	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, 0),
+	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, USER_LOCK),
 				 ExclusiveLock);
 }
 

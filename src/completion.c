@@ -4,6 +4,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -14,93 +15,52 @@
 #include "course.h"
 #include "plans.h"
 #include "result.h"
-#include "threshold.h"
-
-/* The enrollment e of user $1 in the course of lesson $2, if it is not completed yet. */
-#define OPEN_ENROLLMENT_SQL \
-	"  FROM %1$s.lessons AS l" \
-	"  JOIN %1$s.modules AS m ON m.id = l.module_id" \
-	"  JOIN %1$s.enrollments AS e ON e.course_id = m.course_id" \
-	" WHERE l.id = $2" \
-	"   AND e.user_id = $1" \
-	"   AND e.completed_at IS NULL"
-
-/* The required lessons of the course of enrollment e. */
-#define REQUIRED_LESSONS_SQL \
-	" SELECT rl.id" \
-	"   FROM %1$s.modules AS rm" \
-	"   JOIN %1$s.lessons AS rl ON rl.module_id = rm.id" \
-	"  WHERE rm.course_id = e.course_id AND rl.is_required"
+#include "rules.h"
 
 /*
- * Whether the learner of enrollment e has completed every required lesson, and there is
- * one.  The search usually ends early, at a lesson that is not completed.  OFFSET 0 makes
- * the planner read the lessons of the course first, and not search for them among all
- * lessons.  CASE asks the second question only if the first has said yes.
- */
-#define ALL_COMPLETED_SQL \
-	" CASE WHEN NOT EXISTS (" \
-	"   SELECT FROM (" \
-	REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
-	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") \
-	"   WHERE p.completed IS NOT TRUE)" \
-	" THEN EXISTS (" \
-	REQUIRED_LESSONS_SQL ")" \
-	" ELSE false END"
-
-/* Completes enrollments, and returns the text of one event for each. */
-#define COMPLETE_SQL(which) \
-	"UPDATE %1$s.enrollments AS e" \
-	"   SET completed_at = $2" \
-	" WHERE " which " AND e.completed_at IS NULL AND " ALL_COMPLETED_SQL \
-	" RETURNING json_build_object(" \
-	"   'event', 'course_completed', 'course_id', e.course_id," \
-	"   'user_id', e.user_id, 'completed_at', e.completed_at)::text"
-
-/* A row if all lessons are completed, but the enrollment does not say so yet. */
-static const LibraryQuery completed_enrollment = {
-	"SELECT e.id" OPEN_ENROLLMENT_SQL " AND " ALL_COMPLETED_SQL,
-	2, {UUIDOID, UUIDOID}
-};
-
-/*
- * Deleting a course locks the course first, and then its enrollments and progress.  We also
- * lock the course first, so that neither waits for the other forever.
+ * All who report, reset or delete take their locks in one order: the learner, courses,
+ * lessons, the completion of courses, progress, enrollments.  Deleting a course locks the
+ * course first, and then all below it.  Deleting a lesson locks the lesson and its progress,
+ * and then the completion of its course: see claim_completions().
  */
 static const LibraryQuery lock_course = {
 	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
 	1, {UUIDOID}
 };
 
-/* The same for the courses of several lessons, in the order of their ids. */
+/* The courses of several lessons, in the order of their ids. */
 static const LibraryQuery lock_courses_of = {
-	"SELECT FROM %1$s.courses AS c"
-	" WHERE c.id = ANY (ARRAY("
-	"   SELECT m.course_id"
-	"     FROM %1$s.lessons AS l"
-	"     JOIN %1$s.modules AS m ON m.id = l.module_id"
-	"    WHERE l.id = ANY ($1)))"
-	" ORDER BY c.id FOR KEY SHARE",
+	"SELECT l.id, c.id"
+	"  FROM %1$s.lessons AS l"
+	COURSE_OF_LESSON_SQL
+	" WHERE l.id = ANY ($1)"
+	" ORDER BY c.id FOR KEY SHARE OF c",
 	1, {UUIDARRAYOID}
 };
 
-/* Locked before the lessons are counted: see claim_completion(). */
+static const LibraryQuery lock_lessons = {
+	"SELECT FROM %1$s.lessons AS l"
+	" WHERE l.id = ANY ($1)"
+	" ORDER BY l.id FOR KEY SHARE",
+	1, {UUIDARRAYOID}
+};
+
+/* Also when it is completed: a report may be completing it just now. */
 static const LibraryQuery lock_enrollment = {
-	"SELECT e.id" OPEN_ENROLLMENT_SQL " FOR NO KEY UPDATE OF e",
-	2, {UUIDOID, UUIDOID}
-};
-
-static const LibraryQuery complete_enrollment = {
-	COMPLETE_SQL("e.id = $1"),
-	2, {UUIDOID, TIMESTAMPTZOID}
-};
-
-/* Also when it is not completed: a report may be completing it just now. */
-static const LibraryQuery lock_enrollment_in = {
-	"SELECT FROM %1$s.enrollments AS e"
+	"SELECT e.id, e.completed_at IS NULL FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $1"
 	"   AND e.course_id = $2 FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
+};
+
+/* Completes an enrollment.  One that is completed may be dated earlier, but never later. */
+static const LibraryQuery complete_enrollment = {
+	"UPDATE %1$s.enrollments AS e"
+	"   SET completed_at = " COMPLETED_AT_SQL
+	" WHERE e.id = $1 AND " ALL_COMPLETED_SQL
+	"   AND (e.completed_at IS NULL OR e.completed_at > " COMPLETED_AT_SQL ")"
+	" RETURNING " COMPLETED_EVENT_SQL,
+	1, {UUIDOID}
 };
 
 /* Not if all lessons are completed: then a later report has completed it again. */
@@ -113,17 +73,54 @@ static const LibraryQuery reopen_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/*
+ * The required lesson of course $1 that the fewest learners have completed, and how many
+ * have.  No more than $2 are counted, so that a lesson that all have completed costs little.
+ */
+static const LibraryQuery rarest_lesson = {
+	"SELECT r.id, n.learners"
+	"  FROM (SELECT $1 AS course_id) AS e"
+	" CROSS JOIN LATERAL (" REQUIRED_LESSONS_SQL ") AS r"
+	" CROSS JOIN LATERAL ("
+	"   SELECT count(*) AS learners"
+	"     FROM (SELECT FROM %1$s.content_progress AS p"
+	"            WHERE p.lesson_id = r.id AND p.completed"
+	"            LIMIT $2) AS counted) AS n"
+	" ORDER BY n.learners, r.id"
+	" LIMIT 1",
+	2, {UUIDOID, INT8OID}
+};
+
+/*
+ * The enrollments in course $1 that are to be completed.  Only who has completed lesson $2
+ * is looked at, and OFFSET 0 keeps the planner from reading all enrollments of the course.
+ */
+static const LibraryQuery due_enrollments = {
+	"SELECT e.id"
+	"  FROM %1$s.content_progress AS d"
+	" CROSS JOIN LATERAL ("
+	"   SELECT e.* FROM %1$s.enrollments AS e"
+	"    WHERE e.user_id = d.user_id AND e.course_id = $1"
+	"      AND e.completed_at IS NULL OFFSET 0) AS e"
+	" WHERE d.lesson_id = $2 AND d.completed"
+	"   AND " ALL_COMPLETED_SQL,
+	2, {UUIDOID, UUIDOID}
+};
+
 /* In one order, so that two calls cannot deadlock. */
 static const LibraryQuery lock_enrollments = {
 	"SELECT FROM %1$s.enrollments AS e"
-	" WHERE e.course_id = $1 AND e.completed_at IS NULL"
+	" WHERE e.id = ANY ($1)"
 	" ORDER BY e.user_id FOR NO KEY UPDATE",
-	1, {UUIDOID}
+	1, {UUIDARRAYOID}
 };
 
 static const LibraryQuery complete_enrollments = {
-	COMPLETE_SQL("e.course_id = $1"),
-	2, {UUIDOID, TIMESTAMPTZOID}
+	"UPDATE %1$s.enrollments AS e"
+	"   SET completed_at = " COMPLETED_AT_SQL
+	" WHERE e.id = ANY ($1) AND e.completed_at IS NULL AND " ALL_COMPLETED_SQL
+	" RETURNING " COMPLETED_EVENT_SQL,
+	1, {UUIDARRAYOID}
 };
 
 /*
@@ -159,73 +156,133 @@ send_events(void)
 					 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 }
 
-/* Whether all required lessons are completed, but the enrollment does not say so yet. */
-bool
-completion_is_due(const Call *call, Datum lesson_id)
+/* The ids in a column that the last query has read. */
+static Datum *
+ids_read(int column)
 {
-	Datum		values[] = {call->user_id, lesson_id};
+	Datum	   *ids = palloc(SPI_processed * sizeof(Datum));
 
-	return query_execute(&call->library, &completed_enrollment, values, NULL, false) > 0;
+	for (uint64 i = 0; i < SPI_processed; i++)
+		ids[i] = result_value(i, column, UUIDOID);
+	return ids;
 }
 
-/* Locks the learner, and then courses.  These locks come before all others. */
-static void
-lock_first(const Call *call, const LibraryQuery *courses, Datum value)
+static Datum
+uuid_array(Datum *ids, int size)
 {
-	call_lock_user(call);
-	query_execute_latest(&call->library, courses, &value);
+	return PointerGetDatum(construct_array(ids, size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }
 
 /*
- * To be called before the progress of these lessons is written, if that may complete a
- * course.  All who report, reset or delete take their locks in one order: learner, course,
- * progress, enrollment.
+ * Locks the completion of a course.  Reports and enrollments share the lock.  Who changes the
+ * course for all its learners is alone: so one of the two sees what the other has done.
  */
-void
-claim_begin(const Call *call, Datum *lesson_ids, int lessons)
+static void
+lock_completion(Datum course_id, LOCKMODE mode)
 {
-	lock_first(call, &lock_courses_of,
-			   PointerGetDatum(construct_array(lesson_ids, lessons, UUIDOID,
-											   UUID_LEN, false, TYPALIGN_CHAR)));
+	library_lock(hash_bytes_extended(DatumGetUUIDP(course_id)->data, UUID_LEN, COMPLETION_LOCK), mode);
+}
+
+/*
+ * To be called before the progress of these lessons is written, if that may complete one of
+ * their courses.  Puts the lessons in the order of their courses, and returns how many there are;
+ * course_ids are the courses.
+ */
+int
+claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids)
+{
+	Datum		array = uuid_array(*lesson_ids, lessons);
+	int			count;
+
+	call_lock_user(call);
+	query_execute_latest(&call->library, &lock_courses_of, &array);
+	count = (int) SPI_processed;
+	*lesson_ids = ids_read(1);
+	*course_ids = ids_read(2);
+	query_execute_latest(&call->library, &lock_lessons, &array);
+	for (int i = 0; i < count; i++)
+		lock_completion((*course_ids)[i], ShareLock);
+	return count;
 }
 
 /* To be called before the progress of a course is deleted. */
 void
 reopen_begin(const Call *call, Datum course_id)
 {
-	lock_first(call, &lock_course, course_id);
+	call_lock_user(call);
+	query_execute_latest(&call->library, &lock_course, &course_id);
+}
+
+/* To be called for a new enrollment, before claim_completion(). */
+void
+enrolled(const Call *call, Datum course_id)
+{
+	call_lock_user(call);
+	lock_completion(course_id, ShareLock);
 }
 
 /*
- * Sets enrollments.completed_at and sends one event if the course of a lesson is completed
- * now.  It looks at the lessons after it has locked the enrollment, and at what is
- * committed by then.  So of two reports at the same time the last one sees both, even in
- * REPEATABLE READ.
+ * Sets enrollments.completed_at and sends one event if a course is completed now.  It looks
+ * at the lessons after it has locked the enrollment, and at what is committed by then.  So of
+ * two reports at the same time the last one sees both, even in REPEATABLE READ.  Returns
+ * whether this call has completed the course.
  */
-void
-claim_completion(const Call *call, Datum lesson_id, TimestampTz at)
+bool
+claim_completion(const Call *call, Datum course_id)
 {
-	Datum		values[] = {call->user_id, lesson_id};
+	Datum		values[] = {call->user_id, course_id};
+	Datum		enrollment_id;
+	bool		open;
 
-	/* No row: the learner is not enrolled, or the course is completed already. */
-	if (query_execute(&call->library, &lock_enrollment, values, NULL, false) > 0)
+	/* No row: the learner is not enrolled. */
+	if (query_execute_latest(&call->library, &lock_enrollment, values) == 0)
+		return false;
+	enrollment_id = result_value(0, 1, UUIDOID);
+	open = result_bool(0, 2);
+	/* A new snapshot, taken after the lock. */
+	if (query_execute_latest(&call->library, &complete_enrollment, &enrollment_id) == 0 || !open)
+		return false;
+	send_events();
+	return true;
+}
+
+/*
+ * The lesson that the fewest learners have completed; false if the course has no required
+ * lesson.  It counts further only as long as every lesson has more learners than that.
+ */
+static bool
+find_rarest_lesson(const Library *library, Datum course_id, Datum *lesson_id)
+{
+	for (int64 limit = 64;; limit *= 4)
 	{
-		/* A new snapshot, taken after the lock. */
-		values[0] = result_value(0, 1, UUIDOID);
-		values[1] = TimestampTzGetDatum(at);
-		query_execute_latest(&call->library, &complete_enrollment, values);
-		send_events();
+		Datum		values[] = {course_id, Int64GetDatum(limit)};
+
+		if (query_execute_latest(library, &rarest_lesson, values) == 0)
+			return false;
+		*lesson_id = result_value(0, 1, UUIDOID);
+		if (DatumGetInt64(result_value(0, 2, INT8OID)) < limit)
+			return true;
 	}
 }
 
-/* The same for every enrollment of a course. */
-static void
-claim_completions(const Call *call, Datum course_id, TimestampTz at)
+/*
+ * The same for every enrollment of a course, when something has changed for all of them.
+ * The lock comes after the change.  In reports that began before it nothing is missed,
+ * because the lock waits for them.
+ */
+void
+claim_completions(const Library *library, Datum course_id)
 {
-	Datum		values[] = {course_id, TimestampTzGetDatum(at)};
+	Datum		values[] = {course_id, 0};
+	Datum		enrollments;
 
-	query_execute(&call->library, &lock_enrollments, values, NULL, false);
-	query_execute_latest(&call->library, &complete_enrollments, values);
+	lock_completion(course_id, ExclusiveLock);
+	if (!find_rarest_lesson(library, course_id, &values[1]) ||
+		query_execute_latest(library, &due_enrollments, values) == 0)
+		return;
+	enrollments = uuid_array(ids_read(1), (int) SPI_processed);
+	query_execute_latest(library, &lock_enrollments, &enrollments);
+	query_execute_latest(library, &complete_enrollments, &enrollments);
 	send_events();
 }
 
@@ -239,7 +296,7 @@ reopen_completion(const Call *call, Datum course_id)
 {
 	Datum		values[] = {call->user_id, course_id};
 
-	query_execute(&call->library, &lock_enrollment_in, values, NULL, false);
+	query_execute(&call->library, &lock_enrollment, values, NULL, false);
 	query_execute_latest(&call->library, &reopen_enrollment, values);
 }
 
@@ -250,11 +307,10 @@ Datum
 recompute_completion(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[] = {
 		course_id,
 		Int32GetDatum(library_completion_threshold),
-		TimestampTzGetDatum(now)
+		TimestampTzGetDatum(GetCurrentTimestamp())
 	};
 	Call		call;
 	uint64		completed;
@@ -263,9 +319,10 @@ recompute_completion(PG_FUNCTION_ARGS)
 
 	call_begin_as_operator(&call, fcinfo);
 	require_course(&call, course_id);
-	/* Lessons first: they may complete the course. */
+	/* This lock comes before those on progress, and lessons before courses, which they complete. */
+	lock_completion(course_id, ExclusiveLock);
 	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);
-	claim_completions(&call, course_id, now);
+	claim_completions(&call.library, course_id);
 	call_end(&call);
 
 	PG_RETURN_INT32((int32) completed);

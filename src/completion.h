@@ -2,13 +2,12 @@
 #ifndef CONTENT_LIBRARY_COMPLETION_H
 #define CONTENT_LIBRARY_COMPLETION_H
 
-#include "datatype/timestamp.h"
-
 #include "call.h"
 
-extern bool completion_is_due(const Call *call, Datum lesson_id);
-extern void claim_begin(const Call *call, Datum *lesson_ids, int lessons);
-extern void claim_completion(const Call *call, Datum lesson_id, TimestampTz at);
+extern int	claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids);
+extern bool claim_completion(const Call *call, Datum course_id);
+extern void enrolled(const Call *call, Datum course_id);
+extern void claim_completions(const Library *library, Datum course_id);
 extern void reopen_begin(const Call *call, Datum course_id);
 extern void reopen_completion(const Call *call, Datum course_id);
 

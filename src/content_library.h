@@ -2,6 +2,7 @@
 #ifndef CONTENT_LIBRARY_H
 #define CONTENT_LIBRARY_H
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
@@ -52,21 +53,26 @@ extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 extern Oid	relation_owner(Oid relation);
 
+/* What a lock is for is the seed of the hash that is its key. */
+#define USER_LOCK 0
+#define COMPLETION_LOCK 1
+
 /* locks that nobody else can take: content_library.c */
 extern void library_lock(uint64 key, LOCKMODE mode);
 extern bool library_try_lock(uint64 key, LOCKMODE mode);
 
 /* arguments: errors.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
-extern void check_watched_pct(int32 watched_pct);
-extern void check_position(int32 position_seconds);
+extern int32 whole_percent(double watched_pct);
+extern int32 whole_position(double position_seconds);
 extern char *uuid_text(Datum uuid);
 extern char *quotable(const char *text, int len);
 
 /* errors that several functions have: errors.c */
 pg_noreturn extern void missing_course(Datum course_id);
-pg_noreturn extern void missing_lesson(Datum lesson_id);
-pg_noreturn extern void not_enrolled(Datum user_id, Datum lesson_id);
+pg_noreturn extern void missing_lesson(const char *prefix, Datum lesson_id);
+pg_noreturn extern void refuse_lesson(const char *prefix, Datum user_id, Datum lesson_id,
+									  const char *reason, TimestampTz unlocks_at);
 pg_noreturn extern void rethrow_missing_key(MemoryContext context, Datum user_id,
 											Datum lesson_id);
 

@@ -9,32 +9,39 @@
 #include "course.h"
 #include "result.h"
 
-/* The lessons l of course c, with the progress p of learner $2 on each. */
-#define COURSE_LESSONS_SQL \
+/* The lessons l of course c that count, with the progress p of learner $2 on each. */
+#define COUNTED_LESSONS_SQL \
 	" %1$s.modules AS m" \
 	"  JOIN %1$s.lessons AS l ON l.module_id = m.id" \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
-	" WHERE m.course_id = c.id"
+	" WHERE m.course_id = c.id AND " COUNTS_SQL("l")
 
 /* No row if the course does not exist; NULL if it has no required lessons. */
 static const LibraryQuery completion = {
 	"SELECT (SELECT %1$s.content_library_percentage("
 	"                 count(*) FILTER (WHERE p.completed), count(*))"
-	"          FROM " COURSE_LESSONS_SQL " AND l.is_required)"
+	"          FROM " COUNTED_LESSONS_SQL ")"
 	"  FROM %1$s.courses AS c"
 	" WHERE c.id = $1",
 	2, {UUIDOID, UUIDOID}
 };
 
-/* No row if the course does not exist; NULL if no lesson is left. */
+/*
+ * No row if the course does not exist; NULL if no lesson is left that may be watched.  The
+ * lessons are put in order before those that may not be watched are left out.
+ */
 static const LibraryQuery next_unfinished = {
-	"SELECT (SELECT l.id"
-	"          FROM " COURSE_LESSONS_SQL
-	"           AND l.is_required AND p.completed IS NOT TRUE"
-	COURSE_ORDER_SQL " LIMIT 1)"
+	"SELECT (SELECT r.id"
+	"          FROM (SELECT l.id, p.completed,"
+	"                       row_number() OVER (ORDER BY " LESSON_PLACE_SQL("m", "l") ") AS place,"
+	"                       " REFUSAL_SQL(NO_ACCESS_SQL("$3"), "p.id IS NOT NULL", EARLIER_IN_LIST_SQL) " AS refusal"
+	"                  FROM " COUNTED_LESSONS_SQL ") AS r"
+	"         WHERE r.completed IS NOT TRUE AND r.refusal IS NULL"
+	"         ORDER BY r.place LIMIT 1)"
 	"  FROM %1$s.courses AS c"
+	ENROLLMENT_SQL("$2")
 	" WHERE c.id = $1",
-	2, {UUIDOID, UUIDOID}
+	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
 /*
@@ -119,17 +126,18 @@ require_course(Call *call, Datum course_id)
 		missing_course(course_id);
 }
 
-/* Answers a question about a course and a learner, which are the first two arguments. */
+/* Answers a question about a course and a learner. */
 static Datum
 answer(FunctionCallInfo fcinfo, const LibraryQuery *query, Oid type)
 {
-	Datum		values[2];
+	Datum		values[3];
 	Datum		result;
 	Call		call;
 
 	values[0] = required_arg(fcinfo, 0, "course_id");
 	call_begin_as_user(&call, fcinfo, 1);
 	values[1] = call.user_id;
+	values[2] = BoolGetDatum(call.named);
 	require_course(&call, values[0]);
 	if (query_execute(&call.library, query, values, NULL, true) == 0)
 		missing_course(values[0]);

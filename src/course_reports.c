@@ -17,7 +17,7 @@ static const LibraryQuery learners_of_course = {
 	"   FROM %1$s.modules AS m"
 	"   JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	"   WHERE m.course_id = $1"
-	"     AND l.is_required"
+	"     AND " COUNTS_SQL("l")
 	" ),"
 	" completed AS ("
 	"   SELECT p.user_id, count(*) AS lessons"
@@ -51,7 +51,7 @@ static const LibraryQuery lessons_of_course = {
 	"   FROM %1$s.content_progress AS p"
 	"   WHERE p.lesson_id = l.id) AS s"
 	" WHERE m.course_id = $1"
-	COURSE_ORDER_SQL,
+	" ORDER BY " LESSON_PLACE_SQL("m", "l"),
 	1, {UUIDOID}, .sizes_differ = true
 };
 

@@ -24,14 +24,17 @@ static const LibraryQuery courses_of_learner = {
 
 /*
  * Not sorted: only the next lesson of each course is wanted, and comparing finds it without
- * sorting them all.  OFFSET 0 makes the planner read the learner's progress at once,
+ * sorting them all.  So here every lesson is refused that has to wait for an earlier one.  OFFSET 0 makes the planner read the learner's progress at once,
  * because most of it is needed, and not lesson by lesson.
  */
 static const LibraryQuery lessons_of_learner = {
-	" SELECT e.course_id, m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id,"
-	"   l.is_required, p.completed, p.last_watched"
+	" SELECT e.course_id, " LESSON_PLACE_SQL("m", "l") ","
+	"   " COUNTS_SQL("l") ", p.completed, p.last_watched,"
+	"   CASE WHEN p.completed IS NOT TRUE THEN"
+	"     " REFUSAL_SQL(NO_ACCESS_SQL("$2"), "p.lesson_id IS NOT NULL", "true") " END"
 	" FROM %1$s.enrollments AS e"
-	" JOIN %1$s.modules AS m ON m.course_id = e.course_id"
+	" JOIN %1$s.courses AS c ON c.id = e.course_id"
+	" JOIN %1$s.modules AS m ON m.course_id = c.id"
 	" JOIN %1$s.lessons AS l ON l.module_id = m.id"
 	" LEFT JOIN ("
 	"   SELECT p.lesson_id, p.completed, p.last_watched"
@@ -39,7 +42,7 @@ static const LibraryQuery lessons_of_learner = {
 	"   WHERE p.user_id = $1 OFFSET 0) AS p"
 	"   ON p.lesson_id = l.id"
 	" WHERE e.user_id = $1",
-	1, {UUIDOID}
+	2, {UUIDOID, BOOLOID}
 };
 
 /*
@@ -48,8 +51,8 @@ static const LibraryQuery lessons_of_learner = {
  * are the courses that the caller does not see.
  */
 static const LibraryQuery begun_lessons = {
-	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds,"
-	"   l.duration_seconds, p.last_watched"
+	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,"
+	"   LEAST(p.position_seconds, l.duration_seconds), l.duration_seconds, p.last_watched"
 	" FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched"
 	"         FROM %1$s.content_progress AS p"
 	"        WHERE p.user_id = $1 AND NOT p.completed"
@@ -57,15 +60,16 @@ static const LibraryQuery begun_lessons = {
 	" CROSS JOIN LATERAL ("
 	"   SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds"
 	"   FROM %1$s.lessons AS l"
-	"   JOIN %1$s.modules AS m ON m.id = l.module_id"
-	"   JOIN %1$s.courses AS c ON c.id = m.course_id"
-	"   WHERE l.id = p.lesson_id AND c.id <> ALL ($3) OFFSET 0) AS l"
+	COURSE_OF_LESSON_SQL
+	ENROLLMENT_SQL("$1")
+	"   WHERE l.id = p.lesson_id AND l.is_published AND c.id <> ALL ($3)"
+	"     AND " REFUSAL_SQL(NO_ACCESS_SQL("$4"), "true", "false") " IS NULL OFFSET 0) AS l"
 	" ORDER BY p.last_watched DESC, p.lesson_id"
 	" LIMIT $2",
-	3, {UUIDOID, INT4OID, UUIDARRAYOID}
+	4, {UUIDOID, INT4OID, UUIDARRAYOID, BOOLOID}
 };
 
-/* The number of columns in COURSE_ORDER_SQL, which say where a lesson stands in its course. */
+/* The number of columns in LESSON_PLACE_SQL, which say where a lesson stands in its course. */
 #define ORDER_COLUMNS 6
 
 /* How far a learner has got in a course. */
@@ -76,10 +80,12 @@ typedef struct Tally
 	int32		completed;		/* of the required lessons */
 	bool		begun;			/* whether any lesson is */
 	TimestampTz last_watched;	/* if begun */
-	Datum	   *next;			/* ORDER_COLUMNS of the next lesson, or NULL */
+	Datum	   *first;			/* the place of the first lesson left; NULL if none is */
+	bool		waits;			/* whether that would wait for an earlier one, and no more */
+	Datum	   *next;			/* the place of the first one that is open, or NULL */
 } Tally;
 
-/* Compares the places of two lessons, as COURSE_ORDER_SQL would. */
+/* Compares the places of two lessons, as the server would. */
 static int
 compare_places(const Datum *a, const Datum *b)
 {
@@ -96,13 +102,33 @@ compare_places(const Datum *a, const Datum *b)
 /* The columns of lessons_of_learner.  ORDER stands for several. */
 enum
 {
-	COURSE, ORDER, REQUIRED = ORDER + ORDER_COLUMNS, COMPLETED, LAST_WATCHED, LESSON_COLUMNS
+	COURSE, ORDER, COUNTS = ORDER + ORDER_COLUMNS, COMPLETED, LAST_WATCHED, REFUSAL, LESSON_COLUMNS
 };
 
 static const Oid lesson_types[LESSON_COLUMNS] = {
 	UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID,
-	BOOLOID, BOOLOID, TIMESTAMPTZOID
+	BOOLOID, BOOLOID, TIMESTAMPTZOID, TEXTOID
 };
+
+/* Remembers the place of a lesson if it comes before the one that is remembered. */
+static bool
+keep_earlier(Datum **place, const ResultRow *row)
+{
+	if (*place != NULL && compare_places(row->values + ORDER, *place) >= 0)
+		return false;
+	if (*place == NULL)
+		*place = palloc(ORDER_COLUMNS * sizeof(Datum));
+	memcpy(*place, row->values + ORDER, ORDER_COLUMNS * sizeof(Datum));
+	return true;
+}
+
+/* Whether a lesson is refused only because of the lessons before it. */
+static bool
+is_sequence(const ResultRow *row)
+{
+	return !row->nulls[REFUSAL] &&
+		strcmp(TextDatumGetCString(row->values[REFUSAL]), "sequence") == 0;
+}
 
 /* Adds a row of lessons_of_learner to the tally of its course. */
 static void
@@ -113,21 +139,33 @@ tally_lesson(Tally *tally, const ResultRow *row)
 	TimestampTz last_watched = begun ? DatumGetTimestampTz(result_row_value(row, LAST_WATCHED)) : 0;
 
 	/* Refuses a NULL, which compare_places() could not read. */
-	for (int i = ORDER; i < REQUIRED; i++)
+	for (int i = ORDER; i < COUNTS; i++)
 		(void) result_row_value(row, i);
 	if (begun && (!tally->begun || last_watched > tally->last_watched))
 		tally->last_watched = last_watched;
 	tally->begun |= begun;
-	if (!DatumGetBool(result_row_value(row, REQUIRED)))
+	if (!DatumGetBool(result_row_value(row, COUNTS)))
 		return;
 	tally->required++;
 	tally->completed += completed;
-	/* Next is the first required lesson that is not completed. */
-	if (completed || (tally->next != NULL && compare_places(row->values + ORDER, tally->next) >= 0))
+	if (completed)
 		return;
-	if (tally->next == NULL)
-		tally->next = palloc(ORDER_COLUMNS * sizeof(Datum));
-	memcpy(tally->next, row->values + ORDER, ORDER_COLUMNS * sizeof(Datum));
+	if (keep_earlier(&tally->first, row))
+		tally->waits = is_sequence(row);
+	if (row->nulls[REFUSAL])
+		(void) keep_earlier(&tally->next, row);
+}
+
+/*
+ * The next lesson of a course; NULL if none is left that may be watched.  Nothing is left
+ * before the first one, so that one need not wait.
+ */
+static Datum *
+next_lesson_of(const Tally *tally)
+{
+	if (tally->waits && (tally->next == NULL || compare_places(tally->first, tally->next) < 0))
+		return tally->first;
+	return tally->next;
 }
 
 /* The tallies of a learner's courses.  A course without lessons has none. */
@@ -137,9 +175,10 @@ tally_courses(const Call *call)
 	HASHCTL		ctl = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};
 	HTAB	   *tallies = hash_create("courses of a learner", 32, &ctl,
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Datum		values[] = {call->user_id, BoolGetDatum(call->named)};
 	ResultRow	row;
 
-	query_execute(&call->library, &lessons_of_learner, (Datum *) &call->user_id, NULL, true);
+	query_execute(&call->library, &lessons_of_learner, values, NULL, true);
 	row = result_row(LESSON_COLUMNS, lesson_types);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -161,16 +200,17 @@ tally_courses(const Call *call)
 static void
 return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 {
+	const Datum *next = next_lesson_of(tally);
 	Datum		values[] = {
 		course->values[0], course->values[1],
 		Int32GetDatum(tally->required), Int32GetDatum(tally->completed), 0,
 		TimestampTzGetDatum(tally->last_watched),
-		tally->next != NULL ? tally->next[ORDER_COLUMNS - 1] : (Datum) 0,
+		next != NULL ? next[ORDER_COLUMNS - 1] : (Datum) 0,
 		course->values[2], course->values[3]
 	};
 	bool		nulls[] = {
 		false, course->nulls[1], false, false, false,
-		!tally->begun, tally->next == NULL, course->nulls[2], course->nulls[3]
+		!tally->begun, next == NULL, course->nulls[2], course->nulls[3]
 	};
 
 	values[4] = course_percentage(tally->completed, tally->required, &nulls[4]);
@@ -258,7 +298,8 @@ query_begun_lessons(Call *call, Datum max_rows)
 	do
 	{
 		Datum		values[] = {
-			call->user_id, max_rows, makeArrayResult(hidden, CurrentMemoryContext)
+			call->user_id, max_rows, makeArrayResult(hidden, CurrentMemoryContext),
+			BoolGetDatum(call->named)
 		};
 
 		query_execute(&call->library, &begun_lessons, values, NULL, true);

@@ -19,31 +19,51 @@ static const LibraryQuery find_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* The rank of a tier: free < pro < studio.  A missing or unknown tier counts as free. */
-#define TIER_SQL(tier) \
-	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
-
 /*
- * A published course, and whether it is open to the caller's tier.  The tier comes from
- * app_metadata, which only the server sets.  Users set user_metadata themselves, so it must
- * not open a course.
+ * What enrolling asks of a published course: whether it is open, whether the caller's tier
+ * suffices, and which courses the learner must complete first.
  */
 static const LibraryQuery find_open_course = {
-	"SELECT c.tier_required, j.tier,"
-	"       " TIER_SQL("j.tier") " >= " TIER_SQL("c.tier_required")
+	"SELECT c.is_open, " TIER_SUFFICES_SQL ", c.tier_required, " CALLER_TIER_SQL ","
+	"       (SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)"
+	"          FROM %1$s.course_prerequisites AS q"
+	"         WHERE q.course_id = c.id"
+	"           AND NOT EXISTS ("
+	"             SELECT FROM %1$s.enrollments AS e"
+	"              WHERE e.user_id = $2 AND e.course_id = q.required_course_id"
+	"                AND e.completed_at IS NOT NULL))"
 	"  FROM %1$s.courses AS c"
-	" CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')"
-	"                    ::jsonb"
-	"                    #>> '{app_metadata,tier}' AS tier) AS j"
 	" WHERE c.id = $1 AND c.is_published",
-	1, {UUIDOID}
+	2, {UUIDOID, UUIDOID}
 };
 
 /* DO NOTHING: another session may be enrolling the same learner. */
 static const LibraryQuery insert_enrollment = {
-	"INSERT INTO %1$s.enrollments AS e (course_id, user_id)"
-	" VALUES ($1, $2)"
-	" ON CONFLICT (user_id, course_id) DO NOTHING"
+	"INSERT INTO %1$s.enrollments AS e (course_id, user_id, expires_at)"
+	" SELECT c.id, $2, now() + c.access_period"
+	"   FROM %1$s.courses AS c"
+	"  WHERE c.id = $1"
+	" ON CONFLICT (user_id, course_id) DO NOTHING",
+	2, {UUIDOID, UUIDOID}
+};
+
+/* Grants access whatever the learner's tier, and renews it if it has ended. */
+static const LibraryQuery grant_enrollment = {
+	"INSERT INTO %1$s.enrollments AS e (course_id, user_id, expires_at, granted)"
+	" SELECT c.id, $2, now() + c.access_period, true"
+	"   FROM %1$s.courses AS c"
+	"  WHERE c.id = $1"
+	" ON CONFLICT (user_id, course_id) DO UPDATE"
+	"   SET granted = true,"
+	"       expires_at = CASE WHEN e.expires_at <= now() THEN EXCLUDED.expires_at ELSE e.expires_at END"
+	" WHERE NOT e.granted OR e.expires_at <= now()",
+	2, {UUIDOID, UUIDOID}
+};
+
+static const LibraryQuery delete_enrollment = {
+	"DELETE FROM %1$s.enrollments AS e"
+	" WHERE e.user_id = $2"
+	"   AND e.course_id = $1"
 	" RETURNING e",
 	2, {UUIDOID, UUIDOID}
 };
@@ -77,22 +97,16 @@ static const LibraryQuery delete_progress = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Refuses a course that is not published, or not open to the caller's tier. */
+/* Refuses a learner whose tier is too low for the course. */
 static void
-require_open_course(Call *call, Datum course_id)
+require_tier(Datum course_id)
 {
 	bool		isnull;
-	Datum		tier;
+	Datum		tier = result_nullable(0, 4, TEXTOID, &isnull);
 	const char *tier_name = "free";
 
-	require_course(call, course_id);
-	if (query_execute(&call->library, &find_open_course, &course_id, NULL, false) == 0)
-		missing_course(course_id);
-	/* A caller who acts for others may enroll them in any tier. */
-	if (call->named || result_bool(0, 3))
+	if (result_bool(0, 2))
 		return;
-
-	tier = result_nullable(0, 2, TEXTOID, &isnull);
 	if (!isnull)
 	{
 		tier_name = TextDatumGetCString(tier);
@@ -103,48 +117,73 @@ require_open_course(Call *call, Datum course_id)
 			 errmsg("course \"%s\" is not open to the tier \"%s\"",
 					uuid_text(course_id), tier_name),
 			 errdetail("It requires the tier \"%s\".",
-					   TextDatumGetCString(result_value(0, 1, TEXTOID))),
+					   TextDatumGetCString(result_value(0, 3, TEXTOID))),
 			 errhint("The tier is app_metadata.tier of the JWT, which the server sets.")));
 }
 
-/*
- * Makes the enrollment; false if there is one by now.  Only the foreign key knows whether
- * the user exists, so its error is put into our words.
- */
-static bool
-try_enroll(const Call *call, Datum *values)
+/* Refuses a course that the learner may not enroll in. */
+static void
+require_open_course(Call *call, Datum *values)
+{
+	bool		none_missing;
+	Datum		missing;
+
+	require_course(call, values[0]);
+	if (query_execute(&call->library, &find_open_course, values, NULL, false) == 0)
+		missing_course(values[0]);
+	if (!result_bool(0, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("course \"%s\" is closed to new learners", uuid_text(values[0]))));
+	require_tier(values[0]);
+	missing = result_nullable(0, 5, TEXTOID, &none_missing);
+	if (!none_missing)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("course \"%s\" requires other courses to be completed first", uuid_text(values[0])),
+				 errdetail("These are not completed: %s.", TextDatumGetCString(missing))));
+}
+
+/* Runs a query that makes or changes the enrollment. */
+static void
+write_enrollment(const Call *call, const LibraryQuery *query, Datum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		enrolled = false;
 
+	/* Only the foreign key knows whether the user exists. */
 	PG_TRY();
 	{
-		enrolled = query_execute(&call->library, &insert_enrollment, values, NULL, false) > 0;
+		query_execute(&call->library, query, values, NULL, false);
 	}
 	PG_CATCH();
 	{
 		rethrow_missing_key(context, call->user_id, (Datum) 0);
 	}
 	PG_END_TRY();
-
-	return enrolled;
 }
 
-/* The enrollment of call->user_id in a course, made if there is none. */
+/*
+ * The enrollment of call->user_id in a course, made if there is none.  The service may enroll
+ * whom it likes; that counts as granted.
+ */
 static Datum
 enrollment(Call *call, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id};
 
+	if (call->named)
+	{
+		require_course(call, course_id);
+		write_enrollment(call, &grant_enrollment, values);
+	}
 	/* A learner who is enrolled stays so, even if the course has closed since. */
-	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
-		return result_value(0, 1, call_row_type(call));
+	else if (query_execute(&call->library, &find_enrollment, values, NULL, false) == 0)
+	{
+		require_open_course(call, values);
+		write_enrollment(call, &insert_enrollment, values);
+	}
 
-	require_open_course(call, course_id);
-	if (try_enroll(call, values))
-		return result_value(0, 1, call_row_type(call));
-
-	/* Another session has just made it. */
+	/* Read again, because a trigger may have completed it. */
 	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
 		return result_value(0, 1, call_row_type(call));
 
@@ -167,10 +206,38 @@ enroll(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("enroll()");
 
 	call_begin_as_user(&call, fcinfo, 1);
+	/* Before all other locks: see claim_begin(). */
+	call_lock_user(&call);
 	row = SPI_datumTransfer(enrollment(&call, course_id), false, -1);
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);
+}
+
+PG_FUNCTION_INFO_V1(unenroll);
+
+/* Progress stays, so a learner who comes back finds everything as it was. */
+Datum
+unenroll(PG_FUNCTION_ARGS)
+{
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Datum		values[2];
+	Datum		row = (Datum) 0;
+	Call		call;
+
+	PreventCommandIfReadOnly("unenroll()");
+
+	call_begin_as_user(&call, fcinfo, 1);
+	values[0] = course_id;
+	values[1] = call.user_id;
+	call_lock_user(&call);
+	fcinfo->isnull = query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0;
+	if (fcinfo->isnull)
+		require_course(&call, course_id);
+	else
+		row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
+	call_end(&call);
+	return row;
 }
 
 /* Refuses a learner who is not enrolled.  An unknown course has an error of its own. */

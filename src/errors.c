@@ -1,8 +1,12 @@
 /* errors.c: refuses arguments, and has the errors that several functions share. */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "content_library.h"
 
@@ -17,22 +21,31 @@ required_arg(FunctionCallInfo fcinfo, int number, const char *name)
 	return PG_GETARG_DATUM(number);
 }
 
-void
-check_watched_pct(int32 watched_pct)
+/* A player's number, rounded down.  One that is not in the range, as NaN, is an error. */
+static int32
+whole_number(double value, const char *name, int32 max)
 {
-	if (watched_pct < 0 || watched_pct > 100)
+	double		whole = floor(value);
+
+	if (!(whole >= 0 && whole <= max))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("watched_pct %d is outside the range 0..100", watched_pct)));
+				 errmsg("%s %s is outside the range 0..%d", name,
+						DatumGetCString(DirectFunctionCall1(float8out, Float8GetDatum(value))), max)));
+	return (int32) whole;
 }
 
-void
-check_position(int32 position_seconds)
+/* Never rounded up: 99.9 percent is not all. */
+int32
+whole_percent(double watched_pct)
 {
-	if (position_seconds < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("position_seconds %d is negative", position_seconds)));
+	return whole_number(watched_pct, "watched_pct", 100);
+}
+
+int32
+whole_position(double position_seconds)
+{
+	return whole_number(position_seconds, "position_seconds", PG_INT32_MAX);
 }
 
 char *
@@ -58,24 +71,47 @@ missing_course(Datum course_id)
 			 errdetail("For a learner, an unpublished course does not exist.")));
 }
 
+/* prefix names the report of a batch, and is else empty. */
 void
-missing_lesson(Datum lesson_id)
+missing_lesson(const char *prefix, Datum lesson_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("lesson \"%s\" does not exist", uuid_text(lesson_id)),
+			 errmsg("%slesson \"%s\" does not exist", prefix, uuid_text(lesson_id)),
 			 errdetail("No published course has such a lesson.")));
 }
 
-/* The user may not watch this lesson (rule R8). */
-void
-not_enrolled(Datum user_id, Datum lesson_id)
+/* What an error says of a reason of REFUSAL_SQL. */
+static const char *
+refusal_detail(const char *reason, TimestampTz unlocks_at)
 {
+	if (strcmp(reason, "expired") == 0)
+		return "The reason is \"expired\": the enrollment has ended.";
+	if (strcmp(reason, "tier") == 0)
+		return "The reason is \"tier\": the tier in the learner's JWT is too low for the course.";
+	if (strcmp(reason, "date") == 0)
+		return psprintf("The reason is \"date\": it opens at %s.", timestamptz_to_str(unlocks_at));
+	if (strcmp(reason, "sequence") == 0)
+		return "The reason is \"sequence\": an earlier lesson must be completed first.";
+	return psprintf("The reason is \"%s\".", reason);
+}
+
+/* The user may not watch this lesson (rules R8, R12), for a reason of REFUSAL_SQL. */
+void
+refuse_lesson(const char *prefix, Datum user_id, Datum lesson_id, const char *reason,
+			  TimestampTz unlocks_at)
+{
+	if (strcmp(reason, "not_enrolled") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%suser \"%s\" is not enrolled in the course of lesson \"%s\"",
+						prefix, uuid_text(user_id), uuid_text(lesson_id)),
+				 errhint("Enroll the user first; only a preview lesson can be watched without.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("user \"%s\" is not enrolled in the course of lesson \"%s\"",
-					uuid_text(user_id), uuid_text(lesson_id)),
-			 errhint("Enroll the user first; only a preview lesson can be watched without.")));
+			 errmsg("%slesson \"%s\" is closed to user \"%s\"",
+					prefix, uuid_text(lesson_id), uuid_text(user_id)),
+			 errdetail_internal("%s", refusal_detail(reason, unlocks_at))));
 }
 
 /* Whether an error says that this foreign key is violated. */
@@ -101,7 +137,7 @@ rethrow_missing_key(MemoryContext context, Datum user_id, Datum lesson_id)
 	if (lesson_id != 0 && is_violation(error, "content_progress_lesson_id_fkey"))
 	{
 		FlushErrorState();
-		missing_lesson(lesson_id);
+		missing_lesson("", lesson_id);
 	}
 	if (is_violation(error, "content_progress_user_id_fkey") ||
 		is_violation(error, "enrollments_user_id_fkey"))

@@ -18,12 +18,14 @@ static const LibraryQuery claims = {
 	"                 AND l.mux_playback_id IS NOT NULL"
 	"            THEN jsonb_build_object("
 	"                   'sub', l.mux_playback_id, 'aud', 'v', 'exp', $3) END,"
-	MAY_WATCH_SQL ","
-	"       l.mux_status, c.id"
+	" " REFUSAL_SQL(NO_ACCESS_SQL("$4"), "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1")) ","
+	"       l.mux_status, c.id, " UNLOCKS_AT_SQL
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
-	" WHERE l.id = $2 AND c.is_published",
-	3, {UUIDOID, UUIDOID, INT8OID}
+	ENROLLMENT_SQL("$1")
+	PROGRESS_BY_KEY_SQL("$1", "l.id")
+	" WHERE l.id = $2 AND l.is_published AND c.is_published",
+	4, {UUIDOID, UUIDOID, INT8OID, BOOLOID}
 };
 
 /* When a token that is made now expires, in whole seconds since 1970, as a JWT has it. */
@@ -44,6 +46,20 @@ expiry(Datum ttl)
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY;
 }
 
+/* Refuses a learner who may not watch (rule R8). */
+static void
+require_may_watch(const Call *call, Datum lesson_id)
+{
+	bool		may_watch;
+	bool		no_date;
+	Datum		refusal = result_nullable(0, 2, TEXTOID, &may_watch);
+	Datum		unlocks_at = result_nullable(0, 5, TIMESTAMPTZOID, &no_date);
+
+	if (!may_watch)
+		refuse_lesson("", call->user_id, lesson_id, TextDatumGetCString(refusal),
+					  no_date ? 0 : DatumGetTimestampTz(unlocks_at));
+}
+
 PG_FUNCTION_INFO_V1(mux_playback_claims);
 
 /* The private key never comes into the database: the application signs these claims. */
@@ -51,7 +67,7 @@ Datum
 mux_playback_claims(PG_FUNCTION_ARGS)
 {
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
-	Datum		values[3];
+	Datum		values[4];
 	Datum		course_id;
 	Datum		result;
 	bool		not_ready;
@@ -61,14 +77,14 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum(expiry(required_arg(fcinfo, 1, "ttl")));
 	call_begin_as_user(&call, fcinfo, NO_USER_ARG);
 	values[0] = call.user_id;
+	values[3] = BoolGetDatum(call.named);
 	if (query_execute(&call.library, &claims, values, NULL, true) == 0)
-		missing_lesson(lesson_id);
+		missing_lesson("", lesson_id);
 	course_id = result_value(0, 4, UUIDOID);
 	if (!sees_course(&call, course_id))
-		missing_lesson(lesson_id);
+		missing_lesson("", lesson_id);
 	/* A user who may not watch gets this error even if the video is not ready. */
-	if (!result_bool(0, 2))
-		not_enrolled(call.user_id, lesson_id);
+	require_may_watch(&call, lesson_id);
 	result = result_nullable(0, 1, JSONBOID, &not_ready);
 	if (not_ready)
 		ereport(ERROR,

@@ -85,7 +85,13 @@ static const LibraryQuery module_row = {
 };
 
 static void
-missing_module(Datum module_id)
+no_lesson(Datum lesson_id)
+{
+	missing_lesson("", lesson_id);
+}
+
+static void
+no_module(Datum module_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -154,9 +160,9 @@ row_of(const LibraryQuery *query, const Call *call, Datum id)
 static Datum
 course_of_lesson(const Call *call, Datum lesson_id)
 {
-	Datum		module_id = parent_of(&lesson_module, call, lesson_id, missing_lesson);
+	Datum		module_id = parent_of(&lesson_module, call, lesson_id, no_lesson);
 
-	return parent_of(&module_course, call, module_id, missing_module);
+	return parent_of(&module_course, call, module_id, no_module);
 }
 
 /* Locks the rows of two courses, so that all moves within a course wait for each other. */
@@ -173,7 +179,7 @@ static Datum
 lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 {
 	Datum		left = course_of_lesson(call, lesson_id);
-	Datum		entered = parent_of(&module_course, call, module_id, missing_module);
+	Datum		entered = parent_of(&module_course, call, module_id, no_module);
 
 	require_course(call, left);
 	require_course(call, entered);
@@ -185,7 +191,7 @@ lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 				 errmsg("lesson \"%s\" has just been moved to another course",
 						uuid_text(lesson_id)),
 				 errhint("Try again.")));
-	return parent_of(&lesson_module, call, lesson_id, missing_lesson);
+	return parent_of(&lesson_module, call, lesson_id, no_lesson);
 }
 
 PG_FUNCTION_INFO_V1(move_lesson);
@@ -204,7 +210,7 @@ move_lesson(PG_FUNCTION_ARGS)
 
 	call_begin_as_operator(&call, fcinfo);
 	left = lock_lesson_courses(&call, lesson_id, module_id);
-	check_before(fcinfo, 2, &lesson_module, &call, module_id, missing_lesson);
+	check_before(fcinfo, 2, &lesson_module, &call, module_id, no_lesson);
 	place(fcinfo, 2, &place_lesson, &call, module_id);
 	if (!same_uuid(left, module_id))
 		query_execute(&call.library, &close_gap, &left, NULL, false);
@@ -227,10 +233,10 @@ move_module(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("move_module()");
 
 	call_begin_as_operator(&call, fcinfo);
-	course_id = parent_of(&module_course, &call, module_id, missing_module);
+	course_id = parent_of(&module_course, &call, module_id, no_module);
 	require_course(&call, course_id);
 	lock_both_courses(&call, course_id, course_id);
-	check_before(fcinfo, 1, &module_course, &call, course_id, missing_module);
+	check_before(fcinfo, 1, &module_course, &call, course_id, no_module);
 	place(fcinfo, 1, &place_module, &call, course_id);
 	row = row_of(&module_row, &call, module_id);
 	call_end(&call);

@@ -13,21 +13,22 @@
 /* The columns' names are keys of the document.  docs/course_outline.schema.json describes it. */
 static const LibraryQuery course_row = {
 	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
-	"       c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled"
+	"       c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,"
+	"       c.is_sequential, " NO_ACCESS_SQL("$3")
 	"  FROM %1$s.courses AS c"
-	"  LEFT JOIN %1$s.enrollments AS e"
-	"    ON e.user_id = $2"
-	"   AND e.course_id = c.id"
+	ENROLLMENT_SQL("$2")
 	" WHERE c.id = $1",
-	2, {UUIDOID, UUIDOID}
+	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
 /* The types of these columns, in their order. */
 static const Oid course_types[] = {
 	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, TIMESTAMPTZOID, BOOLOID
+	TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, TEXTOID
 };
-#define ENROLLED (lengthof(course_types) - 1)
+/* These two come last, and are not in the document. */
+#define SEQUENTIAL (lengthof(course_types) - 2)
+#define NO_ACCESS (lengthof(course_types) - 1)
 
 /*
  * The columns of lesson_rows: what the rows are sorted by, a module, one of its lessons,
@@ -38,38 +39,66 @@ static const Oid course_types[] = {
  */
 #define ORDER_COLUMNS 4
 #define MODULE_COLUMNS 4
-#define LESSON_COLUMNS 13
+#define LESSON_COLUMNS 14
 #define MODULE ORDER_COLUMNS
 #define LESSON (MODULE + MODULE_COLUMNS)
 #define REQUIRED (LESSON + LESSON_COLUMNS)
 #define COMPLETED (REQUIRED + 1)
 
-/* $3 is whether the learner is enrolled: only then, or in a preview, the playback id is shown. */
+/*
+ * $3 is why the learner has no access to the course, or NULL.  A playback id is shown only
+ * where the learner may watch.  A lesson that is not published is not in the document.
+ */
+#define LESSON_ROWS_SQL(earlier) \
+	"SELECT r.module_order, r.module_created, r.lesson_order, r.lesson_created," \
+	"       r.module_id, r.module_title AS title, r.module_metadata AS metadata," \
+	"       r.module_description AS description," \
+	"       r.id, r.title," \
+	"       CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object(" \
+	"              'reason', r.refusal," \
+	"              'unlocks_at', CASE r.refusal WHEN 'date' THEN r.unlocks_at END) END AS locked," \
+	"       CASE WHEN r.watched_pct IS NULL THEN 'not_started'" \
+	"            WHEN r.completed THEN 'completed'" \
+	"            ELSE 'in_progress' END AS status," \
+	"       r.metadata, r.is_preview, r.mux_status, r.description, r.is_required," \
+	"       COALESCE(r.watched_pct, 0) AS watched_pct, r.completed_at," \
+	"       CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END AS mux_playback_id," \
+	"       r.duration_seconds, LEAST(r.position_seconds, r.duration_seconds) AS position_seconds," \
+	"       r.is_required, r.is_required AND r.completed" \
+	"  FROM (" \
+	"    SELECT m.sort_order AS module_order, m.created_at AS module_created," \
+	"           m.id AS module_id, m.title AS module_title, m.metadata AS module_metadata," \
+	"           m.description AS module_description," \
+	"           l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status," \
+	"           l.is_preview, l.is_required, l.metadata," \
+	"           l.sort_order AS lesson_order, l.created_at AS lesson_created," \
+	"           p.watched_pct, p.completed, p.completed_at, p.position_seconds," \
+	"           " UNLOCKS_AT_SQL " AS unlocks_at," \
+	"           " REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier) " AS refusal" \
+	"      FROM %1$s.courses AS c" \
+	ENROLLMENT_SQL("$2") \
+	"      JOIN %1$s.modules AS m ON m.course_id = c.id" \
+	"      LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id AND l.is_published" \
+	PROGRESS_BY_KEY_SQL("$2", "l.id") \
+	"     WHERE c.id = $1) AS r" \
+	" ORDER BY r.module_order, r.module_created, r.module_id, r.lesson_order, r.lesson_created, r.id"
+
 static const LibraryQuery lesson_rows = {
-	"SELECT m.sort_order, m.created_at, l.sort_order, l.created_at,"
-	"       m.id, m.title, m.metadata, m.description,"
-	"       l.id, l.title,"
-	"       CASE WHEN p.id IS NULL THEN 'not_started'"
-	"            WHEN p.completed THEN 'completed'"
-	"            ELSE 'in_progress' END AS status,"
-	"       l.metadata, l.is_preview, l.mux_status, l.description, l.is_required,"
-	"       COALESCE(p.watched_pct, 0) AS watched_pct, p.completed_at,"
-	"       CASE WHEN l.is_preview OR $3 THEN l.mux_playback_id END AS mux_playback_id,"
-	"       l.duration_seconds, p.position_seconds,"
-	"       l.is_required, l.is_required AND p.completed"
-	"  FROM %1$s.modules AS m"
-	"  LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id"
-	PROGRESS_BY_KEY_SQL("$2", "l.id")
-	" WHERE m.course_id = $1"
-	COURSE_ORDER_SQL,
-	3, {UUIDOID, UUIDOID, BOOLOID}
+	LESSON_ROWS_SQL("false"),
+	3, {UUIDOID, UUIDOID, TEXTOID}
+};
+
+/* For a course whose lessons open one after the other. */
+static const LibraryQuery lesson_rows_in_sequence = {
+	LESSON_ROWS_SQL(EARLIER_IN_LIST_SQL),
+	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
 /* The types of these columns, in their order. */
 static const Oid lesson_types[COMPLETED + 1] = {
 	INT4OID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
 	UUIDOID, TEXTOID, JSONBOID, TEXTOID,
-	UUIDOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID, INT4OID,
+	UUIDOID, TEXTOID, JSONBOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID, INT4OID,
 	TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID,
 	BOOLOID, BOOLOID
 };
@@ -260,13 +289,14 @@ push_modules(Document *document, int64 *required, int64 *completed)
 }
 
 /*
- * Builds the document from two queries: the second one must know whether the learner is
- * enrolled.
+ * Builds the document from two queries: the second one must know whether the learner has
+ * access to the course.
  */
 static Jsonb *
 outline(Call *call, Datum course_id)
 {
-	Datum		values[] = {course_id, call->user_id, BoolGetDatum(false)};
+	Datum		values[] = {course_id, call->user_id, BoolGetDatum(call->named)};
+	char		nulls[] = {' ', ' ', ' '};
 	Document	document = {0};
 	int64		required = 0;
 	int64		completed = 0;
@@ -279,12 +309,14 @@ outline(Call *call, Datum course_id)
 		missing_course(course_id);
 	row = result_row(lengthof(course_types), course_types);
 	result_row_read(&row, 0);
-	/* Now it is known whether playback ids may be shown. */
-	values[2] = BoolGetDatum(is_true(&row, ENROLLED));
 	push(&document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(&document, &row, 0, row.desc->natts);
+	push_columns(&document, &row, 0, SEQUENTIAL);
 
-	query_execute(&call->library, &lesson_rows, values, NULL, true);
+	values[2] = row.values[NO_ACCESS];
+	nulls[2] = row.nulls[NO_ACCESS] ? 'n' : ' ';
+	query_execute(&call->library,
+				  is_true(&row, SEQUENTIAL) ? &lesson_rows_in_sequence : &lesson_rows,
+				  values, nulls, true);
 	push_modules(&document, &required, &completed);
 	push_count(&document, "required_lessons", required);
 	push_count(&document, "completed_lessons", completed);

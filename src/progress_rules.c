@@ -17,12 +17,14 @@ static const LibraryQuery clear_future = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* No report reaches it, because the report cannot change the completion of the lesson. */
+#define NO_THRESHOLD PG_INT32_MAX
+
 /* Reads PROGRESS_COLUMNS_SQL, whose first column has the number first. */
 void
 progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 {
 	bool		isnull;
-	int32		left;
 
 	progress->row = result_value(row, first, call_row_type(call));
 	progress->watched_pct = result_int32(row, first + 1);
@@ -30,10 +32,9 @@ progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
 	progress->position = DatumGetInt32(result_nullable(row, first + 3, INT4OID, &isnull));
 	progress->has_position = !isnull;
 	progress->completed = result_bool(row, first + 4);
-	/* NULL if completed; negative if the lesson is optional. */
-	left = DatumGetInt32(result_nullable(row, first + 5, INT4OID, &isnull));
-	progress->threshold = isnull ? 101 : abs(left);
-	progress->required = isnull || left > 0;
+	progress->threshold = DatumGetInt32(result_nullable(row, first + 5, INT4OID, &isnull));
+	if (isnull)
+		progress->threshold = NO_THRESHOLD;
 }
 
 /* Whether the stored time lies in the future.  No report of ours stores such a time. */
@@ -42,6 +43,17 @@ is_in_future(const Report *report, const Progress *progress)
 {
 	return progress->last_watched > report->watched_at &&
 		progress->last_watched > GetCurrentTimestamp();
+}
+
+/*
+ * Whether the lesson becomes completed by this report, or is dated earlier by it (rules R2,
+ * R3).  The threshold may have been lowered since the stored percentage was reported.
+ */
+bool
+completes_lesson(const Report *report, const Progress *progress)
+{
+	return report->watched_pct >= progress->threshold ||
+		(!progress->completed && progress->watched_pct >= progress->threshold);
 }
 
 /*
@@ -55,8 +67,8 @@ needs_write(const Report *report, const Progress *progress)
 
 	if (report->watched_pct > progress->watched_pct)
 		return true;
-	if (progress->watched_pct >= progress->threshold)
-		return true;			/* the threshold was lowered since */
+	if (completes_lesson(report, progress))
+		return true;
 	if (progress->last_watched < report->watched_at - interval * USECS_PER_SEC)
 		return true;
 	if (is_in_future(report, progress))
@@ -70,20 +82,6 @@ needs_write(const Report *report, const Progress *progress)
 	/* A jump is written at once.  An older report does not move the position. */
 	return progress->last_watched <= report->watched_at &&
 		llabs((int64) report->position - progress->position) > interval;
-}
-
-/* Whether the lesson becomes completed by this report, and was not before. */
-bool
-completes_lesson(const Report *report, const Progress *progress)
-{
-	return Max(report->watched_pct, progress->watched_pct) >= progress->threshold;
-}
-
-/* Whether the course cannot be completed, because this lesson is not, even after the report. */
-bool
-keeps_course_incomplete(const Report *report, const Progress *progress)
-{
-	return progress->required && !progress->completed && !completes_lesson(report, progress);
 }
 
 /*

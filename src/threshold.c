@@ -6,7 +6,7 @@
 #include "course.h"
 #include "content_library.h"
 #include "result.h"
-#include "threshold.h"
+#include "rules.h"
 
 /* No row if the lesson does not exist. */
 static const LibraryQuery lesson_threshold = {

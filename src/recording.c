@@ -1,0 +1,289 @@
+/* recording.c: the steps in which reports of a learner are recorded, one or many. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "completion.h"
+#include "course.h"
+#include "recording.h"
+#include "result.h"
+
+/* Reads NEW_LESSON_SQL, whose first column has the number first. */
+void
+new_lesson_from_row(RecordedReport *report, uint64 row, int first)
+{
+	bool		isnull;
+	Datum		value;
+
+	/* There is no row yet, so all else is zero. */
+	memset(&report->progress, 0, sizeof(report->progress));
+	report->known = true;
+	report->progress.threshold = result_int32(row, first);
+	report->course_id = result_value(row, first + 1, UUIDOID);
+	value = result_nullable(row, first + 2, TEXTOID, &isnull);
+	report->refusal = isnull ? NULL : TextDatumGetCString(value);
+	value = result_nullable(row, first + 3, TIMESTAMPTZOID, &isnull);
+	report->unlocks_at = isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+/* The same order as the server has for uuid. */
+int
+compare_lessons(const void *a, const void *b)
+{
+	return memcmp(DatumGetUUIDP(((const RecordedReport *) a)->report.lesson_id),
+				  DatumGetUUIDP(((const RecordedReport *) b)->report.lesson_id), UUID_LEN);
+}
+
+/* A trigger of the tables' owner has written another row than it should. */
+void
+written_otherwise(Datum lesson_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the progress on lesson \"%s\" was not written as reported",
+					uuid_text(lesson_id)),
+			 errhint("Look for a trigger of your own on content_progress that changes lesson_id.")));
+}
+
+/* The report of a lesson.  They are sorted by lesson. */
+RecordedReport *
+find_report(const Recording *recording, Datum lesson_id)
+{
+	RecordedReport key = {.report.lesson_id = lesson_id};
+	RecordedReport *found = bsearch(&key, recording->reports, recording->size,
+									sizeof(RecordedReport), compare_lessons);
+
+	if (found == NULL)
+		written_otherwise(lesson_id);
+	return found;
+}
+
+/* The row that answers a report, with whether it has completed the course. */
+Datum
+recorded_row(const RecordedReport *report)
+{
+	HeapTupleHeader row = DatumGetHeapTupleHeader(report->progress.row);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+	TupleDesc	desc;
+	int			column;
+	Datum		value = BoolGetDatum(true);
+	bool		isnull = false;
+	Datum		result;
+
+	/* The queries have written false. */
+	if (!report->course_completed)
+		return report->progress.row;
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	column = desc->natts;
+	result = heap_copy_tuple_as_datum(heap_modify_tuple_by_cols(&tuple, desc, 1, &column, &value, &isnull), desc);
+	ReleaseTupleDesc(desc);
+	return result;
+}
+
+/* Names a report of a batch in an error. */
+static const char *
+prefix_of(const Recording *recording, const RecordedReport *report)
+{
+	return recording->is_batch ? psprintf("reports[%d]: ", report->number) : "";
+}
+
+/* Of two reports the one that comes first in the caller's array.  Errors name that one. */
+static const RecordedReport *
+first_of(const RecordedReport *one, const RecordedReport *other)
+{
+	return one == NULL || other->number < one->number ? other : one;
+}
+
+/* Marks the lessons as unknown whose courses the caller does not see. */
+static void
+hide_unseen(Recording *recording)
+{
+	Datum	   *courses = palloc(recording->size * sizeof(Datum));
+	RecordedReport **reports = palloc(recording->size * sizeof(RecordedReport *));
+	bool	   *seen = palloc(recording->size * sizeof(bool));
+	int			size = 0;
+
+	for (int i = 0; i < recording->size; i++)
+	{
+		RecordedReport *report = &recording->reports[i];
+
+		if (!is_missing(report) || !report->known)
+			continue;
+		courses[size] = report->course_id;
+		reports[size++] = report;
+	}
+	if (size == 1)
+		seen[0] = sees_course(recording->call, courses[0]);
+	else if (size > 1)
+		see_courses(recording->call, courses, size, seen);
+	for (int i = 0; i < size; i++)
+		reports[i]->known = seen[i];
+}
+
+/*
+ * Finds out what the missing rows must reach, and which of these lessons may not be begun.
+ * An unknown lesson is an error at once.
+ */
+static void
+load_missing(Recording *recording)
+{
+	const RecordedReport *unknown = NULL;
+
+	for (int i = 0; i < recording->size; i++)
+		recording->reports[i].known = false;
+	recording->queries->load_lessons(recording);
+	hide_unseen(recording);
+	for (int i = 0; i < recording->size; i++)
+	{
+		RecordedReport *report = &recording->reports[i];
+
+		if (!is_missing(report))
+			continue;
+		if (recording->skip_refused && (!report->known || report->refusal != NULL))
+			report->skipped = true;
+		else if (!report->known)
+			unknown = first_of(unknown, report);
+	}
+	if (unknown != NULL)
+		missing_lesson(prefix_of(recording, unknown), unknown->report.lesson_id);
+}
+
+/* Refuses the first report of a lesson that may not be begun (rule R8). */
+static void
+refuse(const Recording *recording)
+{
+	const RecordedReport *refused = NULL;
+
+	for (int i = 0; i < recording->size; i++)
+		if (is_missing(&recording->reports[i]) && recording->reports[i].refusal != NULL)
+			refused = first_of(refused, &recording->reports[i]);
+	if (refused != NULL)
+		refuse_lesson(prefix_of(recording, refused), recording->call->user_id,
+					  refused->report.lesson_id, refused->refusal, refused->unlocks_at);
+}
+
+/* Counts the reports for which a question is answered with yes. */
+static int
+count(const Recording *recording, bool (*wanted) (const RecordedReport *report))
+{
+	int			result = 0;
+
+	for (int i = 0; i < recording->size; i++)
+		result += wanted(&recording->reports[i]);
+	return result;
+}
+
+/* The lessons of the reports with their courses, in the order of the courses. */
+typedef struct Claims
+{
+	int			size;
+	Datum	   *lesson_ids;
+	Datum	   *course_ids;
+} Claims;
+
+/*
+ * Takes the locks for completing courses.  This comes before anything is written, and is for
+ * all reports, also those that complete nothing: see claim_begin().
+ */
+static Claims
+begin_claims(Recording *recording)
+{
+	Claims		claims = {0};
+	int			size = 0;
+
+	/* Most calls end here: no lesson is completed by them. */
+	if (count(recording, completes) == 0)
+		return claims;
+	claims.lesson_ids = palloc(recording->size * sizeof(Datum));
+	for (int i = 0; i < recording->size; i++)
+		claims.lesson_ids[size++] = recording->reports[i].report.lesson_id;
+	claims.size = claim_begin(recording->call, &claims.lesson_ids, size, &claims.course_ids);
+	return claims;
+}
+
+static bool
+is_last_of_course(const Claims *claims, int i)
+{
+	return i + 1 == claims->size ||
+		memcmp(DatumGetUUIDP(claims->course_ids[i]),
+			   DatumGetUUIDP(claims->course_ids[i + 1]), UUID_LEN) != 0;
+}
+
+/* Claims each course once.  Of several reports the latest is the one that completed it. */
+static void
+claim(Recording *recording, const Claims *claims)
+{
+	RecordedReport *latest = NULL;
+
+	for (int i = 0; i < claims->size; i++)
+	{
+		RecordedReport *report = find_report(recording, claims->lesson_ids[i]);
+
+		if (completes(report) &&
+			(latest == NULL || report->report.watched_at > latest->report.watched_at))
+			latest = report;
+		if (latest == NULL || !is_last_of_course(claims, i))
+			continue;
+		latest->course_completed = claim_completion(recording->call, claims->course_ids[i]);
+		latest = NULL;
+	}
+}
+
+/*
+ * Records the reports; false if a row came or went between reading and writing.
+ *
+ * It reads first, because most reports change nothing.  If there is no row, it inserts one,
+ * and only then refuses a learner who may not watch; that error undoes the row.  In this
+ * order an unknown user gets the better error, which only the foreign key can give.  If
+ * there is a row, the learner was admitted before.
+ */
+static bool
+try_record(Recording *recording)
+{
+	const RecordingQueries *queries = recording->queries;
+	Claims		claims;
+	bool		missing;
+
+	queries->read_rows(recording);
+	missing = count(recording, is_missing) > 0;
+	if (missing)
+		load_missing(recording);
+	claims = begin_claims(recording);
+
+	/* The rows come before the refusal: see above. */
+	if (missing)
+	{
+		if (count(recording, is_missing) > 0 && !queries->insert_rows(recording))
+			return false;
+		refuse(recording);
+	}
+	if (count(recording, needs_update) > 0 && !queries->update_rows(recording))
+		return false;
+	claim(recording, &claims);
+	return true;
+}
+
+/*
+ * Records reports.  It tries again while other sessions insert or delete the same rows, but
+ * not forever.
+ */
+void
+record_reports(Recording *recording)
+{
+	int			attempts = 10;
+
+	while (!try_record(recording))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (--attempts == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the progress of user \"%s\" can be neither read nor written",
+							uuid_text(recording->call->user_id)),
+					 errhint("Look for a trigger of your own on content_progress that takes rows back.")));
+	}
+}

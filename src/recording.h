@@ -1,0 +1,86 @@
+/* recording.h: the steps in which reports of a learner are recorded, one or many. */
+#ifndef CONTENT_LIBRARY_RECORDING_H
+#define CONTENT_LIBRARY_RECORDING_H
+
+#include "progress_rules.h"
+
+/* A report, and what is known of its row in content_progress. */
+typedef struct RecordedReport
+{
+	Report		report;
+	int			number;			/* its place in the caller's array */
+	bool		exists;			/* whether its row does */
+	bool		skipped;		/* refused, and left out as the caller wishes */
+	bool		course_completed;	/* by this report */
+	Datum		id;				/* of the row, if it exists; only in a batch */
+	Progress	progress;		/* the row, or what a new one must reach */
+
+	/* Of the lesson, if the row does not exist. */
+	bool		known;			/* whether there is such a lesson for the caller */
+	Datum		course_id;
+	const char *refusal;		/* why it may not be begun (rule R8), or NULL */
+	TimestampTz unlocks_at;		/* if that is "date" */
+} RecordedReport;
+
+/* Reports of one learner, sorted by lesson: rows are locked in that order. */
+typedef struct Recording
+{
+	Call	   *call;
+	RecordedReport *reports;
+	int			size;
+	bool		is_batch;		/* errors name the report */
+	bool		skip_refused;
+	const struct RecordingQueries *queries;
+} Recording;
+
+/*
+ * What new_lesson_from_row() reads of a lesson without a row of progress: its threshold, its
+ * course, and whether it may be begun.
+ */
+#define NEW_LESSON_SQL(user_id, setting, any_tier) \
+	" " THRESHOLD_SQL(setting) ", c.id," \
+	" " REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", EARLIER_IS_OPEN_SQL(user_id)) "," \
+	" " UNLOCKS_AT_SQL
+
+/*
+ * How rows are read and written: by values for one report, by arrays for a batch.  Each does
+ * this for the reports that need it.  The last two return false if a row came or went since
+ * it was read.
+ */
+typedef struct RecordingQueries
+{
+	void		(*read_rows) (Recording *recording);
+	void		(*load_lessons) (Recording *recording);
+	bool		(*insert_rows) (Recording *recording);
+	bool		(*update_rows) (Recording *recording);
+} RecordingQueries;
+
+extern void record_reports(Recording *recording);
+extern void new_lesson_from_row(RecordedReport *report, uint64 row, int first);
+extern RecordedReport *find_report(const Recording *recording, Datum lesson_id);
+pg_noreturn extern void written_otherwise(Datum lesson_id);
+extern int	compare_lessons(const void *a, const void *b);
+extern Datum recorded_row(const RecordedReport *report);
+
+/* Whether the row is to be inserted. */
+static inline bool
+is_missing(const RecordedReport *report)
+{
+	return !report->exists && !report->skipped;
+}
+
+/* Whether the row exists and the report changes it (rule R9). */
+static inline bool
+needs_update(const RecordedReport *report)
+{
+	return report->exists && needs_write(&report->report, &report->progress);
+}
+
+/* Whether the report completes its lesson, or dates it earlier. */
+static inline bool
+completes(const RecordedReport *report)
+{
+	return !report->skipped && completes_lesson(&report->report, &report->progress);
+}
+
+#endif							/* CONTENT_LIBRARY_RECORDING_H */

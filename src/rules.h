@@ -1,0 +1,177 @@
+/* rules.h: the rules in SQL, each once, for the queries in C and for the SQL edition. */
+#ifndef CONTENT_LIBRARY_RULES_H
+#define CONTENT_LIBRARY_RULES_H
+
+/*
+ * supabase/generate pastes these into the SQL edition, where one is written @NAME(argument, ...)@.
+ * An argument is a piece of SQL.  The aliases are the same everywhere: l is a lesson, m its
+ * module, c its course, e the learner's enrollment in it, and p the learner's progress on it.
+ * e and p are rows of NULLs if there are none.
+ */
+
+/* How lessons, modules and courses are joined. */
+#define COURSE_OF_LESSON_SQL \
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id" \
+	"  JOIN %1$s.courses AS c ON c.id = m.course_id"
+
+#define ENROLLMENT_SQL(user_id) \
+	"  LEFT JOIN %1$s.enrollments AS e ON e.user_id = " user_id " AND e.course_id = c.id"
+
+/*
+ * The progress p of a learner on a lesson, looked up by its key.  OFFSET 0 keeps the
+ * planner from reading all that a learner has ever watched.  watched_pct >= 0 is always
+ * true.  It keeps the planner from the index on lesson_id, which has no such column: there
+ * it would read all learners of the lesson.
+ */
+#define PROGRESS_BY_KEY_SQL(user_id, lesson_id) \
+	"  LEFT JOIN LATERAL (" \
+	"    SELECT p.* FROM %1$s.content_progress AS p" \
+	"     WHERE p.user_id = " user_id \
+	"       AND p.lesson_id = " lesson_id \
+	"       AND p.watched_pct >= 0 OFFSET 0) AS p ON true"
+
+/* The order of the lessons in a course.  Ids decide between equals, so it is always the same. */
+#define LESSON_PLACE_SQL(m, l) \
+	m ".sort_order, " m ".created_at, " m ".id, " l ".sort_order, " l ".created_at, " l ".id"
+
+/*
+ * R1, R2: how a report advances the row p.  It compares with the row again, because another
+ * report may have changed it since it was read.  Of two reports with the same time the
+ * furthest position counts, so the order in which they come does not matter.
+ */
+#define ADVANCE_SQL(pct, at, position) \
+	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \
+	"     last_watched = GREATEST(p.last_watched, " at ")," \
+	"     position_seconds = CASE" \
+	"       WHEN " at " > p.last_watched THEN COALESCE(" position ", p.position_seconds)" \
+	"       WHEN " at " < p.last_watched THEN COALESCE(p.position_seconds, " position ")" \
+	"       ELSE GREATEST(p.position_seconds, " position ") END"
+
+/*
+ * R2, R3: what a report that reaches the threshold changes besides.  A lesson is dated by
+ * the earliest report that reached it.  A lesson that was completed without a date keeps none.
+ */
+#define COMPLETE_SQL(pct, at, threshold) \
+	", completed = p.completed OR GREATEST(p.watched_pct, " pct ") >= " threshold "," \
+	"  completed_at = CASE" \
+	"    WHEN p.completed AND p.completed_at IS NULL THEN NULL" \
+	"    WHEN " pct " >= " threshold " THEN LEAST(p.completed_at, " at ")" \
+	"    WHEN NOT p.completed AND p.watched_pct >= " threshold " THEN " at \
+	"    ELSE p.completed_at END"
+
+/*
+ * R3: the threshold of lesson l: its own, else its course's, else the setting.  These are
+ * look-ups and not joins, because they start faster.
+ */
+#define THRESHOLD_SQL(setting) \
+	"COALESCE(l.completion_threshold," \
+	"         (SELECT COALESCE(c.completion_threshold, " setting ")" \
+	"            FROM %1$s.courses AS c" \
+	"           WHERE c.id = (SELECT m.course_id" \
+	"                           FROM %1$s.modules AS m" \
+	"                          WHERE m.id = l.module_id)))"
+
+/* R4, R6: whether a lesson counts for the percentage of its course. */
+#define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
+
+/* R8: the rank of a tier: free < pro < studio.  A missing or unknown tier counts as free. */
+#define TIER_RANK_SQL(tier) \
+	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
+
+/*
+ * R8: the caller's tier.  It comes from app_metadata, which only the server sets.  Users set
+ * user_metadata themselves, so it must not open a course.
+ */
+#define CALLER_TIER_SQL \
+	"(SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb" \
+	"        #>> '{app_metadata,tier}')"
+
+/* R8: whether the caller's tier suffices for course c. */
+#define TIER_SUFFICES_SQL \
+	"(c.tier_required = 'free'" \
+	" OR " TIER_RANK_SQL(CALLER_TIER_SQL) " >= " TIER_RANK_SQL("c.tier_required") ")"
+
+/* R12: when the lesson opens; NULL if no time is set. */
+#define UNLOCKS_AT_SQL \
+	"GREATEST(m.unlock_at, l.unlock_at," \
+	"         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)"
+
+/* R12: whether a required lesson before lesson l is not completed by the learner. */
+#define EARLIER_IS_OPEN_SQL(user_id) \
+	"EXISTS (" \
+	"  SELECT FROM %1$s.modules AS em" \
+	"    JOIN %1$s.lessons AS el ON el.module_id = em.id" \
+	"   WHERE em.course_id = c.id AND " COUNTS_SQL("el") \
+	"     AND (" LESSON_PLACE_SQL("em", "el") ") < (" LESSON_PLACE_SQL("m", "l") ")" \
+	"     AND NOT EXISTS (" \
+	"       SELECT FROM %1$s.content_progress AS ep" \
+	"        WHERE ep.user_id = " user_id " AND ep.lesson_id = el.id AND ep.completed))"
+
+/* R12: the same as EARLIER_IS_OPEN_SQL, in a query that reads all lessons of the course. */
+#define EARLIER_IN_LIST_SQL \
+	"COALESCE(bool_or(" COUNTS_SQL("l") " AND p.completed IS NOT TRUE)" \
+	"  OVER (ORDER BY " LESSON_PLACE_SQL("m", "l") \
+	"        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false)"
+
+/*
+ * R8: why the learner has no access to course c, or NULL.  any_tier is whether the caller
+ * needs no tier.
+ */
+#define NO_ACCESS_SQL(any_tier) \
+	"CASE WHEN e.id IS NULL THEN 'not_enrolled'" \
+	"     WHEN e.expires_at <= now() THEN 'expired'" \
+	"     WHEN NOT (e.granted OR " any_tier " OR " TIER_SUFFICES_SQL ") THEN 'tier' END"
+
+/*
+ * R8, R12: why the learner may not watch lesson l, or NULL.  Whether lesson and course are
+ * published, and whether the caller sees the course, is asked elsewhere.  no_access is the
+ * value of NO_ACCESS_SQL, and earlier whether an earlier lesson is still to be completed.
+ * The locks are not for who has begun the lesson or completed the course: a stricter rule
+ * closes nothing again.
+ */
+#define REFUSAL_SQL(no_access, begun, earlier) \
+	"CASE WHEN l.is_preview THEN NULL" \
+	"     WHEN " no_access " IS NOT NULL THEN " no_access \
+	"     WHEN " begun " OR e.completed_at IS NOT NULL THEN NULL" \
+	"     WHEN " UNLOCKS_AT_SQL " > now() THEN 'date'" \
+	"     WHEN c.is_sequential AND " earlier " THEN 'sequence' END"
+
+/* R10: the lessons of the course of enrollment e that must be completed. */
+#define REQUIRED_LESSONS_SQL \
+	" SELECT rl.id" \
+	"   FROM %1$s.modules AS rm" \
+	"   JOIN %1$s.lessons AS rl ON rl.module_id = rm.id" \
+	"  WHERE rm.course_id = e.course_id AND " COUNTS_SQL("rl")
+
+/*
+ * R10: whether the learner of enrollment e has completed every required lesson, and there is
+ * one.  The search usually ends early, at a lesson that is not completed.  OFFSET 0 makes
+ * the planner read the lessons of the course first, and not search for them among all
+ * lessons.  CASE asks the second question only if the first has said yes.
+ */
+#define ALL_COMPLETED_SQL \
+	" CASE WHEN NOT EXISTS (" \
+	"   SELECT FROM (" \
+	REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
+	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") \
+	"   WHERE p.completed IS NOT TRUE)" \
+	" THEN EXISTS (" \
+	REQUIRED_LESSONS_SQL ")" \
+	" ELSE false END"
+
+/*
+ * R10: the date of a course that is completed: the latest of its required lessons.  A lesson
+ * that the application itself has marked may have no date: then its last report counts.
+ */
+#define COMPLETED_AT_SQL \
+	"(SELECT max(COALESCE(p.completed_at, p.last_watched))" \
+	"   FROM (" REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
+	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") ")"
+
+/* R10: the event of a completed enrollment e. */
+#define COMPLETED_EVENT_SQL \
+	"json_build_object(" \
+	"  'event', 'course_completed', 'course_id', e.course_id," \
+	"  'user_id', e.user_id, 'completed_at', e.completed_at)::text"
+
+#endif							/* CONTENT_LIBRARY_RULES_H */

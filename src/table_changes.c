@@ -1,0 +1,252 @@
+/* table_changes.c: the trigger that keeps R8 and R10, whatever path leads to the tables. */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "completion.h"
+#include "course.h"
+#include "members.h"
+#include "result.h"
+
+/*
+ * The courses whose learners may be done now, because lessons or modules have gone or have
+ * changed.  old_rows and new_rows are all rows of the statement.  A course or module that is
+ * deleted itself is not found.
+ */
+static const LibraryQuery courses_of_deleted_lessons = {
+	"SELECT DISTINCT m.course_id"
+	"  FROM old_rows AS l"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id"
+	" WHERE " COUNTS_SQL("l")
+	" ORDER BY m.course_id",
+	0, {InvalidOid}
+};
+
+static const LibraryQuery courses_of_changed_lessons = {
+	"SELECT DISTINCT m.course_id"
+	"  FROM old_rows AS l"
+	"  JOIN new_rows AS n ON n.id = l.id"
+	"  JOIN %1$s.modules AS m ON m.id IN (l.module_id, n.module_id)"
+	" WHERE " COUNTS_SQL("l") " <> " COUNTS_SQL("n")
+	"    OR " COUNTS_SQL("l") " AND l.module_id <> n.module_id"
+	" ORDER BY m.course_id",
+	0, {InvalidOid}
+};
+
+static const LibraryQuery courses_of_deleted_modules = {
+	"SELECT DISTINCT c.id"
+	"  FROM old_rows AS m"
+	"  JOIN %1$s.courses AS c ON c.id = m.course_id"
+	" ORDER BY c.id",
+	0, {InvalidOid}
+};
+
+static const LibraryQuery courses_of_moved_modules = {
+	"SELECT DISTINCT c.id"
+	"  FROM old_rows AS m"
+	"  JOIN new_rows AS n ON n.id = m.id"
+	"  JOIN %1$s.courses AS c ON c.id IN (m.course_id, n.course_id)"
+	" WHERE m.course_id <> n.course_id"
+	" ORDER BY c.id",
+	0, {InvalidOid}
+};
+
+/* When somebody who enrolls in the course now loses access. */
+static const LibraryQuery end_of_access = {
+	"SELECT now(), now() + c.access_period FROM %1$s.courses AS c WHERE c.id = $1",
+	1, {UUIDOID}
+};
+
+/* Whether the trigger is on the table of that name. */
+static bool
+is_on(const TriggerData *trigger, const char *table)
+{
+	return strcmp(RelationGetRelationName(trigger->tg_relation), table) == 0;
+}
+
+/* The number of a column of the trigger's table. */
+static int
+column(const TriggerData *trigger, const char *name, Oid type)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0 || SPI_gettypeid(desc, number) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the column \"%s\" of \"%s\" is not as content_library made it",
+						name, RelationGetRelationName(trigger->tg_relation)),
+				 errhint("content_library_check() says more.")));
+	return number;
+}
+
+/* A value of a row, or false if it is NULL. */
+static bool
+get_value(const TriggerData *trigger, HeapTuple row, const char *name, Oid type, Datum *value)
+{
+	bool		isnull;
+
+	*value = SPI_getbinval(row, RelationGetDescr(trigger->tg_relation),
+						   column(trigger, name, type), &isnull);
+	return !isnull;
+}
+
+/* After a statement on lessons or modules: completes who is done now. */
+static void
+after_statement(Call *call, TriggerData *trigger)
+{
+	bool		deleted = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+	const LibraryQuery *query;
+	Datum	   *courses;
+	int			count;
+
+	if (is_on(trigger, "lessons"))
+		query = deleted ? &courses_of_deleted_lessons : &courses_of_changed_lessons;
+	else
+		query = deleted ? &courses_of_deleted_modules : &courses_of_moved_modules;
+	SPI_register_trigger_data(trigger);
+	count = (int) query_execute_latest(&call->library, query, NULL);
+	courses = palloc(count * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		courses[i] = result_value(i, 1, UUIDOID);
+	for (int i = 0; i < count; i++)
+		claim_completions(&call->library, courses[i]);
+}
+
+/* The learner may have done everything before. */
+static void
+after_enrollment(Call *call, const TriggerData *trigger)
+{
+	Datum		course_id;
+
+	if (!get_value(trigger, trigger->tg_trigtuple, "user_id", UUIDOID, &call->user_id) ||
+		!get_value(trigger, trigger->tg_trigtuple, "course_id", UUIDOID, &course_id))
+		return;
+	enrolled(call, course_id);
+	(void) claim_completion(call, course_id);
+}
+
+/* The application itself may have marked a lesson as completed. */
+static void
+after_progress(Call *call, const TriggerData *trigger, HeapTuple row)
+{
+	Datum		lesson_id;
+	Datum	   *lesson = &lesson_id;
+	Datum	   *courses;
+
+	if (!get_value(trigger, row, "user_id", UUIDOID, &call->user_id) ||
+		!get_value(trigger, row, "lesson_id", UUIDOID, &lesson_id))
+		return;
+	if (claim_begin(call, &lesson, 1, &courses) > 0)
+		(void) claim_completion(call, courses[0]);
+}
+
+/* Whether a row of progress is new or has become completed by the statement. */
+static bool
+becomes_completed(const TriggerData *trigger, HeapTuple row)
+{
+	Datum		completed;
+
+	if (!get_value(trigger, row, "completed", BOOLOID, &completed) || !DatumGetBool(completed))
+		return false;
+	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		!get_value(trigger, trigger->tg_trigtuple, "completed", BOOLOID, &completed) ||
+		!DatumGetBool(completed);
+}
+
+/*
+ * Whether a row need not be looked at.  A dump sets row_security to off for its restore: its
+ * rows are as they were.  Reports complete courses themselves, inside the boundary.
+ */
+static bool
+needs_no_claim(const TriggerData *trigger, HeapTuple row)
+{
+	if (!row_security)
+		return true;
+	if (is_on(trigger, "enrollments"))
+		return false;
+	return InNoForceRLSOperation() || !becomes_completed(trigger, row);
+}
+
+/*
+ * Before a learner's own INSERT into enrollments: access begins now, and ends as the course
+ * says.  Who may write expires_at is trusted: the service, the owner, and a restore.
+ */
+static HeapTuple
+before_enrollment(Call *call, const TriggerData *trigger)
+{
+	int			columns[] = {
+		column(trigger, "enrolled_at", TIMESTAMPTZOID), column(trigger, "expires_at", TIMESTAMPTZOID)
+	};
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	Datum		course_id;
+
+	if (!get_value(trigger, trigger->tg_trigtuple, "course_id", UUIDOID, &course_id) ||
+		query_execute(&call->library, &end_of_access, &course_id, NULL, false) == 0)
+		return trigger->tg_trigtuple;
+	values[0] = result_value(0, 1, TIMESTAMPTZOID);
+	values[1] = result_nullable(0, 2, TIMESTAMPTZOID, &nulls[1]);
+	return heap_modify_tuple_by_cols(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
+									 2, columns, values, nulls);
+}
+
+static bool
+may_write_expiry(const TriggerData *trigger)
+{
+	Oid			table = RelationGetRelid(trigger->tg_relation);
+
+	return pg_class_aclcheck(table, GetUserId(), ACL_INSERT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(table, column(trigger, "expires_at", TIMESTAMPTZOID),
+							  GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+}
+
+/* Does what a change asks for; returns the row that a BEFORE trigger is to insert. */
+static HeapTuple
+on_change(FunctionCallInfo fcinfo, TriggerData *trigger, HeapTuple row)
+{
+	Call		call;
+
+	call_begin(&call, fcinfo);
+	if (!is_member(&call.library, RelationRelationId, RelationGetRelid(trigger->tg_relation)))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("\"%s\" is no table of content_library",
+						RelationGetRelationName(trigger->tg_relation))));
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		after_statement(&call, trigger);
+	else if (TRIGGER_FIRED_BEFORE(trigger->tg_event))
+		row = SPI_copytuple(before_enrollment(&call, trigger));
+	else if (is_on(trigger, "enrollments"))
+		after_enrollment(&call, trigger);
+	else
+		after_progress(&call, trigger, row);
+	call_end(&call);
+	return row;
+}
+
+PG_FUNCTION_INFO_V1(content_library_on_change);
+
+Datum
+content_library_on_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	row;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("content_library_on_change() is a trigger")));
+	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+		(TRIGGER_FIRED_BEFORE(trigger->tg_event) ? may_write_expiry(trigger) : needs_no_claim(trigger, row)))
+		return PointerGetDatum(row);
+	return PointerGetDatum(on_change(fcinfo, trigger, row));
+}
