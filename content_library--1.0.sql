@@ -93,7 +93,7 @@ CREATE TABLE @extschema@.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (access_period > '0')
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
@@ -121,7 +121,7 @@ CREATE TABLE @extschema@.modules (
 	metadata	jsonb NOT NULL DEFAULT '{}'
 				CHECK (jsonb_typeof(metadata) = 'object'),
 	unlock_at		timestamptz,
-	unlock_after	interval CHECK (unlock_after >= '0')
+	unlock_after	interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 COMMENT ON TABLE @extschema@.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN @extschema@.modules.metadata IS 'The application''s own attributes, a JSON object.';
@@ -149,7 +149,7 @@ CREATE TABLE @extschema@.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (unlock_after >= '0')
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
@@ -1489,7 +1489,7 @@ BEGIN ATOMIC
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
-		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((access_period > ''00:00:00''::interval));'),
+		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
@@ -1552,7 +1552,7 @@ BEGIN ATOMIC
 		('constraint', 'modules', 'modules_course_id_fkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
 		('constraint', 'modules', 'modules_metadata_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'modules', 'modules_pkey', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_pkey PRIMARY KEY (id);'),
-		('constraint', 'modules', 'modules_unlock_after_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_unlock_after_check CHECK ((unlock_after >= ''00:00:00''::interval));'),
+		('constraint', 'modules', 'modules_unlock_after_check', 'ALTER TABLE {schema}.modules ADD CONSTRAINT modules_unlock_after_check CHECK ((EXTRACT(epoch FROM unlock_after) >= (0)::numeric));'),
 		('default', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET DEFAULT ''''::text;'),
 		('default', 'modules', 'column modules.id', 'ALTER TABLE {schema}.modules ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
@@ -1612,7 +1612,7 @@ BEGIN ATOMIC
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
 		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
 		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
-		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((unlock_after >= ''00:00:00''::interval));'),
+		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((EXTRACT(epoch FROM unlock_after) >= (0)::numeric));'),
 		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
 		('default', 'lessons', 'column lessons.id', 'ALTER TABLE {schema}.lessons ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
