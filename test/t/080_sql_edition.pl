@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 	LEFT JOIN pg_roles AS r ON r.oid = a.grantee
 	WHERE a.grantee <> p.proowner) AS g
 WHERE p.pronamespace = 'public'::regnamespace
-	AND (p.proname NOT LIKE 'content\_library%' OR p.proname = 'content_library_percentage' OR p.proname LIKE 'content\_library\_mux%')
+	AND (p.proname NOT LIKE 'content\_library%' OR p.proname LIKE 'content\_library\_mux%')
 ORDER BY 1
 END
 }
