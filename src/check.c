@@ -146,7 +146,7 @@ finding_text(TupleTableSlot *slot, int column)
 }
 
 /*
- * Whether the columns are there, and one role owns their tables and may read them.  If not,
+ * Whether the columns are there, in tables of ours that one role owns and may read.  If not,
  * reading would fail, and there is another finding that says why.
  */
 static bool
@@ -156,7 +156,8 @@ can_read_rows(const Library *library)
 	{
 		Oid			relation = get_relname_relid(read_columns[i].table, library->schema);
 
-		if (!OidIsValid(relation) || !is_member(library, RelationRelationId, relation) ||
+		if (!OidIsValid(relation) || get_rel_relkind(relation) != RELKIND_RELATION ||
+			!is_member(library, RelationRelationId, relation) ||
 			relation_owner(relation) != library->owner ||
 			pg_class_aclcheck(relation, library->owner, ACL_SELECT) != ACLCHECK_OK ||
 			get_atttype(relation, get_attnum(relation, read_columns[i].name)) != read_columns[i].type)
