@@ -5,7 +5,7 @@
 -- content_library 1.0, in the schema public. It may be run again, and over the
 -- tables of the plan's own migration: no row is lost, nothing is made twice.
 --
--- Made by `make migration` of content_library--1.0.sql and supabase/twins.sql:
+-- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
 
 SET client_min_messages = warning;

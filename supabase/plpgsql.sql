@@ -1,4 +1,4 @@
--- twins.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
+-- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
 -- function, and all else in section 7. Every function gets a fixed search_path
