@@ -1,4 +1,4 @@
--- twins.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
+-- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
 -- function, and all else in section 7. Every function gets a fixed search_path
@@ -281,6 +281,15 @@ END
 $$;
 COMMENT ON FUNCTION content_library.bar(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
@@ -1146,7 +1155,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	-- By its key, which the percentage, always there, keeps to: neither all that a
 	-- learner has ever watched is read, nor all learners of a lesson.
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
@@ -1228,7 +1237,7 @@ BEGIN
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid) IS
@@ -1299,7 +1308,7 @@ BEGIN
 	SELECT c.id, c.title,
 		count(l.id) FILTER (WHERE l.is_required)::integer,
 		count(l.id) FILTER (WHERE l.is_required AND p.completed)::integer,
-		public.content_library_percentage(
+		content_library.percentage(
 			count(l.id) FILTER (WHERE l.is_required AND p.completed),
 			count(l.id) FILTER (WHERE l.is_required)),
 		max(p.last_watched),
@@ -1477,7 +1486,7 @@ BEGIN
 		GROUP BY p.user_id
 	)
 	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		content_library.percentage(COALESCE(d.lessons, 0), n.required),
 		e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
@@ -1737,14 +1746,6 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 
 -- The twins, in the order of content_library--1.0.sql.
-
-CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
