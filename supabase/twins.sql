@@ -788,7 +788,7 @@ DECLARE
 	unknown uuid;
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[] := '{1}';
+	sorted integer[] := ARRAY[1];
 	n integer;
 	completes boolean;
 	completing boolean;
@@ -1201,7 +1201,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM public.modules AS m
 	CROSS JOIN LATERAL (
@@ -2103,7 +2103,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2112,7 +2112,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -2230,7 +2230,7 @@ DECLARE
 	bound integer;
 	-- Mux waits no longer for an answer, and comes again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN

@@ -1273,7 +1273,7 @@ DECLARE
 	unknown uuid;
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[] := '{1}';
+	sorted integer[] := ARRAY[1];
 	n integer;
 	completes boolean;
 	completing boolean;
@@ -1697,7 +1697,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM public.modules AS m
 	CROSS JOIN LATERAL (
@@ -2715,7 +2715,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2724,7 +2724,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -3171,7 +3171,7 @@ DECLARE
 	bound integer;
 	-- Mux waits no longer for an answer, and comes again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
