@@ -114,7 +114,7 @@ DROP FUNCTION
 	content_library.learner(),
 	content_library.is_published(uuid),
 	content_library.published(uuid),
-	content_library.bar(uuid),
+	content_library.threshold(uuid),
 	content_library.check_report(integer, integer),
 	content_library.read_report(jsonb, timestamptz),
 	content_library.read_reports(jsonb, timestamptz),

@@ -264,8 +264,8 @@ $$;
 COMMENT ON FUNCTION content_library.published(uuid) IS
 	'The course itself. Fails with 23503 unless it is published.';
 
--- The one definition of a lesson's bar.
-CREATE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+-- The one definition of a lesson's threshold.
+CREATE FUNCTION content_library.threshold(lesson_id uuid) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -279,7 +279,7 @@ BEGIN
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION content_library.bar(uuid) IS
+COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
 
 -- A report of a player, and the row that it is about.
@@ -438,7 +438,7 @@ CREATE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	OUT progress public.content_progress,
-	OUT bar integer,
+	OUT threshold integer,
 	OUT required boolean,
 	OUT admitted boolean,
 	OUT course_id uuid)
@@ -451,23 +451,23 @@ BEGIN
 	WHERE p.user_id = $1 AND p.lesson_id = $2;
 
 	IF progress.completed THEN
-		bar := 101;
+		threshold := 101;
 		required := true;
 		admitted := true;
 	ELSIF progress.id IS NOT NULL THEN
-		SELECT content_library.bar(l.id), l.is_required INTO bar, required
+		SELECT content_library.threshold(l.id), l.is_required INTO threshold, required
 		FROM public.lessons AS l
 		WHERE l.id = $2;
-		bar := COALESCE(bar, 100);
+		threshold := COALESCE(threshold, 100);
 		required := COALESCE(required, true);
 		admitted := true;
 	ELSE
-		SELECT content_library.bar(l.id), l.is_required,
+		SELECT content_library.threshold(l.id), l.is_required,
 			   l.is_preview OR EXISTS (
 				   SELECT FROM public.enrollments AS e
 				   WHERE e.user_id = $1 AND e.course_id = c.id),
 			   c.id
-		INTO bar, required, admitted, course_id
+		INTO threshold, required, admitted, course_id
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -476,11 +476,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
+	'What a report meets: the row of a learner and a lesson, if there is one; the threshold that is left to reach, 101 if none is, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
 
 CREATE FUNCTION content_library.is_news(
 	progress public.content_progress,
-	bar integer,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -492,7 +492,7 @@ DECLARE
 BEGIN
 	RETURN watched_pct > progress.watched_pct
 		-- The threshold has come down since.
-		OR progress.watched_pct >= bar
+		OR progress.watched_pct >= threshold
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
 		-- In the future, where the clock of no report of ours has been.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
@@ -509,7 +509,7 @@ CREATE FUNCTION content_library.write(
 	user_id uuid,
 	lesson_id uuid,
 	there boolean,
-	bar integer,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -781,7 +781,7 @@ DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	-- What each report meets, and its row becomes.
 	met record;
-	bars integer[];
+	thresholds integer[];
 	theres boolean[];
 	news boolean[];
 	refused uuid;
@@ -818,10 +818,10 @@ BEGIN
 			met := content_library.look(user_id, lesson_ids[i]);
 			progress := met.progress;
 			rows[i] := progress;
-			bars[i] := met.bar;
+			thresholds[i] := met.threshold;
 			theres[i] := progress.id IS NOT NULL;
 			IF theres[i] THEN
-				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
+				news[i] := content_library.is_news(progress, met.threshold, pcts[i], positions[i], LEAST(times[i], at));
 			ELSIF seen IS NULL THEN
 				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
 			ELSIF met.course_id = ANY (seen) THEN
@@ -831,7 +831,7 @@ BEGIN
 			ELSE
 				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
+			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.threshold, false);
 			completing := completing OR completes;
 			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
 				candidates := candidates || lesson_ids[i];
@@ -865,7 +865,7 @@ BEGIN
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF NOT theres[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
+				rows[n] := content_library.write(user_id, lesson_ids[n], false, thresholds[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -874,7 +874,7 @@ BEGIN
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
+				rows[n] := content_library.write(user_id, lesson_ids[n], true, thresholds[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1109,7 +1109,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	SELECT content_library.threshold(l.id), c.id, c.is_published INTO threshold, course_id, is_published
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
@@ -1643,16 +1643,16 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	-- Rows are locked in the order that batches of reports lock them in.
-	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
+	WITH thresholds AS MATERIALIZED (
+		SELECT l.id AS lesson_id, content_library.threshold(l.id) AS threshold
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
 		WHERE m.course_id = $1
 	), due AS (
 		SELECT p.id
-		FROM bar AS b
-		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		FROM thresholds AS t
+		JOIN public.content_progress AS p ON p.lesson_id = t.lesson_id
+		WHERE NOT p.completed AND p.watched_pct >= t.threshold
 		ORDER BY p.user_id, p.lesson_id
 		FOR NO KEY UPDATE OF p
 	)
