@@ -1,25 +1,25 @@
 -- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
--- function, and all else in section 7. Every function gets a fixed search_path
--- there, so that operators and functions are the server's own.
+-- function, and everything else in section 7. Every function gets a fixed
+-- search_path there, so that operators and functions are the server's own.
 --
--- The functions in public run as their caller and do little: they ask which
--- courses the caller sees, and call a door. A door is a SECURITY DEFINER
--- function in the schema content_library, which PostgREST does not expose: it
--- works as the owner of the tables, whatever the caller may read or write.
---   A learner's door, own_..., acts for auth.uid() alone. Learners may call it
--- by hand, so it checks all by itself, but which courses the caller sees: it
--- takes the word of its caller for that, and looks for is_published itself.
---   A service door, of the same name without own_, takes a user's id; the
--- right to execute it is the right to act for others.
+-- The functions in public run as their caller and do little: they look up which
+-- courses the caller sees, and call a door. A door is a SECURITY DEFINER function in
+-- the schema content_library, which PostgREST does not expose. It works as the owner
+-- of the tables, whatever the caller may read or write.
+--   A learner's door, own_..., acts only for auth.uid(). Learners may call it by
+-- hand, so it checks everything itself, with one exception. It cannot look up which
+-- courses the caller sees: it believes its caller, and checks is_published itself.
+--   A service door, of the same name without own_, has a user's id as an argument.
+-- The right to execute it is the right to act for others.
 
 
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -154,10 +154,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
@@ -181,7 +181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -191,7 +191,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -203,12 +203,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -224,7 +224,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -264,8 +264,8 @@ $$;
 COMMENT ON FUNCTION content_library.published(uuid) IS
 	'The course itself. Fails with 23503 unless it is published.';
 
--- The one definition of a lesson's bar.
-CREATE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+-- The one definition of a lesson's threshold.
+CREATE FUNCTION content_library.threshold(lesson_id uuid) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
@@ -279,7 +279,7 @@ BEGIN
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION content_library.bar(uuid) IS
+COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
 
 -- The one definition of a course's percentage: never rounded up to 100.
@@ -310,7 +310,7 @@ $$;
 COMMENT ON FUNCTION content_library.check_report(integer, integer) IS
 	'Fails with 22023 for a percentage or position out of range.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+-- Errors of a type's input function may come from here as well as our own.
 CREATE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -335,7 +335,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -363,8 +363,8 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := number::integer;
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -386,7 +386,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -441,13 +441,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	OUT progress public.content_progress,
-	OUT bar integer,
+	OUT threshold integer,
 	OUT required boolean,
 	OUT admitted boolean,
 	OUT course_id uuid)
@@ -460,23 +460,23 @@ BEGIN
 	WHERE p.user_id = $1 AND p.lesson_id = $2;
 
 	IF progress.completed THEN
-		bar := 101;
+		threshold := 101;
 		required := true;
 		admitted := true;
 	ELSIF progress.id IS NOT NULL THEN
-		SELECT content_library.bar(l.id), l.is_required INTO bar, required
+		SELECT content_library.threshold(l.id), l.is_required INTO threshold, required
 		FROM public.lessons AS l
 		WHERE l.id = $2;
-		bar := COALESCE(bar, 100);
+		threshold := COALESCE(threshold, 100);
 		required := COALESCE(required, true);
 		admitted := true;
 	ELSE
-		SELECT content_library.bar(l.id), l.is_required,
+		SELECT content_library.threshold(l.id), l.is_required,
 			   l.is_preview OR EXISTS (
 				   SELECT FROM public.enrollments AS e
 				   WHERE e.user_id = $1 AND e.course_id = c.id),
 			   c.id
-		INTO bar, required, admitted, course_id
+		INTO threshold, required, admitted, course_id
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -485,11 +485,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
+	'What a report meets: the row of a learner and a lesson, if there is one; the threshold that is left to reach, 101 if none is, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed). Where there is no row, also whether the lesson may be begun, and its course.';
 
 CREATE FUNCTION content_library.is_news(
 	progress public.content_progress,
-	bar integer,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -501,9 +501,9 @@ DECLARE
 BEGIN
 	RETURN watched_pct > progress.watched_pct
 		-- The threshold has come down since.
-		OR progress.watched_pct >= bar
+		OR progress.watched_pct >= threshold
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
-		-- In the future, where the clock of no report of ours has been.
+		-- It is in the future, so none of our reports wrote it.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
 		OR position_seconds IS NOT NULL AND progress.position_seconds IS NULL
 		OR progress.last_watched <= watched_at
@@ -511,14 +511,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.is_news(public.content_progress, integer, integer, integer, timestamptz) IS
-	'Whether a report changes enough of a row to be worth writing.';
+	'Whether a report changes enough of a row to be written.';
 
--- Of reports of one moment the furthest position counts, in whatever order they come.
+-- Of several reports with the same time the furthest position counts, in any order.
 CREATE FUNCTION content_library.write(
 	user_id uuid,
 	lesson_id uuid,
 	there boolean,
-	bar integer,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -531,7 +531,7 @@ DECLARE
 	missing text;
 BEGIN
 	IF there THEN
-		-- A fast clock that an app wrote with must not stand in the way.
+		-- A time in the future, which an app has written, must not block later reports.
 		UPDATE public.content_progress AS p
 		SET last_watched = '-infinity'
 		WHERE p.user_id = $1 AND p.lesson_id = $2
@@ -572,18 +572,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
+	'Makes the row of a report, or advances it. All columns are NULL if another transaction made or deleted the row at the same time.';
 
--- The completion of a course is claimed once. Learner, course, progress,
--- enrollment is the one order in which all that report, reset or delete take
--- their locks.
+-- The completion of a course is claimed once. Everything that reports, resets or
+-- deletes locks in one order: learner, course, progress, enrollment.
 
 CREATE FUNCTION content_library.all_completed(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	-- The course's lessons come first, by OFFSET 0, lest they be looked for among
-	-- all; the percentage, which is always there, keeps to the key of the row.
+	-- OFFSET 0 makes the server read the lessons of the course first, and not all
+	-- lessons. The condition on the percentage is always true: with it the row is
+	-- found by its key.
 	RETURN NOT EXISTS (
 			SELECT FROM (
 				SELECT l.id FROM public.modules AS m
@@ -600,7 +600,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.all_completed(uuid, uuid) IS
-	'Whether a learner has completed each required lesson of a course that has one.';
+	'Whether a learner has completed all required lessons of a course. False if none is required.';
 
 CREATE FUNCTION content_library.complete(enrollments uuid[], at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -622,7 +622,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.complete(uuid[], timestamptz) IS
-	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
+	'Completes those of the enrollments that are due. Sets completed_at, and sends an event for each. The caller has locked them.';
 
 CREATE FUNCTION content_library.lock_first(user_id uuid, course_ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -633,7 +633,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_first(uuid, uuid[]) IS
-	'The first of the locks, a learner''s and courses'', to be taken before progress is written.';
+	'Locks a learner and courses, before progress is written.';
 
 CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -701,14 +701,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -717,7 +720,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -749,9 +753,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -767,11 +771,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if it is published. Whether the caller sees it is still to be looked up.';
 
--- Reading comes first because most reports change nothing. The row of a first
--- report comes before the verdict, and an error takes it back: only the foreign
--- key knows whether the user exists.
+-- Reading comes first because most reports change nothing. The row of a first report
+-- is written before it is known whether the learner is enrolled, because only the
+-- foreign key knows whether the user exists. If the learner is not, the error undoes it.
 CREATE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
@@ -788,16 +792,16 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
-	-- What each report meets, and its row becomes.
+	-- What each report meets, and what its row becomes.
 	met record;
-	bars integer[];
+	thresholds integer[];
 	theres boolean[];
 	news boolean[];
 	refused uuid;
 	unknown uuid;
 	progress public.content_progress;
 	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[] := '{1}';
+	sorted integer[] := ARRAY[1];
 	n integer;
 	completes boolean;
 	completing boolean;
@@ -806,7 +810,7 @@ DECLARE
 	course uuid;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whoever calls by hand may tell no time that is still to come.
+	-- A learner who calls this by hand must not give a time in the future.
 	at := LEAST(GREATEST(at, now()), clock_timestamp());
 	IF batch THEN
 		PERFORM content_library.lock_first(user_id, '{}');
@@ -815,7 +819,7 @@ BEGIN
 		sorted := ARRAY(SELECT r.number FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
 	END IF;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		completing := false;
@@ -827,10 +831,10 @@ BEGIN
 			met := content_library.look(user_id, lesson_ids[i]);
 			progress := met.progress;
 			rows[i] := progress;
-			bars[i] := met.bar;
+			thresholds[i] := met.threshold;
 			theres[i] := progress.id IS NOT NULL;
 			IF theres[i] THEN
-				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
+				news[i] := content_library.is_news(progress, met.threshold, pcts[i], positions[i], LEAST(times[i], at));
 			ELSIF seen IS NULL THEN
 				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
 			ELSIF met.course_id = ANY (seen) THEN
@@ -840,7 +844,7 @@ BEGIN
 			ELSE
 				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
+			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.threshold, false);
 			completing := completing OR completes;
 			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
 				candidates := candidates || lesson_ids[i];
@@ -874,7 +878,7 @@ BEGIN
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF NOT theres[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
+				rows[n] := content_library.write(user_id, lesson_ids[n], false, thresholds[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -883,7 +887,7 @@ BEGIN
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
+				rows[n] := content_library.write(user_id, lesson_ids[n], true, thresholds[n], pcts[n], positions[n], LEAST(times[n], at));
 				CONTINUE attempts WHEN (rows[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -901,7 +905,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
 
 CREATE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -959,7 +963,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE FUNCTION content_library.enroll(
 	user_id uuid,
@@ -1026,7 +1030,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
+	'The enrollment of a user in a course. It is made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
 
 CREATE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
@@ -1094,7 +1098,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -1118,7 +1122,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	SELECT content_library.threshold(l.id), c.id, c.is_published INTO threshold, course_id, is_published
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
@@ -1126,7 +1130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -1142,7 +1146,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -1153,8 +1157,8 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- By its key, which the percentage, always there, keeps to: neither all that a
-	-- learner has ever watched is read, nor all learners of a lesson.
+	-- The condition on the percentage is always true: with it each row is found by its
+	-- key. So this reads neither all rows of the learner nor all rows of a lesson.
 	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
@@ -1210,7 +1214,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM public.modules AS m
 	CROSS JOIN LATERAL (
@@ -1273,7 +1277,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid) IS
-	'The first required lesson of a course that a learner has not completed; NULL when none is left.';
+	'The next required lesson that a learner has to complete. NULL when none is left.';
 
 CREATE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
@@ -1372,7 +1376,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
 	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
@@ -1391,7 +1395,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean) IS
-	'The lessons that a learner has begun and not completed, the last watched first, after the one of a time and id, if they are given.';
+	'The lessons that a learner has begun and not completed. The last watched comes first. With a time and an id, only those after that one.';
 
 CREATE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -1452,9 +1456,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE FUNCTION content_library.course_report(course_id uuid)
 RETURNS TABLE (
@@ -1529,7 +1533,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
-	'How many learners have begun and completed each lesson of a course.';
+	'The lessons of a course, with how many watch them.';
 
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -1546,8 +1550,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -1596,7 +1600,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -1639,7 +1643,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course, or to the end.';
+	'Moves a module within its course. It comes before another one or to the end.';
 
 CREATE FUNCTION content_library.recompute_completion(course_id uuid)
 RETURNS integer
@@ -1652,16 +1656,16 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	-- Rows are locked in the order that batches of reports lock them in.
-	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
+	WITH thresholds AS MATERIALIZED (
+		SELECT l.id AS lesson_id, content_library.threshold(l.id) AS threshold
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
 		WHERE m.course_id = $1
 	), due AS (
 		SELECT p.id
-		FROM bar AS b
-		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		FROM thresholds AS t
+		JOIN public.content_progress AS p ON p.lesson_id = t.lesson_id
+		WHERE NOT p.completed AND p.watched_pct >= t.threshold
 		ORDER BY p.user_id, p.lesson_id
 		FOR NO KEY UPDATE OF p
 	)
@@ -1679,7 +1683,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -1805,7 +1809,7 @@ BEGIN
 	PERFORM content_library.writes('enroll');
 	learner := content_library.caller(user_id);
 	seen := content_library.sees_course(course_id);
-	-- Whom the service does not name has a tier.
+	-- The tier is asked of a signed-in user, and not of one whom the service names.
 	IF learner IS NULL OR user_id IS NULL THEN
 		RETURN content_library.own_enroll(course_id, seen);
 	END IF;
@@ -1970,7 +1974,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -1985,7 +1989,7 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
@@ -2104,7 +2108,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2113,7 +2117,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -2183,7 +2187,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -2213,13 +2218,15 @@ BEGIN
 END
 $$;
 
--- Who holds what an event needs may be about to wait for what it holds: so it
--- never waits, but lets go of all and tries again, and is never part of a
--- deadlock. What the server locks by itself, it waits for a moment only.
+-- A transaction that holds what an event needs may itself wait for what the event
+-- holds. So an event never waits for it: it releases all its locks and tries again.
+-- Locks that the server takes by itself it waits for only 100 ms. So an event is never
+-- part of a deadlock.
 CREATE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -2229,9 +2236,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -2253,8 +2260,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -2297,7 +2304,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -2318,7 +2325,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN

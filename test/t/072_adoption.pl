@@ -144,7 +144,7 @@ foreach my $change (sort keys %differences)
 {
 	my ($code, $out, $err) = $node->psql('odd', "BEGIN; $change; CREATE EXTENSION content_library VERSION 'plan'");
 
-	like($err, qr/ERROR:  content_library cannot take in tables that are not the plan's\nDETAIL:  \Q$differences{$change}\E/, $change);
+	like($err, qr/ERROR:  content_library cannot adopt tables that are not the plan's\nDETAIL:  \Q$differences{$change}\E/, $change);
 	is(scalar(() = $err =~ /^[^\n]*: (?:missing|.*make it|.*drop it|REVOKE)/mg), 1, 'that alone') unless $change =~ /RULE/;
 }
 my ($code, $out, $err) = $node->psql('odd', "BEGIN; ALTER TABLE courses ADD price numeric; DROP INDEX idx_courses_topic; CREATE EXTENSION content_library VERSION 'plan'");
