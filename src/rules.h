@@ -59,6 +59,11 @@
 	"    WHEN NOT p.completed AND p.watched_pct >= " threshold " THEN " at \
 	"    ELSE p.completed_at END"
 
+/* Where to resume: never past the end of the video, which may have become shorter. */
+#define POSITION_SQL \
+	"CASE WHEN p.position_seconds > l.duration_seconds THEN l.duration_seconds" \
+	"     ELSE p.position_seconds END"
+
 /*
  * R3: the threshold of lesson l: its own, else its course's, else the setting.  These are
  * look-ups and not joins, because they start faster.

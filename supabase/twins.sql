@@ -686,28 +686,42 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+CREATE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	enrollment uuid;
-	open boolean;
 	event text;
 BEGIN
-	-- Also when it is completed: a report may be completing it just now.
-	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
-	FROM public.enrollments AS e
-	WHERE e.user_id = $1 AND e.course_id = $2 FOR NO KEY UPDATE;
-	-- It looks at the lessons once the enrollment is locked, so that whoever comes last
-	-- sees the rows of all. A course that is completed may be dated earlier, but never later.
 	UPDATE public.enrollments AS e
 	SET completed_at = @COMPLETED_AT_SQL@
 	WHERE e.id = enrollment
 		AND @ALL_COMPLETED_SQL@
 		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
 	RETURNING @COMPLETED_EVENT_SQL@ INTO event;
-	IF open AND event IS NOT NULL THEN
+	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
+	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
+
+CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	enrollment uuid;
+	open boolean;
+BEGIN
+	-- One that is completed and cannot be dated earlier is not locked.
+	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
+	FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2
+		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
+	FOR NO KEY UPDATE;
+	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
+	IF FOUND THEN
+		PERFORM content_library.complete(enrollment, open);
 	END IF;
 END
 $$;
@@ -1451,7 +1465,7 @@ BEGIN
 								  WHEN r.completed THEN 'completed'
 								  ELSE 'in_progress' END,
 				   'watched_pct', COALESCE(r.watched_pct, 0),
-				   'position_seconds', LEAST(r.position_seconds, r.duration_seconds),
+				   'position_seconds', r.position_seconds,
 				   'completed_at', r.completed_at) ORDER BY r.sort_order, r.created_at, r.id)
 				   FILTER (WHERE r.id IS NOT NULL) AS lessons,
 			   count(*) FILTER (WHERE r.is_required) AS required,
@@ -1459,7 +1473,7 @@ BEGIN
 		FROM (
 			SELECT m.id AS module_id, m.title AS module_title, m.description AS module_description,
 				   m.metadata AS module_metadata, m.sort_order AS module_order, m.created_at AS module_created,
-				   l.*, p.watched_pct, p.completed, p.completed_at, p.position_seconds,
+				   l.*, p.watched_pct, p.completed, p.completed_at, @POSITION_SQL@ AS position_seconds,
 				   @UNLOCKS_AT_SQL@ AS unlocks_at,
 				   @REFUSAL_SQL("course.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@ AS refusal
 			FROM public.courses AS c
@@ -1628,14 +1642,15 @@ BEGIN
 	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
-		LEAST(p.position_seconds, l.duration_seconds), l.duration_seconds, p.last_watched
+		l.position_seconds, l.duration_seconds, p.last_watched
 	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
 		  FROM public.content_progress AS p
 		  WHERE p.user_id = $1 AND NOT p.completed
 			AND (before IS NULL OR p.last_watched < before OR p.last_watched = before AND p.lesson_id > after)
 		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
 	CROSS JOIN LATERAL (
-		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
+		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds,
+			@POSITION_SQL@ AS position_seconds
 		FROM public.lessons AS l
 		@COURSE_OF_LESSON_SQL@
 		@ENROLLMENT_SQL("$1")@
@@ -2082,10 +2097,12 @@ BEGIN
 	IF NOT current_setting('row_security')::boolean THEN
 		RETURN NULL;
 	ELSIF TG_TABLE_NAME = 'enrollments' THEN
-		-- The learner may have done everything before.
-		PERFORM content_library.lock_user(NEW.user_id);
-		PERFORM content_library.lock_completion(NEW.course_id, false);
-		PERFORM content_library.claim(NEW.user_id, NEW.course_id);
+		-- The learner may have done everything before. A date comes from an import.
+		IF NEW.completed_at IS NULL THEN
+			PERFORM content_library.lock_user(NEW.user_id);
+			PERFORM content_library.lock_completion(NEW.course_id, false);
+			PERFORM content_library.complete(NEW.id, true);
+		END IF;
 	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
 		-- The application itself may have marked a lesson as completed.
 		FOREACH course IN ARRAY content_library.claim_begin(NEW.user_id, ARRAY[NEW.lesson_id]) LOOP
