@@ -279,13 +279,13 @@ ALTER TABLE @extschema@.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN access_period interval CHECK (access_period > '0');
+	ADD COLUMN access_period interval CHECK (extract(epoch FROM access_period) > 0);
 ALTER TABLE @extschema@.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN unlock_at timestamptz,
-	ADD COLUMN unlock_after interval CHECK (unlock_after >= '0');
+	ADD COLUMN unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 ALTER TABLE @extschema@.lessons
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -294,7 +294,7 @@ ALTER TABLE @extschema@.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN unlock_at timestamptz,
-	ADD COLUMN unlock_after interval CHECK (unlock_after >= '0');
+	ADD COLUMN unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 ALTER TABLE @extschema@.enrollments
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completed_at timestamptz,

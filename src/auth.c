@@ -18,8 +18,6 @@
 
 #include "auth.h"
 
-PG_FUNCTION_INFO_V1(content_library_missing_auth);
-
 /* Whether a foreign key may refer to this column alone. */
 static bool
 is_key(Oid relation, AttrNumber column)
@@ -103,16 +101,6 @@ auth_missing(void)
 					users ? "" : "the table auth.users with a primary key id of type uuid",
 					users || uid ? "" : " and ",
 					uid ? "" : "the function auth.uid() returning uuid");
-}
-
-Datum
-content_library_missing_auth(PG_FUNCTION_ARGS)
-{
-	char	   *missing = auth_missing();
-
-	if (missing == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(missing));
 }
 
 /*

@@ -45,9 +45,22 @@ static const LibraryQuery lock_lessons = {
 	1, {UUIDARRAYOID}
 };
 
-/* Also when it is completed: a report may be completing it just now. */
-static const LibraryQuery lock_enrollment = {
+/*
+ * The enrollment, if it is not completed, or might be dated earlier.  Otherwise there is
+ * nothing to do, and it is not locked.
+ */
+static const LibraryQuery lock_open_enrollment = {
 	"SELECT e.id, e.completed_at IS NULL FROM %1$s.enrollments AS e"
+	" WHERE e.user_id = $1"
+	"   AND e.course_id = $2"
+	"   AND (e.completed_at IS NULL OR e.completed_at > " COMPLETED_AT_SQL ")"
+	"   FOR NO KEY UPDATE",
+	2, {UUIDOID, UUIDOID}
+};
+
+/* Also when it is not completed: a report may be completing it just now. */
+static const LibraryQuery lock_enrollment = {
+	"SELECT FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $1"
 	"   AND e.course_id = $2 FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
@@ -213,14 +226,6 @@ reopen_begin(const Call *call, Datum course_id)
 	query_execute_latest(&call->library, &lock_course, &course_id);
 }
 
-/* To be called for a new enrollment, before claim_completion(). */
-void
-enrolled(const Call *call, Datum course_id)
-{
-	call_lock_user(call);
-	lock_completion(course_id, ShareLock);
-}
-
 /*
  * Sets enrollments.completed_at and sends one event if a course is completed now.  It looks
  * at the lessons after it has locked the enrollment, and at what is committed by then.  So of
@@ -234,8 +239,8 @@ claim_completion(const Call *call, Datum course_id)
 	Datum		enrollment_id;
 	bool		open;
 
-	/* No row: the learner is not enrolled. */
-	if (query_execute_latest(&call->library, &lock_enrollment, values) == 0)
+	/* No row: the learner is not enrolled, or the course is completed already. */
+	if (query_execute_latest(&call->library, &lock_open_enrollment, values) == 0)
 		return false;
 	enrollment_id = result_value(0, 1, UUIDOID);
 	open = result_bool(0, 2);
@@ -244,6 +249,16 @@ claim_completion(const Call *call, Datum course_id)
 		return false;
 	send_events();
 	return true;
+}
+
+/* The same for an enrollment that was just made: the learner may have done all before. */
+void
+claim_new_enrollment(const Call *call, Datum course_id, Datum enrollment_id)
+{
+	call_lock_user(call);
+	lock_completion(course_id, ShareLock);
+	query_execute_latest(&call->library, &complete_enrollment, &enrollment_id);
+	send_events();
 }
 
 /*

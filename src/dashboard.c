@@ -52,13 +52,14 @@ static const LibraryQuery lessons_of_learner = {
  */
 static const LibraryQuery begun_lessons = {
 	" SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,"
-	"   LEAST(p.position_seconds, l.duration_seconds), l.duration_seconds, p.last_watched"
+	"   l.position_seconds, l.duration_seconds, p.last_watched"
 	" FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched"
 	"         FROM %1$s.content_progress AS p"
 	"        WHERE p.user_id = $1 AND NOT p.completed"
 	"        ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p"
 	" CROSS JOIN LATERAL ("
-	"   SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds"
+	"   SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds,"
+	"     " POSITION_SQL " AS position_seconds"
 	"   FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	ENROLLMENT_SQL("$1")

@@ -67,22 +67,29 @@ refuse_function(Oid function, void *library)
 	return false;
 }
 
-/* Refuses any relation but a plain table of ours.  A view in its place could run other code. */
+/*
+ * Refuses any relation but a plain table of ours.  A view in its place could run other code.
+ * The rows EXCLUDED of an INSERT are those of its table, but have another kind.
+ */
 static void
-check_relations(const Library *library, const List *range_table)
+check_relation(const Library *library, const RangeTblEntry *entry, bool is_excluded)
 {
+	/* Subqueries, functions and the like are looked into by check_node(). */
+	if (entry->rtekind == RTE_RELATION &&
+		((entry->relkind != RELKIND_RELATION && !is_excluded) ||
+		 !is_member(library, RelationRelationId, entry->relid)))
+		refuse("relation", get_rel_name(entry->relid));
+}
+
+static void
+check_relations(const Library *library, const Query *query)
+{
+	int			excluded = query->onConflict != NULL ? query->onConflict->exclRelIndex : 0;
+	int			number = 0;
 	ListCell   *cell;
 
-	foreach(cell, range_table)
-	{
-		const RangeTblEntry *entry = lfirst(cell);
-
-		/* Subqueries, functions and the like are looked into by check_node(). */
-		if (entry->rtekind == RTE_RELATION &&
-			(entry->relkind != RELKIND_RELATION ||
-			 !is_member(library, RelationRelationId, entry->relid)))
-			refuse("relation", get_rel_name(entry->relid));
-	}
+	foreach(cell, query->rtable)
+		check_relation(library, lfirst(cell), ++number == excluded);
 }
 
 /* Walks through a query with all its subqueries and expressions. */
@@ -93,7 +100,7 @@ check_node(Node *node, void *library)
 		return false;
 	if (IsA(node, Query))
 	{
-		check_relations(library, ((Query *) node)->rtable);
+		check_relations(library, (Query *) node);
 		return query_tree_walker((Query *) node, tree_walker(check_node), library, 0);
 	}
 	check_functions_in_node(node, refuse_function, library);
@@ -132,6 +139,6 @@ check_members(const Library *library, List *queries, bool as_caller)
 		if (!as_caller)
 			check_query(library, query);
 		else if (query->rtable != NIL)
-			check_relations(library, list_make1(linitial(query->rtable)));
+			check_relation(library, linitial(query->rtable), false);
 	}
 }

@@ -51,7 +51,7 @@ static const Oid course_types[] = {
  */
 #define LESSON_ROWS_SQL(earlier) \
 	"SELECT r.module_order, r.module_created, r.lesson_order, r.lesson_created," \
-	"       r.module_id, r.module_title AS title, r.module_metadata AS metadata," \
+	"       r.module_id AS id, r.module_title AS title, r.module_metadata AS metadata," \
 	"       r.module_description AS description," \
 	"       r.id, r.title," \
 	"       CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object(" \
@@ -63,7 +63,7 @@ static const Oid course_types[] = {
 	"       r.metadata, r.is_preview, r.mux_status, r.description, r.is_required," \
 	"       COALESCE(r.watched_pct, 0) AS watched_pct, r.completed_at," \
 	"       CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END AS mux_playback_id," \
-	"       r.duration_seconds, LEAST(r.position_seconds, r.duration_seconds) AS position_seconds," \
+	"       r.duration_seconds, r.position_seconds," \
 	"       r.is_required, r.is_required AND r.completed" \
 	"  FROM (" \
 	"    SELECT m.sort_order AS module_order, m.created_at AS module_created," \
@@ -72,7 +72,7 @@ static const Oid course_types[] = {
 	"           l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status," \
 	"           l.is_preview, l.is_required, l.metadata," \
 	"           l.sort_order AS lesson_order, l.created_at AS lesson_created," \
-	"           p.watched_pct, p.completed, p.completed_at, p.position_seconds," \
+	"           p.watched_pct, p.completed, p.completed_at, " POSITION_SQL " AS position_seconds," \
 	"           " UNLOCKS_AT_SQL " AS unlocks_at," \
 	"           " REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier) " AS refusal" \
 	"      FROM %1$s.courses AS c" \

@@ -1,6 +1,7 @@
 /* table_changes.c: the trigger that keeps R8 and R10, whatever path leads to the tables. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -123,13 +124,17 @@ after_statement(Call *call, TriggerData *trigger)
 static void
 after_enrollment(Call *call, const TriggerData *trigger)
 {
+	HeapTuple	row = trigger->tg_trigtuple;
 	Datum		course_id;
+	Datum		id;
+	Datum		completed_at;
 
-	if (!get_value(trigger, trigger->tg_trigtuple, "user_id", UUIDOID, &call->user_id) ||
-		!get_value(trigger, trigger->tg_trigtuple, "course_id", UUIDOID, &course_id))
-		return;
-	enrolled(call, course_id);
-	(void) claim_completion(call, course_id);
+	/* It may come with a date, as from an import. */
+	if (get_value(trigger, row, "user_id", UUIDOID, &call->user_id) &&
+		get_value(trigger, row, "course_id", UUIDOID, &course_id) &&
+		get_value(trigger, row, "id", UUIDOID, &id) &&
+		!get_value(trigger, row, "completed_at", TIMESTAMPTZOID, &completed_at))
+		claim_new_enrollment(call, course_id, id);
 }
 
 /* The application itself may have marked a lesson as completed. */

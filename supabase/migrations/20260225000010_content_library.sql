@@ -5,7 +5,7 @@
 -- content_library 1.0, in the schema public. It may be run again, and over the
 -- tables of the plan's own migration: no row is lost, nothing is made twice.
 --
--- Made by `make migration` of content_library--1.0.sql and supabase/twins.sql:
+-- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
 
 SET client_min_messages = warning;
@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS public.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (access_period > '0')
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
@@ -89,7 +89,7 @@ ALTER TABLE public.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN IF NOT EXISTS access_period interval CHECK (access_period > '0');
+	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0);
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
@@ -116,14 +116,14 @@ CREATE TABLE IF NOT EXISTS public.modules (
 	metadata	jsonb NOT NULL DEFAULT '{}'
 				CHECK (jsonb_typeof(metadata) = 'object'),
 	unlock_at		timestamptz,
-	unlock_after	interval CHECK (unlock_after >= '0')
+	unlock_after	interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 ALTER TABLE public.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
-	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (unlock_after >= '0');
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 COMMENT ON TABLE public.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN public.modules.metadata IS 'The application''s own attributes, a JSON object.';
 COMMENT ON COLUMN public.modules.unlock_at IS 'When the lessons of the module open; NULL for at once.';
@@ -150,7 +150,7 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (unlock_after >= '0')
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
@@ -160,7 +160,7 @@ ALTER TABLE public.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
-	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (unlock_after >= '0');
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
@@ -267,14 +267,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_set_updated_at() IS
 	'Trigger function: stamps updated_at of a changed row.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_set_updated_at}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_set_updated_at()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 -- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
@@ -368,14 +360,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_on_change() IS
 	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_on_change}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_on_change()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -963,6 +947,16 @@ END
 $$;
 COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE OR REPLACE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
@@ -2244,7 +2238,7 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
@@ -2367,7 +2361,7 @@ BEGIN
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
@@ -2462,7 +2456,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title, o.required::integer, o.completed::integer,
-		public.content_library_percentage(o.completed, o.required),
+		content_library.percentage(o.completed, o.required),
 		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
@@ -2705,7 +2699,7 @@ BEGIN
 		GROUP BY p.user_id
 	)
 	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		content_library.percentage(COALESCE(d.lessons, 0), n.required),
 		e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
@@ -2939,82 +2933,79 @@ END
 $$;
 -- What the functions in public call as their caller, and the learners' doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.missing_course,content_library.missing_lesson,content_library.nobody,content_library.writes,content_library.acts_for_others,content_library.caller,content_library.sees_course,content_library.require_course,content_library.whole_number,content_library.whole_percent,content_library.whole_position,content_library.json_number,content_library.read_report,content_library.read_reports,content_library.send,content_library.published_course_of,content_library.own_record,content_library.own_enroll,content_library.own_unenroll,content_library.own_reset_progress,content_library.own_completion_threshold,content_library.own_course_completion,content_library.own_course_outline,content_library.own_next_lesson,content_library.own_course_progress,content_library.own_continue_watching,content_library.own_mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.missing_course(uuid),
-			content_library.missing_lesson(uuid, text),
-			content_library.nobody(),
-			content_library.writes(text),
-			content_library.acts_for_others(),
-			content_library.caller(uuid),
-			content_library.sees_course(uuid),
-			content_library.require_course(uuid),
-			content_library.whole_number(double precision, text, integer),
-			content_library.whole_percent(double precision),
-			content_library.whole_position(double precision),
-			content_library.json_number(jsonb, text),
-			content_library.read_report(jsonb, timestamptz),
-			content_library.read_reports(jsonb, timestamptz),
-			content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean),
-			content_library.published_course_of(uuid),
-			content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
-			content_library.own_enroll(uuid, boolean),
-			content_library.own_unenroll(uuid, boolean),
-			content_library.own_reset_progress(uuid, boolean, boolean),
-			content_library.own_completion_threshold(uuid),
-			content_library.own_course_completion(uuid),
-			content_library.own_course_outline(uuid),
-			content_library.own_next_lesson(uuid),
-			content_library.own_course_progress(),
-			content_library.own_continue_watching(integer, timestamptz, uuid),
-			content_library.own_mux_playback_claims(uuid, timestamptz)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.missing_course(uuid)',
+		'content_library.missing_lesson(uuid, text)',
+		'content_library.nobody()',
+		'content_library.writes(text)',
+		'content_library.acts_for_others()',
+		'content_library.caller(uuid)',
+		'content_library.sees_course(uuid)',
+		'content_library.require_course(uuid)',
+		'content_library.whole_number(double precision, text, integer)',
+		'content_library.whole_percent(double precision)',
+		'content_library.whole_position(double precision)',
+		'content_library.json_number(jsonb, text)',
+		'content_library.read_report(jsonb, timestamptz)',
+		'content_library.read_reports(jsonb, timestamptz)',
+		'content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.published_course_of(uuid)',
+		'content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_enroll(uuid, boolean)',
+		'content_library.own_unenroll(uuid, boolean)',
+		'content_library.own_reset_progress(uuid, boolean, boolean)',
+		'content_library.own_completion_threshold(uuid)',
+		'content_library.own_course_completion(uuid)',
+		'content_library.own_course_outline(uuid)',
+		'content_library.own_next_lesson(uuid)',
+		'content_library.own_course_progress()',
+		'content_library.own_continue_watching(integer, timestamptz, uuid)',
+		'content_library.own_mux_playback_claims(uuid, timestamptz)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 -- The service doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.record,content_library.enroll,content_library.unenroll,content_library.reset_progress,content_library.completion_threshold,content_library.course_completion,content_library.course_outline,content_library.next_lesson,content_library.course_progress,content_library.continue_watching,content_library.module_of,content_library.course_of,content_library.lock_video,content_library.course_report,content_library.lesson_report,content_library.move_lesson,content_library.move_module,content_library.recompute_completion}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
-			content_library.enroll(uuid, uuid, boolean, boolean),
-			content_library.unenroll(uuid, uuid, boolean),
-			content_library.reset_progress(uuid, uuid, boolean, boolean),
-			content_library.completion_threshold(uuid),
-			content_library.course_completion(uuid, uuid),
-			content_library.course_outline(uuid, uuid, boolean),
-			content_library.next_lesson(uuid, uuid, boolean),
-			content_library.course_progress(uuid, boolean),
-			content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
-			content_library.module_of(uuid),
-			content_library.course_of(uuid),
-			content_library.lock_video(boolean, text, text),
-			content_library.course_report(uuid),
-			content_library.lesson_report(uuid),
-			content_library.move_lesson(uuid, uuid, uuid),
-			content_library.move_module(uuid, uuid),
-			content_library.recompute_completion(uuid)
-			TO service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.enroll(uuid, uuid, boolean, boolean)',
+		'content_library.unenroll(uuid, uuid, boolean)',
+		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
+		'content_library.completion_threshold(uuid)',
+		'content_library.course_completion(uuid, uuid)',
+		'content_library.course_outline(uuid, uuid, boolean)',
+		'content_library.next_lesson(uuid, uuid, boolean)',
+		'content_library.course_progress(uuid, boolean)',
+		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
+		'content_library.module_of(uuid)',
+		'content_library.course_of(uuid)',
+		'content_library.lock_video(boolean, text, text)',
+		'content_library.course_report(uuid)',
+		'content_library.lesson_report(uuid)',
+		'content_library.move_lesson(uuid, uuid, uuid)',
+		'content_library.move_module(uuid, uuid)',
+		'content_library.recompute_completion(uuid)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 
 -- 8. Functions for learners --------------------------------------------------
-
--- The one definition of a course's percentage: never rounded up to 100.
-CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
-	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
@@ -3342,47 +3333,6 @@ $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
 	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,unenroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		REVOKE ALL ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, double precision, double precision, uuid),
-			public.record_progress_batch(jsonb, uuid, boolean),
-			public.enroll(uuid, uuid),
-			public.unenroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,unenroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, double precision, double precision, uuid),
-			public.record_progress_batch(jsonb, uuid, boolean),
-			public.enroll(uuid, uuid),
-			public.unenroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			TO authenticated, service_role;
-	END IF;
-END
-$$;
-
 
 -- 9. Functions for instructors and operators ---------------------------------
 
@@ -3524,42 +3474,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_strict(boolean) IS
 	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_strict}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_strict(boolean)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,recompute_completion,course_report,lesson_report}' THEN
-		REVOKE ALL ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid),
-			public.recompute_completion(uuid),
-			public.course_report(uuid),
-			public.lesson_report(uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,recompute_completion,course_report,lesson_report}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid),
-			public.recompute_completion(uuid),
-			public.course_report(uuid),
-			public.lesson_report(uuid)
-			TO service_role;
-	END IF;
-END
-$$;
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -4057,14 +3971,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of its upload.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_mux_bind}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_mux_bind()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
@@ -4138,43 +4044,99 @@ $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
 	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
+
+-- 11. Rights of functions ------------------------------------------------------
+
+-- First nobody may call any function: default privileges may have granted that, and
+-- PUBLIC may call every new function. All that may be called is granted below.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload,mux_playback_claims}' THEN
-		REVOKE ALL ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text),
-			public.mux_playback_claims(uuid, interval)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.content_library_set_updated_at()',
+		'public.content_library_on_change()',
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.course_report(uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid)',
+		'public.recompute_completion(uuid)',
+		'public.content_library_strict(boolean)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.content_library_mux_bind()',
+		'public.mux_begin_upload(uuid, text)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
+
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text)
-			TO service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
+
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION public.mux_playback_claims(uuid, interval)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.course_report(uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid)',
+		'public.recompute_completion(uuid)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.mux_begin_upload(uuid, text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 

@@ -44,6 +44,7 @@ SELECT lesson_title FROM continue_watching();
 -- Ten, unless more are asked for.
 RESET ROLE;
 CALL test.make_course('cw-long', 12);
+INSERT INTO enrollments (user_id, course_id) VALUES (test.id('cw-bob'), test.id('cw-long'));
 INSERT INTO content_progress (user_id, lesson_id)
 SELECT test.id('cw-bob'), id FROM lessons WHERE title LIKE 'cw-long/%';
 SET LOCAL ROLE service_role;

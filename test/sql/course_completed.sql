@@ -1,5 +1,5 @@
--- course_completed: R10. The report that finishes the last required lesson sets
--- enrollments.completed_at, once; nothing that happens afterwards moves it.
+-- course_completed: R10. Whatever makes a learner complete the last required lesson
+-- sets enrollments.completed_at, once; nothing that happens afterwards moves it forward.
 \set VERBOSITY sqlstate
 \set ON_ERROR_ROLLBACK on
 
@@ -153,15 +153,15 @@ DELETE FROM lessons WHERE id = test.id('none/1');
 SET LOCAL ROLE authenticated;
 SELECT test.report('none/2'), course_completion(test.id('none'));
 
--- A lesson becomes required that is finished already: the next report completes.
+-- A lesson becomes required that is finished already: that completes.
 RESET ROLE;
 UPDATE lessons SET is_required = true;
 SET LOCAL ROLE authenticated;
 SELECT test.standing('none'), test.report('none/2', 0);
 ROLLBACK;
 
--- Previews finished before enrolling count, from the next report on: one that
--- finishes the last of the others, or, when there is none, of a preview.
+-- Previews finished before enrolling count: enrolling completes when nothing else is
+-- left, at the time of the last of them.
 BEGIN;
 CALL test.make_course('preview', 2);
 UPDATE lessons SET is_preview = true;
@@ -174,7 +174,7 @@ RESET ROLE;
 INSERT INTO enrollments (user_id, course_id) VALUES (auth.uid(), test.id('preview'));
 SET LOCAL ROLE authenticated;
 SELECT test.standing('preview'), test.report('preview/1', 0);
-SELECT e.completed_at > max(p.completed_at) AS time_of_the_report
+SELECT e.completed_at = max(p.completed_at) AS time_of_the_last_lesson
 FROM enrollments AS e, content_progress AS p GROUP BY e.id;
 
 CALL test.sign_in('preview-bob');
@@ -198,8 +198,8 @@ RESET ROLE;
 SELECT count(*), count(completed_at) AS completed FROM enrollments;
 ROLLBACK;
 
--- Once the last unfinished lesson (the third) is out of the way, the next report
--- completes: of a finished lesson or of an optional one (the fourth).
+-- Once the last unfinished lesson (the third) is out of the way, the course is completed,
+-- and further reports change nothing.
 BEGIN;
 CALL test.make_course('rest', 4);
 CALL test.make_course('rest-other', 0);
@@ -237,10 +237,10 @@ SET LOCAL ROLE authenticated;
 SELECT test.standing('rest') AS moved_away, test.report('rest/3'), test.report('rest/1');
 ROLLBACK TO unfinished;
 
--- By a bar that has come down to where the learner is.
+-- A threshold that has come down to where the learner is completes nobody by itself.
 UPDATE lessons SET completion_threshold = 50 WHERE id = test.id('rest/3');
 SET LOCAL ROLE authenticated;
-SELECT test.standing('rest') AS bar_lowered, test.report('rest/1'), test.report('rest/3', 0);
+SELECT test.standing('rest') AS threshold_lowered, test.report('rest/1'), test.report('rest/3', 0);
 ROLLBACK TO unfinished;
 
 -- By a row that was written directly, as the plan's app does.
@@ -249,7 +249,7 @@ SET LOCAL ROLE authenticated;
 SELECT test.standing('rest') AS written, test.report('rest/1');
 ROLLBACK;
 
--- A course unpublished meanwhile: what was begun is finished, nothing is begun.
+-- A course that is not published any more: what was begun is finished, nothing is begun.
 BEGIN;
 CALL test.make_course('withdrawn', 2);
 CALL test.make_learner('withdrawn-ann', 'withdrawn');

@@ -79,12 +79,12 @@ SELECT enroll(test.id('enroll-free'));
 CALL test.sign_in('nobody');
 SELECT enroll(test.id('enroll-free'));
 
--- service_role enrolls anyone, whatever the tier; not in what is not published.
+-- service_role enrolls anyone, whatever the tier, also in what is not published.
 CALL test.sign_in();
 SET LOCAL ROLE service_role;
 SELECT user_id = test.id('enroll-ann') AS ann FROM enroll(test.id('enroll-studio'), test.id('enroll-ann'));
 SELECT enroll(test.id('enroll-free'));
-SELECT enroll(test.id('enroll-draft'), test.id('enroll-ann'));
+SELECT granted FROM enroll(test.id('enroll-draft'), test.id('enroll-ann'));
 SELECT enroll(test.id('nothing'), test.id('enroll-ann'));
 SELECT enroll(test.id('enroll-free'), test.id('nobody'));
 
@@ -94,6 +94,7 @@ SELECT enroll(test.id('enroll-free'), test.id('nobody'));
 CALL test.sign_in('enroll-ann');
 SET LOCAL ROLE authenticated;
 SELECT enroll(test.id('enroll-pro'));
+CALL test.sign_in('enroll-bob');
 SELECT enroll(test.id('enroll-draft'));
 
 -- Of all that these are left.

@@ -1,19 +1,19 @@
 -- settings: the completion threshold and the heartbeat interval are a
--- superuser's to set, within bounds; a learner cannot lower the bar.
+-- superuser's to set, within bounds; a learner cannot lower the threshold.
 \set VERBOSITY sqlstate
 \set ON_ERROR_ROLLBACK on
 
 -- Whoever sets one before the library is loaded gains nothing by it.
+CALL test.make_course('settings-first', 1);
+CALL test.make_learner('settings-eve', 'settings-first');
 \c -
 BEGIN;
-CALL test.make_course('settings', 1);
-CALL test.make_learner('settings-ann', 'settings');
-CALL test.sign_in('settings-ann');
+CALL test.sign_in('settings-eve');
 SET LOCAL ROLE authenticated;
 SET content_library.completion_threshold = 1;
 SET content_library.heartbeat_interval = 0;
-SELECT watched_pct, completed FROM record_progress(test.id('settings/1'), 50);
-SELECT completion_threshold(test.id('settings/1'));
+SELECT watched_pct, completed FROM record_progress(test.id('settings-first/1'), 50);
+SELECT completion_threshold(test.id('settings-first/1'));
 SHOW content_library.completion_threshold;
 SHOW content_library.heartbeat_interval;
 

@@ -14,7 +14,7 @@ my $top = "$FindBin::RealBin/../..";
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my ($file) = glob("$top/supabase/migrations/*_content_library.sql");
 my $migration = slurp_file($file);
-my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/twins.sql src/attachment.h src/auth.c);
+my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c);
 
 # Up to date, in the plan's form.
 foreach my $made ([ 'migration', $file ], [ 'to_extension', "$top/supabase/to_extension.sql" ], [ 'to_sql_edition', "$top/supabase/to_sql_edition.sql" ])
@@ -27,8 +27,8 @@ unlike($migration, qr/^CREATE (TABLE|INDEX|TRIGGER|FUNCTION) (?!IF NOT EXISTS)/m
 
 # A twin that is not its C function's is refused.
 my $other = slurp_file($sources[2]) =~ s/dry_run boolean DEFAULT false\)/dry_run boolean DEFAULT true)/r;
-append_to_file("$folder/twins.sql", $other);
-my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/twins.sql", @sources[ 3, 4 ] ]);
+append_to_file("$folder/plpgsql.sql", $other);
+my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/plpgsql.sql", @sources[ 3, 4 ] ]);
 like($err, qr/^reset_progress: the signature/, 'another signature is refused');
 
 # As Supabase's postgres, who is no superuser.
@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 	LEFT JOIN pg_roles AS r ON r.oid = a.grantee
 	WHERE a.grantee <> p.proowner) AS g
 WHERE p.pronamespace = 'public'::regnamespace
-	AND (p.proname NOT LIKE 'content\_library%' OR p.proname = 'content_library_percentage' OR p.proname LIKE 'content\_library\_mux%')
+	AND (p.proname NOT LIKE 'content\_library%' OR p.proname LIKE 'content\_library\_mux%')
 ORDER BY 1
 END
 }

@@ -1,4 +1,4 @@
--- twins.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
+-- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
 -- function, and all else in section 7. Every function gets a fixed search_path
@@ -296,6 +296,15 @@ END
 $$;
 COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
@@ -1392,7 +1401,7 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
@@ -1492,7 +1501,7 @@ BEGIN
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
@@ -1568,7 +1577,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title, o.required::integer, o.completed::integer,
-		public.content_library_percentage(o.completed, o.required),
+		content_library.percentage(o.completed, o.required),
 		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
@@ -1758,7 +1767,7 @@ BEGIN
 		GROUP BY p.user_id
 	)
 	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		content_library.percentage(COALESCE(d.lessons, 0), n.required),
 		e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
@@ -2112,14 +2121,6 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-
-CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
