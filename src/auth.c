@@ -1,4 +1,4 @@
-/* auth.c: what the library needs of the schema auth, and whose code hangs on auth.users. */
+/* auth.c: what the library needs of the schema auth, and whose code auth.users may run. */
 #include "postgres.h"
 
 #include "access/genam.h"
@@ -144,7 +144,7 @@ auth_code(Oid users)
 	if (plan == NULL ||
 		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
 							 true, true, 0) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "cannot look at what hangs on auth.users");
+		elog(ERROR, "cannot look up the code of auth.users");
 	found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (found != NULL)
 		found = MemoryContextStrdup(context, found);

@@ -548,8 +548,9 @@ CREATE POLICY "Strict: lessons that may be watched"
 
 -- Each after the one before: deleting an account then locks rows in the order of a
 -- report. The plan's own migration has them the other way round.
--- To validate a key plans a query on auth.users with our rights, and planning runs
--- what hangs on it: another's code is not run with them. The keys lock auth.users.
+-- Validating a key plans a query on auth.users with our rights, and planning already
+-- runs code that belongs to auth.users. If that code is another role's, it must not run
+-- with our rights. The keys lock auth.users.
 DO $$
 DECLARE
 	made boolean := false;
@@ -639,8 +640,8 @@ CREATE POLICY "Users upsert own progress"
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -811,10 +812,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE OR REPLACE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
@@ -839,7 +840,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE OR REPLACE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -850,7 +851,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE OR REPLACE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -863,12 +864,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE OR REPLACE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -885,7 +886,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE OR REPLACE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -1019,7 +1020,7 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+-- Errors of a type's input function may come from here as well as our own.
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -1044,7 +1045,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -1062,8 +1063,8 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -1084,7 +1085,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -1144,7 +1145,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
@@ -1179,7 +1180,8 @@ BEGIN
 			          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 			          AND NOT EXISTS (
 			            SELECT FROM public.content_progress AS ep
-			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id AND ep.completed)) THEN 'sequence' END,
+			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
+			               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END,
 			GREATEST(m.unlock_at, l.unlock_at,
 			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)
 		INTO threshold, course_id, refusal, unlocks_at
@@ -1645,14 +1647,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE OR REPLACE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -1662,7 +1667,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -1694,9 +1700,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE OR REPLACE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -1713,7 +1719,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if both are published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
 
 -- Reading comes first because most reports change nothing. The row of a first report
 -- comes before the refusal, and that error undoes it: only the foreign key knows whether
@@ -1738,7 +1744,7 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- Whoever calls by hand may tell no time that is still to come.
+	-- A learner who calls this by hand must not give a time in the future.
 	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
@@ -1774,7 +1780,7 @@ BEGIN
 		times[i] := LEAST(times[i], latest);
 	END LOOP;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
@@ -1887,7 +1893,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order. Where there are first reports and it is not given which courses the caller sees, it writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch; or leaves these out, with skip_refused. any_tier asks no tier.';
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -1950,7 +1956,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
 	user_id uuid,
@@ -2047,7 +2053,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
+	'The enrollment of a user in a course. It is made if there is none. When granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
 
 CREATE OR REPLACE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
@@ -2175,7 +2181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE OR REPLACE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -2209,7 +2215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE OR REPLACE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -2226,7 +2232,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE OR REPLACE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -2304,7 +2310,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM (
 		SELECT r.module_id AS id, r.module_title AS title, r.module_description AS description,
@@ -2421,7 +2427,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid, boolean) IS
-	'The first required lesson of a course that a learner has not completed and may watch; NULL when there is none. any_tier asks no tier.';
+	'The next required lesson that a learner has to complete and may watch. NULL when there is none. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
@@ -2544,7 +2550,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
 		l.position_seconds, l.duration_seconds, p.last_watched
@@ -2578,7 +2584,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean) IS
-	'The lessons that a learner has begun and not completed and may watch, the last watched first, after the one of a time and id, if they are given. any_tier asks no tier.';
+	'The lessons that a learner has begun and not completed, and may watch. The last watched comes first. With a time and an id, only those after that one. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -2628,7 +2634,8 @@ BEGIN
 		          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 		          AND NOT EXISTS (
 		            SELECT FROM public.content_progress AS ep
-		             WHERE ep.user_id = learner AND ep.lesson_id = el.id AND ep.completed)) THEN 'sequence' END AS refusal,
+		             WHERE ep.user_id = learner AND ep.lesson_id = el.id
+		               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END AS refusal,
 		GREATEST(m.unlock_at, l.unlock_at,
 		         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at
 	INTO lesson
@@ -2664,9 +2671,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE OR REPLACE FUNCTION content_library.course_report(course_id uuid)
 RETURNS TABLE (
@@ -2743,7 +2750,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
-	'How many learners have begun and completed each lesson of a course.';
+	'The lessons of a course, with how many watch them.';
 
 CREATE OR REPLACE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -2761,8 +2768,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -2811,7 +2818,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE OR REPLACE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -2855,7 +2862,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course, or to the end.';
+	'Moves a module within its course. It comes before another one or to the end.';
 
 -- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
 -- claimed for together.
@@ -2914,7 +2921,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -3290,7 +3297,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -3305,7 +3312,7 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
@@ -3445,7 +3452,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -3454,7 +3461,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -3576,7 +3583,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -3853,7 +3861,8 @@ CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -3863,9 +3872,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -3887,8 +3896,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -3931,7 +3940,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -3955,7 +3964,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
