@@ -275,8 +275,10 @@ CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.lessons
 CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
 	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- Who may write expires_at is trusted: the service, the owner, and a restore.
 CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
-	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+	FOR EACH ROW WHEN (NOT has_column_privilege('@extschema@.enrollments'::regclass, 'expires_at', 'INSERT'))
+	EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.content_progress
@@ -1572,7 +1574,7 @@ BEGIN ATOMIC
 		('policy', 'enrollments', 'Users create own enrollments', 'CREATE POLICY "Users create own enrollments" ON {schema}.enrollments FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
 		('policy', 'enrollments', 'Users read own enrollments', 'CREATE POLICY "Users read own enrollments" ON {schema}.enrollments FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
 		('row-level security', 'enrollments', 'enrollments', 'ALTER TABLE {schema}.enrollments ENABLE ROW LEVEL SECURITY;'),
-		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW WHEN ((NOT has_column_privilege((''{schema}.enrollments''::regclass)::oid, ''expires_at''::text, ''INSERT''::text))) EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'enrollments', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('NOT NULL', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET NOT NULL;'),

@@ -20,12 +20,12 @@ my $adopt = "BEGIN; CREATE EXTENSION content_library SCHEMA %s VERSION 'plan';
 sub plan_rows
 {
 	my ($database, $schema) = @_;
-	my $added = "'{completion_threshold,metadata,is_required,position_seconds}'";
+	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds}'";
 	my @tables = qw(courses modules lessons enrollments content_progress);
 
 	return $node->safe_psql($database, join ';', map
 		{
-			my $more = /courses|modules|lessons/ ? '' : " - 'completed_at'";
+			my $more = /courses|modules/ ? '' : /lessons/ ? " - 'is_published'" : " - 'completed_at'";
 			"SELECT '$_', count(*), md5(string_agg((to_jsonb(t) - ${added}::text[]$more)::text, ',' ORDER BY id)) FROM $schema.$_ AS t"
 		} @tables);
 }
