@@ -292,6 +292,8 @@ claim_completions(const Library *library, Datum course_id)
 	Datum		enrollments;
 
 	lock_completion(course_id, ExclusiveLock);
+	/* Without JIT: the planner cannot know how few are looked at, and overestimates. */
+	set_until_caller("jit", "off");
 	if (!find_rarest_lesson(library, course_id, &values[1]) ||
 		query_execute_latest(library, &due_enrollments, values) == 0)
 		return;
