@@ -1062,7 +1062,7 @@ BEGIN
 				JOIN public.lessons AS l ON l.id = r.lesson_id
 				@COURSE_OF_LESSON_SQL@
 				WHERE r.completes
-				ORDER BY c.id, r.watched_at DESC, r.lesson_id
+				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
 				PERFORM content_library.claim(user_id, claimed.id);
 				IF claimed.id = ANY (uncompleted) AND EXISTS (

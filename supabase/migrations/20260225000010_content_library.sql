@@ -1863,7 +1863,7 @@ BEGIN
 				JOIN public.modules AS m ON m.id = l.module_id
 				JOIN public.courses AS c ON c.id = m.course_id
 				WHERE r.completes
-				ORDER BY c.id, r.watched_at DESC, r.lesson_id
+				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
 				PERFORM content_library.claim(user_id, claimed.id);
 				IF claimed.id = ANY (uncompleted) AND EXISTS (
