@@ -86,14 +86,20 @@ static const LibraryQuery reopen_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+static const LibraryQuery required_lessons = {
+	"SELECT array_agg(r.id)"
+	"  FROM (SELECT $1 AS course_id) AS e"
+	" CROSS JOIN LATERAL (" REQUIRED_LESSONS_SQL ") AS r",
+	1, {UUIDOID}
+};
+
 /*
- * The required lesson of course $1 that the fewest learners have completed, and how many
- * have.  No more than $2 are counted, so that a lesson that all have completed costs little.
+ * Of these lessons the one that the fewest learners have completed, and how many have.  No
+ * more than $2 are counted, so that a lesson that all have completed costs little.
  */
 static const LibraryQuery rarest_lesson = {
 	"SELECT r.id, n.learners"
-	"  FROM (SELECT $1 AS course_id) AS e"
-	" CROSS JOIN LATERAL (" REQUIRED_LESSONS_SQL ") AS r"
+	"  FROM unnest($1) AS r (id)"
 	" CROSS JOIN LATERAL ("
 	"   SELECT count(*) AS learners"
 	"     FROM (SELECT FROM %1$s.content_progress AS p"
@@ -101,23 +107,25 @@ static const LibraryQuery rarest_lesson = {
 	"            LIMIT $2) AS counted) AS n"
 	" ORDER BY n.learners, r.id"
 	" LIMIT 1",
-	2, {UUIDOID, INT8OID}
+	2, {UUIDARRAYOID, INT8OID}
 };
 
 /*
- * The enrollments in course $1 that are to be completed.  Only who has completed lesson $2
- * is looked at, and OFFSET 0 keeps the planner from reading all enrollments of the course.
+ * The enrollments in course $1 that are to be completed, with their dates.  Only who has
+ * completed lesson $2 is looked at, and OFFSET 0 keeps the planner from reading all
+ * enrollments of the course.  $3 are the required lessons.
  */
+#define REQUIRED "SELECT id FROM unnest($3) AS r (id)"
 static const LibraryQuery due_enrollments = {
-	"SELECT e.id"
+	"SELECT e.id, " COMPLETED_AT_OF_SQL(REQUIRED)
 	"  FROM %1$s.content_progress AS d"
 	" CROSS JOIN LATERAL ("
 	"   SELECT e.* FROM %1$s.enrollments AS e"
 	"    WHERE e.user_id = d.user_id AND e.course_id = $1"
 	"      AND e.completed_at IS NULL OFFSET 0) AS e"
 	" WHERE d.lesson_id = $2 AND d.completed"
-	"   AND " ALL_COMPLETED_SQL,
-	2, {UUIDOID, UUIDOID}
+	"   AND " ALL_COMPLETED_OF_SQL(REQUIRED),
+	3, {UUIDOID, UUIDOID, UUIDARRAYOID}
 };
 
 /* In one order, so that two calls cannot deadlock. */
@@ -130,10 +138,11 @@ static const LibraryQuery lock_enrollments = {
 
 static const LibraryQuery complete_enrollments = {
 	"UPDATE %1$s.enrollments AS e"
-	"   SET completed_at = " COMPLETED_AT_SQL
-	" WHERE e.id = ANY ($1) AND e.completed_at IS NULL AND " ALL_COMPLETED_SQL
+	"   SET completed_at = d.completed_at"
+	"  FROM ROWS FROM (unnest($1), unnest($2)) AS d (id, completed_at)"
+	" WHERE e.id = d.id AND e.completed_at IS NULL"
 	" RETURNING " COMPLETED_EVENT_SQL,
-	1, {UUIDARRAYOID}
+	2, {UUIDARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 /*
@@ -180,10 +189,15 @@ ids_read(int column)
 	return ids;
 }
 
+/* A column that the last query has read, as an array. */
 static Datum
-uuid_array(Datum *ids, int size)
+array_read(int column, Oid type)
 {
-	return PointerGetDatum(construct_array(ids, size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	ArrayBuildState *array = initArrayResult(type, CurrentMemoryContext, false);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+		accumArrayResult(array, result_value(i, column, type), false, type, CurrentMemoryContext);
+	return makeArrayResult(array, CurrentMemoryContext);
 }
 
 /*
@@ -204,7 +218,8 @@ lock_completion(Datum course_id, LOCKMODE mode)
 int
 claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids)
 {
-	Datum		array = uuid_array(*lesson_ids, lessons);
+	Datum		array = PointerGetDatum(construct_array(*lesson_ids, lessons, UUIDOID, UUID_LEN,
+														false, TYPALIGN_CHAR));
 	int			count;
 
 	call_lock_user(call);
@@ -224,6 +239,7 @@ reopen_begin(const Call *call, Datum course_id)
 {
 	call_lock_user(call);
 	query_execute_latest(&call->library, &lock_course, &course_id);
+	lock_completion(course_id, ShareLock);
 }
 
 /*
@@ -262,44 +278,48 @@ claim_new_enrollment(const Call *call, Datum course_id, Datum enrollment_id)
 }
 
 /*
- * The lesson that the fewest learners have completed; false if the course has no required
- * lesson.  It counts further only as long as every lesson has more learners than that.
+ * The lesson that the fewest learners have completed.  It counts further only as long as
+ * every lesson has more learners than that.
  */
-static bool
-find_rarest_lesson(const Library *library, Datum course_id, Datum *lesson_id)
+static Datum
+find_rarest_lesson(const Library *library, Datum lessons)
 {
 	for (int64 limit = 64;; limit *= 4)
 	{
-		Datum		values[] = {course_id, Int64GetDatum(limit)};
+		Datum		values[] = {lessons, Int64GetDatum(limit)};
 
-		if (query_execute_latest(library, &rarest_lesson, values) == 0)
-			return false;
-		*lesson_id = result_value(0, 1, UUIDOID);
+		query_execute_latest(library, &rarest_lesson, values);
 		if (DatumGetInt64(result_value(0, 2, INT8OID)) < limit)
-			return true;
+			return result_value(0, 1, UUIDOID);
 	}
 }
 
 /*
  * The same for every enrollment of a course, when something has changed for all of them.
  * The lock comes after the change.  In reports that began before it nothing is missed,
- * because the lock waits for them.
+ * because the lock waits for them.  It also keeps out who would reset progress.
  */
 void
 claim_completions(const Library *library, Datum course_id)
 {
-	Datum		values[] = {course_id, 0};
-	Datum		enrollments;
+	Datum		values[] = {course_id, 0, 0};
+	Datum		due[2];
+	bool		none;
 
 	lock_completion(course_id, ExclusiveLock);
 	/* Without JIT: the planner cannot know how few are looked at, and overestimates. */
 	set_until_caller("jit", "off");
-	if (!find_rarest_lesson(library, course_id, &values[1]) ||
-		query_execute_latest(library, &due_enrollments, values) == 0)
+	query_execute_latest(library, &required_lessons, values);
+	values[2] = result_nullable(0, 1, UUIDARRAYOID, &none);
+	if (none)
 		return;
-	enrollments = uuid_array(ids_read(1), (int) SPI_processed);
-	query_execute_latest(library, &lock_enrollments, &enrollments);
-	query_execute_latest(library, &complete_enrollments, &enrollments);
+	values[1] = find_rarest_lesson(library, values[2]);
+	if (query_execute_latest(library, &due_enrollments, values) == 0)
+		return;
+	due[0] = array_read(1, UUIDOID);
+	due[1] = array_read(2, TIMESTAMPTZOID);
+	query_execute_latest(library, &lock_enrollments, due);
+	query_execute_latest(library, &complete_enrollments, due);
 	send_events();
 }
 

@@ -158,24 +158,26 @@
  * the planner read the lessons of the course first, and not search for them among all
  * lessons.  CASE asks the second question only if the first has said yes.
  */
-#define ALL_COMPLETED_SQL \
+#define ALL_COMPLETED_OF_SQL(required) \
 	" CASE WHEN NOT EXISTS (" \
-	"   SELECT FROM (" \
-	REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
+	"   SELECT FROM (" required " OFFSET 0) AS r" \
 	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") \
 	"   WHERE p.completed IS NOT TRUE)" \
-	" THEN EXISTS (" \
-	REQUIRED_LESSONS_SQL ")" \
+	" THEN EXISTS (" required ")" \
 	" ELSE false END"
+
+#define ALL_COMPLETED_SQL ALL_COMPLETED_OF_SQL(REQUIRED_LESSONS_SQL)
 
 /*
  * R10: the date of a course that is completed: the latest of its required lessons.  A lesson
  * that the application itself has marked may have no date: then its last report counts.
  */
-#define COMPLETED_AT_SQL \
+#define COMPLETED_AT_OF_SQL(required) \
 	"(SELECT max(COALESCE(p.completed_at, p.last_watched))" \
-	"   FROM (" REQUIRED_LESSONS_SQL " OFFSET 0) AS r" \
+	"   FROM (" required " OFFSET 0) AS r" \
 	PROGRESS_BY_KEY_SQL("e.user_id", "r.id") ")"
+
+#define COMPLETED_AT_SQL COMPLETED_AT_OF_SQL(REQUIRED_LESSONS_SQL)
 
 /* R10: the event of a completed enrollment e. */
 #define COMPLETED_EVENT_SQL \

@@ -744,21 +744,28 @@ CREATE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
+	required uuid[];
 	rarest record;
 	most bigint := bigint '64';
-	due uuid[];
+	ids uuid[];
+	dates timestamptz[];
 	event text;
 BEGIN
 	-- The lock comes after the change. In reports that began before it nothing is missed,
-	-- because the lock waits for them.
+	-- because the lock waits for them. It also keeps out who would reset progress.
 	PERFORM content_library.lock_completion(course_id, true);
+	SELECT array_agg(r.id) INTO required
+	FROM (SELECT $1 AS course_id) AS e
+	CROSS JOIN LATERAL (
+		@REQUIRED_LESSONS_SQL@) AS r;
+	IF required IS NULL THEN
+		RETURN;
+	END IF;
 	-- The lesson that the fewest learners have completed. It counts further only as long
 	-- as every lesson has more learners than that.
 	LOOP
 		SELECT r.id, n.learners INTO rarest
-		FROM (SELECT $1 AS course_id) AS e
-		CROSS JOIN LATERAL (
-			@REQUIRED_LESSONS_SQL@) AS r
+		FROM unnest(required) AS r(id)
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS learners
 			FROM (SELECT FROM public.content_progress AS p
@@ -766,30 +773,28 @@ BEGIN
 				  LIMIT most) AS counted) AS n
 		ORDER BY n.learners, r.id
 		LIMIT 1;
-		IF NOT FOUND THEN
-			RETURN;
-		END IF;
 		EXIT WHEN rarest.learners < most;
 		most := most * 4;
 	END LOOP;
 
 	-- Only who has completed that lesson is looked at, and OFFSET 0 keeps the planner from
 	-- reading all enrollments of the course.
-	due := ARRAY(
-		SELECT e.id
+	SELECT array_agg(due.id), array_agg(due.completed_at) INTO ids, dates
+	FROM (
+		SELECT e.id, @COMPLETED_AT_OF_SQL("SELECT id FROM unnest(required) AS r (id)")@ AS completed_at
 		FROM public.content_progress AS d
 		CROSS JOIN LATERAL (
 			SELECT e.* FROM public.enrollments AS e
 			WHERE e.user_id = d.user_id AND e.course_id = $1 AND e.completed_at IS NULL OFFSET 0) AS e
 		WHERE d.lesson_id = rarest.id AND d.completed
-			AND @ALL_COMPLETED_SQL@);
+			AND @ALL_COMPLETED_OF_SQL("SELECT id FROM unnest(required) AS r (id)")@) AS due;
 	-- In one order, so that two calls cannot deadlock.
-	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (due) ORDER BY e.user_id FOR NO KEY UPDATE;
+	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (ids) ORDER BY e.user_id FOR NO KEY UPDATE;
 	FOR event IN
 		UPDATE public.enrollments AS e
-		SET completed_at = @COMPLETED_AT_SQL@
-		WHERE e.id = ANY (due) AND e.completed_at IS NULL
-			AND @ALL_COMPLETED_SQL@
+		SET completed_at = d.completed_at
+		FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
+		WHERE e.id = d.id AND e.completed_at IS NULL
 		RETURNING @COMPLETED_EVENT_SQL@
 	LOOP
 		PERFORM pg_notify('content_library', event);
@@ -1324,6 +1329,7 @@ BEGIN
 	-- These locks come before those on progress: see claim_begin().
 	PERFORM content_library.lock_user($1);
 	PERFORM FROM public.courses AS c WHERE c.id = $2 FOR KEY SHARE;
+	PERFORM content_library.lock_completion($2, false);
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id

@@ -1414,8 +1414,7 @@ BEGIN
 	         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
 	WHERE e.id = enrollment
 		AND CASE WHEN NOT EXISTS (
-		  SELECT FROM (
-		  SELECT rl.id
+		  SELECT FROM (SELECT rl.id
 		    FROM public.modules AS rm
 		    JOIN public.lessons AS rl ON rl.module_id = rm.id
 		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
@@ -1425,8 +1424,7 @@ BEGIN
 		        AND p.lesson_id = r.id
 		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 		  WHERE p.completed IS NOT TRUE)
-		THEN EXISTS (
-		SELECT rl.id
+		THEN EXISTS (SELECT rl.id
 		  FROM public.modules AS rm
 		  JOIN public.lessons AS rl ON rl.module_id = rm.id
 		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
@@ -1489,24 +1487,31 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	required uuid[];
 	rarest record;
 	most bigint := bigint '64';
-	due uuid[];
+	ids uuid[];
+	dates timestamptz[];
 	event text;
 BEGIN
 	-- The lock comes after the change. In reports that began before it nothing is missed,
-	-- because the lock waits for them.
+	-- because the lock waits for them. It also keeps out who would reset progress.
 	PERFORM content_library.lock_completion(course_id, true);
+	SELECT array_agg(r.id) INTO required
+	FROM (SELECT $1 AS course_id) AS e
+	CROSS JOIN LATERAL (
+		SELECT rl.id
+		  FROM public.modules AS rm
+		  JOIN public.lessons AS rl ON rl.module_id = rm.id
+		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published)) AS r;
+	IF required IS NULL THEN
+		RETURN;
+	END IF;
 	-- The lesson that the fewest learners have completed. It counts further only as long
 	-- as every lesson has more learners than that.
 	LOOP
 		SELECT r.id, n.learners INTO rarest
-		FROM (SELECT $1 AS course_id) AS e
-		CROSS JOIN LATERAL (
-			SELECT rl.id
-			  FROM public.modules AS rm
-			  JOIN public.lessons AS rl ON rl.module_id = rm.id
-			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published)) AS r
+		FROM unnest(required) AS r(id)
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS learners
 			FROM (SELECT FROM public.content_progress AS p
@@ -1514,73 +1519,43 @@ BEGIN
 				  LIMIT most) AS counted) AS n
 		ORDER BY n.learners, r.id
 		LIMIT 1;
-		IF NOT FOUND THEN
-			RETURN;
-		END IF;
 		EXIT WHEN rarest.learners < most;
 		most := most * 4;
 	END LOOP;
 
 	-- Only who has completed that lesson is looked at, and OFFSET 0 keeps the planner from
 	-- reading all enrollments of the course.
-	due := ARRAY(
-		SELECT e.id
+	SELECT array_agg(due.id), array_agg(due.completed_at) INTO ids, dates
+	FROM (
+		SELECT e.id, (SELECT max(COALESCE(p.completed_at, p.last_watched))
+		   FROM (SELECT id FROM unnest(required) AS r (id) OFFSET 0) AS r
+		   LEFT JOIN LATERAL (
+		     SELECT p.* FROM public.content_progress AS p
+		      WHERE p.user_id = e.user_id
+		        AND p.lesson_id = r.id
+		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true) AS completed_at
 		FROM public.content_progress AS d
 		CROSS JOIN LATERAL (
 			SELECT e.* FROM public.enrollments AS e
 			WHERE e.user_id = d.user_id AND e.course_id = $1 AND e.completed_at IS NULL OFFSET 0) AS e
 		WHERE d.lesson_id = rarest.id AND d.completed
 			AND CASE WHEN NOT EXISTS (
-			  SELECT FROM (
-			  SELECT rl.id
-			    FROM public.modules AS rm
-			    JOIN public.lessons AS rl ON rl.module_id = rm.id
-			   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
-			   LEFT JOIN LATERAL (
-			     SELECT p.* FROM public.content_progress AS p
-			      WHERE p.user_id = e.user_id
-			        AND p.lesson_id = r.id
-			        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			  SELECT FROM (SELECT id FROM unnest(required) AS r (id) OFFSET 0) AS r
+			  LEFT JOIN LATERAL (
+			    SELECT p.* FROM public.content_progress AS p
+			     WHERE p.user_id = e.user_id
+			       AND p.lesson_id = r.id
+			       AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 			  WHERE p.completed IS NOT TRUE)
-			THEN EXISTS (
-			SELECT rl.id
-			  FROM public.modules AS rm
-			  JOIN public.lessons AS rl ON rl.module_id = rm.id
-			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
-			ELSE false END);
+			THEN EXISTS (SELECT id FROM unnest(required) AS r (id))
+			ELSE false END) AS due;
 	-- In one order, so that two calls cannot deadlock.
-	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (due) ORDER BY e.user_id FOR NO KEY UPDATE;
+	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (ids) ORDER BY e.user_id FOR NO KEY UPDATE;
 	FOR event IN
 		UPDATE public.enrollments AS e
-		SET completed_at = (SELECT max(COALESCE(p.completed_at, p.last_watched))
-		   FROM (SELECT rl.id
-		     FROM public.modules AS rm
-		     JOIN public.lessons AS rl ON rl.module_id = rm.id
-		    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
-		    LEFT JOIN LATERAL (
-		      SELECT p.* FROM public.content_progress AS p
-		       WHERE p.user_id = e.user_id
-		         AND p.lesson_id = r.id
-		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
-		WHERE e.id = ANY (due) AND e.completed_at IS NULL
-			AND CASE WHEN NOT EXISTS (
-			  SELECT FROM (
-			  SELECT rl.id
-			    FROM public.modules AS rm
-			    JOIN public.lessons AS rl ON rl.module_id = rm.id
-			   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
-			   LEFT JOIN LATERAL (
-			     SELECT p.* FROM public.content_progress AS p
-			      WHERE p.user_id = e.user_id
-			        AND p.lesson_id = r.id
-			        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			  WHERE p.completed IS NOT TRUE)
-			THEN EXISTS (
-			SELECT rl.id
-			  FROM public.modules AS rm
-			  JOIN public.lessons AS rl ON rl.module_id = rm.id
-			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
-			ELSE false END
+		SET completed_at = d.completed_at
+		FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
+		WHERE e.id = d.id AND e.completed_at IS NULL
 		RETURNING json_build_object(
 		  'event', 'course_completed', 'course_id', e.course_id,
 		  'user_id', e.user_id, 'completed_at', e.completed_at)::text
@@ -2135,6 +2110,7 @@ BEGIN
 	-- These locks come before those on progress: see claim_begin().
 	PERFORM content_library.lock_user($1);
 	PERFORM FROM public.courses AS c WHERE c.id = $2 FOR KEY SHARE;
+	PERFORM content_library.lock_completion($2, false);
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id
@@ -2157,8 +2133,7 @@ BEGIN
 	SET completed_at = NULL
 	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NOT NULL
 		AND NOT (CASE WHEN NOT EXISTS (
-		  SELECT FROM (
-		  SELECT rl.id
+		  SELECT FROM (SELECT rl.id
 		    FROM public.modules AS rm
 		    JOIN public.lessons AS rl ON rl.module_id = rm.id
 		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
@@ -2168,8 +2143,7 @@ BEGIN
 		        AND p.lesson_id = r.id
 		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 		  WHERE p.completed IS NOT TRUE)
-		THEN EXISTS (
-		SELECT rl.id
+		THEN EXISTS (SELECT rl.id
 		  FROM public.modules AS rm
 		  JOIN public.lessons AS rl ON rl.module_id = rm.id
 		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
