@@ -278,8 +278,10 @@ CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.lessons
 CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
 	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- Who may write expires_at is trusted: the service, the owner, and a restore.
 CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
-	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+	FOR EACH ROW WHEN (NOT has_column_privilege('@extschema@.enrollments'::regclass, 'expires_at', 'INSERT'))
+	EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.content_progress

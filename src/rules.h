@@ -3,10 +3,10 @@
 #define CONTENT_LIBRARY_RULES_H
 
 /*
- * supabase/generate pastes these into the SQL edition, where one is written @NAME(argument, ...)@.
- * An argument is a piece of SQL.  The aliases are the same everywhere: l is a lesson, m its
- * module, c its course, e the learner's enrollment in it, and p the learner's progress on it.
- * e and p are rows of NULLs if there are none.
+ * supabase/generate pastes these into the SQL edition, where one is written as in C:
+ * @NAME("argument", ...)@.  An argument is a piece of SQL.  The aliases are the same
+ * everywhere: l is a lesson, m its module, c its course, e the learner's enrollment in it,
+ * and p the learner's progress on it.  e and p are rows of NULLs if there are none.
  */
 
 /* How lessons, modules and courses are joined. */

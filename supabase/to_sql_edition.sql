@@ -21,6 +21,10 @@ FROM (VALUES
 	('TABLE', 'courses', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'courses', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'courses', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'modules', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'modules', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'modules', 'UPDATE', NULL, 'service_role'),
@@ -38,6 +42,7 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'courses', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'modules', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'lessons', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'enrollments', 'SELECT', NULL, 'authenticated'),
@@ -50,9 +55,10 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
 	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -61,9 +67,10 @@ FROM (VALUES
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -100,10 +107,19 @@ GROUP BY g.kind, g.object, g.grantee;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
+DROP TRIGGER claim_after_delete ON public.modules;
+DROP TRIGGER claim_after_update ON public.modules;
+DROP TRIGGER claim_after_delete ON public.lessons;
+DROP TRIGGER claim_after_update ON public.lessons;
+DROP TRIGGER begin_access ON public.enrollments;
+DROP TRIGGER claim_after_insert ON public.enrollments;
+DROP TRIGGER claim_after_insert ON public.content_progress;
+DROP TRIGGER claim_after_update ON public.content_progress;
 DROP TRIGGER bind_mux_upload ON public.lessons;
 DROP TRIGGER bind_new_mux_upload ON public.lessons;
 
 ALTER EXTENSION content_library DROP TABLE public.courses;
+ALTER EXTENSION content_library DROP TABLE public.course_prerequisites;
 ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;
