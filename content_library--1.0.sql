@@ -2164,14 +2164,17 @@ BEGIN ATOMIC
 		CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p(privilege)
 		WHERE NOT has_table_privilege(r.oid, t.oid, p.privilege)
 		UNION ALL
-		SELECT 'function', f.name, f.qualified, o.rolname, 'EXECUTE'
+		-- Whatever service_role may call, and two functions more.
+		SELECT 'function', string_agg(f.name, ', ' ORDER BY f.name COLLATE "C"),
+			   string_agg(f.qualified, ', ' ORDER BY f.name COLLATE "C"), o.rolname, 'EXECUTE'
 		FROM functions AS f
 		CROSS JOIN owner AS o
-		WHERE (f.proname IN ('content_library_attach', 'content_library_strict')
+		WHERE NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
+			AND (f.proname IN ('content_library_attach', 'content_library_strict')
 				OR EXISTS (SELECT FROM first
 						   JOIN pg_roles AS r ON r.oid = first.grantee
 						   WHERE first.class = f.tableoid AND first.oid = f.oid AND r.rolname = 'service_role'))
-			AND NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
+		GROUP BY o.rolname
 	), finding(severity, object, problem, remedy) AS (
 		SELECT 'error',
 			   format('%s %s', CASE WHEN g.column_name IS NULL THEN lower(g.type) ELSE 'column' END,
@@ -2227,8 +2230,10 @@ BEGIN ATOMIC
 				OR t.name = 'enrollments' AND has_any_column_privilege('authenticated', t.oid, 'INSERT'))
 		GROUP BY m.type, m.name, m.qualified, m.role, m.on_purpose
 		UNION ALL
-		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END, format('%s %s', o.type, o.name),
-			   format('the owner of the tables, %I, has no %s', o.owner, string_agg(o.privilege, ', ' ORDER BY o.privilege)),
+		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END,
+			   CASE o.type WHEN 'table' THEN format('table %s', o.name) ELSE 'functions' END,
+			   format('the owner of the tables, %I, has no %s%s', o.owner, string_agg(o.privilege, ', ' ORDER BY o.privilege),
+				   CASE o.type WHEN 'function' THEN ' on ' || o.name END),
 			   format('GRANT %s ON %s %s TO %I;', string_agg(o.privilege, ', ' ORDER BY o.privilege), upper(o.type), o.qualified, o.owner)
 		FROM owed AS o
 		GROUP BY o.type, o.name, o.qualified, o.owner
