@@ -21,7 +21,7 @@
 	" SELECT e.user_id," \
 	"   n.required::int4," \
 	"   COALESCE(d.completed, 0)::int4," \
-	"   %1$s.content_library_percentage(COALESCE(d.completed, 0), n.required)," \
+	"   " PERCENTAGE_SQL(COALESCE(d.completed, 0), n.required) "," \
 	"   e.enrolled_at, e.completed_at, d.last_watched"
 
 /* The enrollments of the course that come after the time $2 and the learner $3; all if they are NULL. */

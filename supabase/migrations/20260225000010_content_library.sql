@@ -5,7 +5,7 @@
 -- content_library 1.0, in the schema public. It may be run again, and over the
 -- tables of the plan's own migration: no row is lost, nothing is made twice.
 --
--- Made by `make migration` of content_library--1.0.sql and supabase/twins.sql:
+-- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
 
 SET client_min_messages = warning;
@@ -267,14 +267,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_set_updated_at() IS
 	'Trigger function: stamps updated_at of a changed row.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_set_updated_at}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_set_updated_at()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 -- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
@@ -368,14 +360,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_on_change() IS
 	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_on_change}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_on_change()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -564,8 +548,9 @@ CREATE POLICY "Strict: lessons that may be watched"
 
 -- Each after the one before: deleting an account then locks rows in the order of a
 -- report. The plan's own migration has them the other way round.
--- To validate a key plans a query on auth.users with our rights, and planning runs
--- what hangs on it: another's code is not run with them. The keys lock auth.users.
+-- Validating a key plans a query on auth.users with our rights, and planning already
+-- runs code that belongs to auth.users. If that code is another role's, it must not run
+-- with our rights. The keys lock auth.users.
 DO $$
 DECLARE
 	made boolean := false;
@@ -655,8 +640,8 @@ CREATE POLICY "Users upsert own progress"
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -827,10 +812,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE OR REPLACE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
@@ -855,7 +840,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE OR REPLACE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -866,7 +851,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE OR REPLACE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -879,12 +864,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE OR REPLACE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -901,7 +886,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE OR REPLACE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -964,6 +949,16 @@ $$;
 COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
 
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE OR REPLACE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
+
 -- A report of a player, and the row that it is about.
 
 CREATE OR REPLACE FUNCTION content_library.whole_number(value double precision, name text, most integer) RETURNS integer
@@ -1025,7 +1020,7 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+-- Errors of a type's input function may come from here as well as our own.
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -1050,7 +1045,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -1068,8 +1063,8 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -1090,7 +1085,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -1150,7 +1145,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
@@ -1185,7 +1180,8 @@ BEGIN
 			          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 			          AND NOT EXISTS (
 			            SELECT FROM public.content_progress AS ep
-			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id AND ep.completed)) THEN 'sequence' END,
+			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
+			               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END,
 			GREATEST(m.unlock_at, l.unlock_at,
 			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)
 		INTO threshold, course_id, refusal, unlocks_at
@@ -1651,14 +1647,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE OR REPLACE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -1668,7 +1667,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -1700,9 +1700,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE OR REPLACE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -1719,7 +1719,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if both are published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
 
 -- Reading comes first because most reports change nothing. The row of a first report
 -- comes before the refusal, and that error undoes it: only the foreign key knows whether
@@ -1744,7 +1744,7 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- Whoever calls by hand may tell no time that is still to come.
+	-- A learner who calls this by hand must not give a time in the future.
 	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
@@ -1780,7 +1780,7 @@ BEGIN
 		times[i] := LEAST(times[i], latest);
 	END LOOP;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
@@ -1893,7 +1893,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order. Where there are first reports and it is not given which courses the caller sees, it writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch; or leaves these out, with skip_refused. any_tier asks no tier.';
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -1956,7 +1956,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
 	user_id uuid,
@@ -2053,7 +2053,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
+	'The enrollment of a user in a course. It is made if there is none. When granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
 
 CREATE OR REPLACE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
@@ -2181,7 +2181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE OR REPLACE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -2215,7 +2215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE OR REPLACE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -2232,7 +2232,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE OR REPLACE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -2244,7 +2244,7 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
@@ -2310,7 +2310,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM (
 		SELECT r.module_id AS id, r.module_title AS title, r.module_description AS description,
@@ -2367,7 +2367,7 @@ BEGIN
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
@@ -2427,7 +2427,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid, boolean) IS
-	'The first required lesson of a course that a learner has not completed and may watch; NULL when there is none. any_tier asks no tier.';
+	'The next required lesson that a learner has to complete and may watch. NULL when there is none. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
@@ -2462,7 +2462,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title, o.required::integer, o.completed::integer,
-		public.content_library_percentage(o.completed, o.required),
+		content_library.percentage(o.completed, o.required),
 		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
@@ -2550,7 +2550,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
 		l.position_seconds, l.duration_seconds, p.last_watched
@@ -2584,7 +2584,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean) IS
-	'The lessons that a learner has begun and not completed and may watch, the last watched first, after the one of a time and id, if they are given. any_tier asks no tier.';
+	'The lessons that a learner has begun and not completed, and may watch. The last watched comes first. With a time and an id, only those after that one. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -2634,7 +2634,8 @@ BEGIN
 		          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 		          AND NOT EXISTS (
 		            SELECT FROM public.content_progress AS ep
-		             WHERE ep.user_id = learner AND ep.lesson_id = el.id AND ep.completed)) THEN 'sequence' END AS refusal,
+		             WHERE ep.user_id = learner AND ep.lesson_id = el.id
+		               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END AS refusal,
 		GREATEST(m.unlock_at, l.unlock_at,
 		         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at
 	INTO lesson
@@ -2670,9 +2671,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE OR REPLACE FUNCTION content_library.course_report(
 	course_id uuid,
@@ -2725,7 +2726,7 @@ BEGIN
 			GROUP BY p.user_id
 		)
 		SELECT e.user_id, n.required::integer, COALESCE(d.completed, 0)::integer,
-			public.content_library_percentage(COALESCE(d.completed, 0), n.required),
+			content_library.percentage(COALESCE(d.completed, 0), n.required),
 			e.enrolled_at, e.completed_at, d.last_watched
 		FROM public.enrollments AS e
 		CROSS JOIN (SELECT count(*) FILTER (WHERE counts) AS required FROM lessons) AS n
@@ -2752,7 +2753,7 @@ BEGIN
 		LIMIT $2
 	)
 	SELECT e.user_id, n.required::integer, d.completed::integer,
-		public.content_library_percentage(d.completed, n.required),
+		content_library.percentage(d.completed, n.required),
 		e.enrolled_at, e.completed_at, d.last_watched
 	FROM learners AS e
 	CROSS JOIN (
@@ -2823,8 +2824,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -2873,7 +2874,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE OR REPLACE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -3066,7 +3067,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -3085,83 +3086,80 @@ END
 $$;
 -- What the functions in public call as their caller, and the learners' doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.missing_course,content_library.missing_lesson,content_library.nobody,content_library.writes,content_library.acts_for_others,content_library.caller,content_library.sees_course,content_library.require_course,content_library.whole_number,content_library.whole_percent,content_library.whole_position,content_library.json_number,content_library.read_report,content_library.read_reports,content_library.send,content_library.published_course_of,content_library.own_record,content_library.own_enroll,content_library.own_unenroll,content_library.own_reset_progress,content_library.own_completion_threshold,content_library.own_course_completion,content_library.own_course_outline,content_library.own_next_lesson,content_library.own_course_progress,content_library.own_continue_watching,content_library.own_mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.missing_course(uuid),
-			content_library.missing_lesson(uuid, text),
-			content_library.nobody(),
-			content_library.writes(text),
-			content_library.acts_for_others(),
-			content_library.caller(uuid),
-			content_library.sees_course(uuid),
-			content_library.require_course(uuid),
-			content_library.whole_number(double precision, text, integer),
-			content_library.whole_percent(double precision),
-			content_library.whole_position(double precision),
-			content_library.json_number(jsonb, text),
-			content_library.read_report(jsonb, timestamptz),
-			content_library.read_reports(jsonb, timestamptz),
-			content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean),
-			content_library.published_course_of(uuid),
-			content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
-			content_library.own_enroll(uuid, boolean),
-			content_library.own_unenroll(uuid, boolean),
-			content_library.own_reset_progress(uuid, boolean, boolean),
-			content_library.own_completion_threshold(uuid),
-			content_library.own_course_completion(uuid),
-			content_library.own_course_outline(uuid),
-			content_library.own_next_lesson(uuid),
-			content_library.own_course_progress(),
-			content_library.own_continue_watching(integer, timestamptz, uuid),
-			content_library.own_mux_playback_claims(uuid, timestamptz)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.missing_course(uuid)',
+		'content_library.missing_lesson(uuid, text)',
+		'content_library.nobody()',
+		'content_library.writes(text)',
+		'content_library.acts_for_others()',
+		'content_library.caller(uuid)',
+		'content_library.sees_course(uuid)',
+		'content_library.require_course(uuid)',
+		'content_library.whole_number(double precision, text, integer)',
+		'content_library.whole_percent(double precision)',
+		'content_library.whole_position(double precision)',
+		'content_library.json_number(jsonb, text)',
+		'content_library.read_report(jsonb, timestamptz)',
+		'content_library.read_reports(jsonb, timestamptz)',
+		'content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.published_course_of(uuid)',
+		'content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_enroll(uuid, boolean)',
+		'content_library.own_unenroll(uuid, boolean)',
+		'content_library.own_reset_progress(uuid, boolean, boolean)',
+		'content_library.own_completion_threshold(uuid)',
+		'content_library.own_course_completion(uuid)',
+		'content_library.own_course_outline(uuid)',
+		'content_library.own_next_lesson(uuid)',
+		'content_library.own_course_progress()',
+		'content_library.own_continue_watching(integer, timestamptz, uuid)',
+		'content_library.own_mux_playback_claims(uuid, timestamptz)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 -- The service doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.record,content_library.enroll,content_library.unenroll,content_library.reset_progress,content_library.completion_threshold,content_library.course_completion,content_library.course_outline,content_library.next_lesson,content_library.course_progress,content_library.continue_watching,content_library.module_of,content_library.course_of,content_library.lock_video,content_library.course_report,content_library.lesson_report,content_library.move_lesson,content_library.move_module,content_library.copy_course,content_library.recompute_completion}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
-			content_library.enroll(uuid, uuid, boolean, boolean),
-			content_library.unenroll(uuid, uuid, boolean),
-			content_library.reset_progress(uuid, uuid, boolean, boolean),
-			content_library.completion_threshold(uuid),
-			content_library.course_completion(uuid, uuid),
-			content_library.course_outline(uuid, uuid, boolean),
-			content_library.next_lesson(uuid, uuid, boolean),
-			content_library.course_progress(uuid, boolean),
-			content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
-			content_library.module_of(uuid),
-			content_library.course_of(uuid),
-			content_library.lock_video(boolean, text, text),
-			content_library.course_report(uuid, integer, uuid),
-			content_library.lesson_report(uuid),
-			content_library.move_lesson(uuid, uuid, uuid),
-			content_library.move_module(uuid, uuid, uuid),
-			content_library.copy_course(uuid, text, text),
-			content_library.recompute_completion(uuid)
-			TO service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.enroll(uuid, uuid, boolean, boolean)',
+		'content_library.unenroll(uuid, uuid, boolean)',
+		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
+		'content_library.completion_threshold(uuid)',
+		'content_library.course_completion(uuid, uuid)',
+		'content_library.course_outline(uuid, uuid, boolean)',
+		'content_library.next_lesson(uuid, uuid, boolean)',
+		'content_library.course_progress(uuid, boolean)',
+		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
+		'content_library.module_of(uuid)',
+		'content_library.course_of(uuid)',
+		'content_library.lock_video(boolean, text, text)',
+		'content_library.course_report(uuid, integer, uuid)',
+		'content_library.lesson_report(uuid)',
+		'content_library.move_lesson(uuid, uuid, uuid)',
+		'content_library.move_module(uuid, uuid, uuid)',
+		'content_library.copy_course(uuid, text, text)',
+		'content_library.recompute_completion(uuid)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 
 -- 8. Functions for learners --------------------------------------------------
-
--- The one definition of a course's percentage: never rounded up to 100.
-CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
-	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
@@ -3446,7 +3444,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -3461,7 +3459,7 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
@@ -3488,47 +3486,6 @@ END
 $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
 	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,unenroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		REVOKE ALL ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, double precision, double precision, uuid),
-			public.record_progress_batch(jsonb, uuid, boolean),
-			public.enroll(uuid, uuid),
-			public.unenroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,unenroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, double precision, double precision, uuid),
-			public.record_progress_batch(jsonb, uuid, boolean),
-			public.enroll(uuid, uuid),
-			public.unenroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			TO authenticated, service_role;
-	END IF;
-END
-$$;
 
 
 -- 9. Functions for instructors and operators ---------------------------------
@@ -3677,7 +3634,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -3686,7 +3643,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -3706,44 +3663,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_strict(boolean) IS
 	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_strict}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_strict(boolean)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,copy_course,recompute_completion,course_report,lesson_report}' THEN
-		REVOKE ALL ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid, uuid),
-			public.copy_course(uuid, text, text),
-			public.recompute_completion(uuid),
-			public.course_report(uuid, integer, uuid),
-			public.lesson_report(uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,copy_course,recompute_completion,course_report,lesson_report}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid, uuid),
-			public.copy_course(uuid, text, text),
-			public.recompute_completion(uuid),
-			public.course_report(uuid, integer, uuid),
-			public.lesson_report(uuid)
-			TO service_role;
-	END IF;
-END
-$$;
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -3846,7 +3765,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -4123,7 +4043,8 @@ CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -4133,9 +4054,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -4157,8 +4078,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -4201,7 +4122,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -4225,7 +4146,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
@@ -4241,14 +4163,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of its upload.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_mux_bind}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_mux_bind()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
@@ -4322,43 +4236,101 @@ $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
 	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
+
+-- 11. Rights of functions ------------------------------------------------------
+
+-- First nobody may call any function: default privileges may have granted that, and
+-- PUBLIC may call every new function. All that may be called is granted below.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload,mux_playback_claims}' THEN
-		REVOKE ALL ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text),
-			public.mux_playback_claims(uuid, interval)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.content_library_set_updated_at()',
+		'public.content_library_on_change()',
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.course_report(uuid, integer, uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid, uuid)',
+		'public.copy_course(uuid, text, text)',
+		'public.recompute_completion(uuid)',
+		'public.content_library_strict(boolean)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.content_library_mux_bind()',
+		'public.mux_begin_upload(uuid, text)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
+
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text)
-			TO service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
+
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION public.mux_playback_claims(uuid, interval)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.course_report(uuid, integer, uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid, uuid)',
+		'public.copy_course(uuid, text, text)',
+		'public.recompute_completion(uuid)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.mux_begin_upload(uuid, text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 

@@ -1,27 +1,28 @@
--- twins.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
+-- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
--- function, and all else in section 7. Every function gets a fixed search_path
--- there, so that operators and functions are the server's own.
+-- function, and everything else in section 7. Every function gets a fixed
+-- search_path there, so that operators and functions are the server's own.
 --
--- The functions in public run as their caller and do little: they ask which
--- courses the caller sees, and call a door. A door is a SECURITY DEFINER
--- function in the schema content_library, which PostgREST does not expose: it
--- works as the owner of the tables, whatever the caller may read or write.
---   A learner's door, own_..., acts for auth.uid() alone. Learners may call it
--- by hand, so it checks all by itself, but which courses the caller sees: it
--- takes the word of its caller for that, and looks for is_published itself.
---   A service door, of the same name without own_, takes a user's id; the
--- right to execute it is the right to act for others.
+-- The functions in public run as their caller and do little: they look up which
+-- courses the caller sees, and call a door. A door is a SECURITY DEFINER function in
+-- the schema content_library, which PostgREST does not expose. It works as the owner
+-- of the tables, whatever the caller may read or write.
+--   A learner's door, own_..., acts only for auth.uid(). Learners may call it by
+-- hand, so it checks everything itself, with one exception. It cannot look up which
+-- courses the caller sees: it believes its caller, and checks is_published itself.
+--   A service door, of the same name without own_, has a user's id as an argument.
+-- The right to execute it is the right to act for others.
 --
--- A rule that the C functions have too is pasted from src/rules.h: @NAME("argument", ...)@.
+-- A rule that the C functions have too is pasted from src/rules.h, as in C:
+-- @NAME("argument", ...)@.
 
 
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -173,10 +174,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
@@ -200,7 +201,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -210,7 +211,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -222,12 +223,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -243,7 +244,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -296,6 +297,15 @@ END
 $$;
 COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
@@ -354,7 +364,7 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+-- Errors of a type's input function may come from here as well as our own.
 CREATE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -378,7 +388,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -396,8 +406,8 @@ BEGIN
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -418,7 +428,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -477,7 +487,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE FUNCTION content_library.look(
 	user_id uuid,
@@ -836,14 +846,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -852,7 +865,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -884,9 +898,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -901,7 +915,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if both are published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
 
 -- Reading comes first because most reports change nothing. The row of a first report
 -- comes before the refusal, and that error undoes it: only the foreign key knows whether
@@ -925,7 +939,7 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- Whoever calls by hand may tell no time that is still to come.
+	-- A learner who calls this by hand must not give a time in the future.
 	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
@@ -961,7 +975,7 @@ BEGIN
 		times[i] := LEAST(times[i], latest);
 	END LOOP;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
@@ -1073,7 +1087,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order. Where there are first reports and it is not given which courses the caller sees, it writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch; or leaves these out, with skip_refused. any_tier asks no tier.';
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -1134,7 +1148,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE FUNCTION content_library.enroll(
 	user_id uuid,
@@ -1227,7 +1241,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
+	'The enrollment of a user in a course. It is made if there is none. When granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
 
 CREATE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
@@ -1334,7 +1348,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -1365,7 +1379,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -1381,7 +1395,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -1392,7 +1406,7 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
@@ -1448,7 +1462,7 @@ BEGIN
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
-		   sum(o.required), sum(o.completed)
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
 	FROM (
 		SELECT r.module_id AS id, r.module_title AS title, r.module_description AS description,
@@ -1492,7 +1506,7 @@ BEGIN
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
@@ -1535,7 +1549,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid, boolean) IS
-	'The first required lesson of a course that a learner has not completed and may watch; NULL when there is none. any_tier asks no tier.';
+	'The next required lesson that a learner has to complete and may watch. NULL when there is none. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
@@ -1568,7 +1582,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
 	SELECT c.id, c.title, o.required::integer, o.completed::integer,
-		public.content_library_percentage(o.completed, o.required),
+		content_library.percentage(o.completed, o.required),
 		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
@@ -1639,7 +1653,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
 	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
 		l.position_seconds, l.duration_seconds, p.last_watched
@@ -1662,7 +1676,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean) IS
-	'The lessons that a learner has begun and not completed and may watch, the last watched first, after the one of a time and id, if they are given. any_tier asks no tier.';
+	'The lessons that a learner has begun and not completed, and may watch. The last watched comes first. With a time and an id, only those after that one. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -1724,9 +1738,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE FUNCTION content_library.course_report(
 	course_id uuid,
@@ -1778,7 +1792,7 @@ BEGIN
 			GROUP BY p.user_id
 		)
 		SELECT e.user_id, n.required::integer, COALESCE(d.completed, 0)::integer,
-			public.content_library_percentage(COALESCE(d.completed, 0), n.required),
+			content_library.percentage(COALESCE(d.completed, 0), n.required),
 			e.enrolled_at, e.completed_at, d.last_watched
 		FROM public.enrollments AS e
 		CROSS JOIN (SELECT count(*) FILTER (WHERE counts) AS required FROM lessons) AS n
@@ -1805,7 +1819,7 @@ BEGIN
 		LIMIT $2
 	)
 	SELECT e.user_id, n.required::integer, d.completed::integer,
-		public.content_library_percentage(d.completed, n.required),
+		content_library.percentage(d.completed, n.required),
 		e.enrolled_at, e.completed_at, d.last_watched
 	FROM learners AS e
 	CROSS JOIN (
@@ -1874,8 +1888,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -1924,7 +1938,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -2114,7 +2128,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -2264,14 +2278,6 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-
-CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
@@ -2525,7 +2531,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -2540,7 +2546,7 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
@@ -2691,7 +2697,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2700,7 +2706,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -2770,7 +2776,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -2800,13 +2807,15 @@ BEGIN
 END
 $$;
 
--- Who holds what an event needs may be about to wait for what it holds: so it
--- never waits, but lets go of all and tries again, and is never part of a
--- deadlock. What the server locks by itself, it waits for a moment only.
+-- A transaction that holds what an event needs may itself wait for what the event
+-- holds. So an event never waits for it: it releases all its locks and tries again.
+-- Locks that the server takes by itself it waits for only 100 ms. So an event is never
+-- part of a deadlock.
 CREATE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -2816,9 +2825,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -2840,8 +2849,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -2884,7 +2893,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -2905,7 +2914,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
