@@ -2112,6 +2112,38 @@ $$;
 COMMENT ON FUNCTION content_library.copy_course(uuid, text, text) IS
 	'Copies a course with its modules, lessons and prerequisites. Fails with 23505 for a slug that is taken.';
 
+CREATE FUNCTION content_library.complete_lessons(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET row_security = off
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	count integer;
+BEGIN
+	-- Rows are locked first, in the order in which batches lock them.
+	WITH due AS (
+		SELECT p.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		JOIN public.content_progress AS p ON p.lesson_id = l.id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE m.course_id = $1 AND NOT p.completed
+			AND p.watched_pct >= @THRESHOLD_SQL("s.completion_threshold")@
+		ORDER BY p.user_id, p.lesson_id
+		FOR NO KEY UPDATE OF p
+	)
+	UPDATE public.content_progress AS p
+	SET completed = true, completed_at = COALESCE(p.completed_at, at)
+	FROM due AS d
+	WHERE p.id = d.id AND NOT p.completed;
+	GET DIAGNOSTICS count = ROW_COUNT;
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete_lessons(uuid) IS
+	'Completes the lessons of a course whose progress reaches their threshold; returns how many rows became completed.';
+
 CREATE FUNCTION content_library.recompute_completion(course_id uuid)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

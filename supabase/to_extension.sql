@@ -180,6 +180,7 @@ DROP FUNCTION
 	content_library.move_lesson(uuid, uuid, uuid),
 	content_library.move_module(uuid, uuid, uuid),
 	content_library.copy_course(uuid, text, text),
+	content_library.complete_lessons(uuid),
 	content_library.recompute_completion(uuid),
 	public.record_progress(uuid, double precision, double precision, uuid),
 	public.record_progress_batch(jsonb, uuid, boolean),

@@ -3050,6 +3050,44 @@ $$;
 COMMENT ON FUNCTION content_library.copy_course(uuid, text, text) IS
 	'Copies a course with its modules, lessons and prerequisites. Fails with 23505 for a slug that is taken.';
 
+CREATE OR REPLACE FUNCTION content_library.complete_lessons(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+	at CONSTANT timestamptz := clock_timestamp();
+	count integer;
+BEGIN
+	-- Rows are locked first, in the order in which batches lock them.
+	WITH due AS (
+		SELECT p.id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		JOIN public.content_progress AS p ON p.lesson_id = l.id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE m.course_id = $1 AND NOT p.completed
+			AND p.watched_pct >= COALESCE(l.completion_threshold,
+			         (SELECT COALESCE(c.completion_threshold, s.completion_threshold)
+			            FROM public.courses AS c
+			           WHERE c.id = (SELECT m.course_id
+			                           FROM public.modules AS m
+			                          WHERE m.id = l.module_id)))
+		ORDER BY p.user_id, p.lesson_id
+		FOR NO KEY UPDATE OF p
+	)
+	UPDATE public.content_progress AS p
+	SET completed = true, completed_at = COALESCE(p.completed_at, at)
+	FROM due AS d
+	WHERE p.id = d.id AND NOT p.completed;
+	GET DIAGNOSTICS count = ROW_COUNT;
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete_lessons(uuid) IS
+	'Completes the lessons of a course whose progress reaches their threshold; returns how many rows became completed.';
+
 CREATE OR REPLACE FUNCTION content_library.recompute_completion(course_id uuid)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

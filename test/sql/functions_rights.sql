@@ -69,6 +69,7 @@ FROM unnest(ARRAY[
 ORDER BY place;
 
 -- The owner of the tables, who is no superuser, may call them all, and names the user as the service does.
+SAVEPOINT another_owner;
 CREATE ROLE regress_owner;
 GRANT ALL ON SCHEMA public TO regress_owner;
 GRANT USAGE ON SCHEMA test TO regress_owner;
@@ -80,14 +81,16 @@ BEGIN
 		SELECT format('ALTER TABLE %s OWNER TO regress_owner', c.oid::regclass) FROM pg_class AS c
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
 		UNION ALL
-		-- What the install script grants to the owner; in the SQL edition they are the owner's.
+		-- What the install script grants to the owner.
 		SELECT format('GRANT EXECUTE ON FUNCTION %s TO regress_owner', p.oid::regprocedure) FROM pg_proc AS p
 		WHERE p.pronamespace = 'public'::regnamespace AND has_function_privilege('service_role', p.oid, 'EXECUTE')
 	LOOP
 		EXECUTE command;
 	END LOOP;
+	-- The SQL edition's belong to the owner of the tables.
 	IF to_regnamespace('content_library') IS NOT NULL THEN
 		ALTER SCHEMA content_library OWNER TO regress_owner;
+		GRANT USAGE ON SCHEMA auth TO regress_owner;
 		FOR command IN
 			SELECT format('ALTER FUNCTION %s OWNER TO regress_owner', p.oid::regprocedure) FROM pg_proc AS p
 			WHERE p.pronamespace = 'content_library'::regnamespace
@@ -108,6 +111,7 @@ FROM (SELECT c.command, c.place FROM calls AS c
 		'move_module(test.id(''fr/m''), NULL, test.id(''fr-new''))', 'copy_course(test.id(''fr''), ''fr-copy'')',
 		'recompute_completion(test.id(''fr''))']) WITH ORDINALITY AS c(command, place)) AS c
 ORDER BY place;
+ROLLBACK TO another_owner;
 
 -- Every function that knows a user is above, every one that does not is here
 -- (completion_threshold: see rights.sql; mux_*: mux_rights.sql).
