@@ -3050,6 +3050,8 @@ $$;
 COMMENT ON FUNCTION content_library.copy_course(uuid, text, text) IS
 	'Copies a course with its modules, lessons and prerequisites. Fails with 23505 for a slug that is taken.';
 
+-- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
+-- claimed for together.
 CREATE OR REPLACE FUNCTION content_library.complete_lessons(course_id uuid)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
