@@ -73,8 +73,10 @@ def edition():
                         r'^CREATE TABLE IF NOT EXISTS public\.content_library_settings.*?^\);$|'
                         r'^INSERT INTO public\.content_library_settings.*?;$', text, re.M | re.S)
     # Who may call what decides which door a call takes.
-    grants = re.findall(r'^\t*GRANT (?:EXECUTE ON FUNCTION|USAGE ON SCHEMA)\s[^;]*;', text, re.M)
-    wanted += ['REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library, edition FROM PUBLIC;', *grants]
+    grants = [block for block in re.findall(r'^DO \$\$.*?^\$\$;$|^GRANT USAGE ON SCHEMA [^;]*;', text, re.M | re.S)
+              if 'GRANT EXECUTE ON FUNCTION' in block or block.startswith('GRANT')]
+    wanted += ["SET content_library_migration.kept = '{}';",
+               'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library, edition FROM PUBLIC;', *grants]
     names = set(re.findall(r'^CREATE OR REPLACE FUNCTION public\.(\w+)', text, re.M)) | {'content_library_settings'}
     moved = re.sub(r'\bpublic\.(\w+)', lambda m: ('edition.' if m[1] in names else 'public.') + m[1], '\n'.join(wanted))
     return 'CREATE SCHEMA edition; CREATE SCHEMA content_library; SET check_function_bodies = off;' + moved

@@ -168,6 +168,32 @@ isOneToOne: false
               "course_id": string,"course_title": string,"duration_seconds": number,"last_watched": string,"lesson_id": string,"lesson_title": string,"position_seconds": number,"watched_pct": number
             }[]
                            },
+"copy_course":
+{ Args: { "course_id": string,"slug": string,"title"?: string }; Returns: {
+              "access_period": string | null,
+"completion_threshold": number | null,
+"created_at": string,
+"description": string,
+"id": string,
+"is_open": boolean,
+"is_published": boolean,
+"is_sequential": boolean,
+"metadata": NonNullable<Json>,
+"slug": string,
+"sort_order": number,
+"stage": string | null,
+"thumbnail_url": string | null,
+"tier_required": string,
+"title": string,
+"topic": string | null,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "courses"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "course_completion":
 { Args: { "course_id": string,"user_id"?: string }; Returns: number
                            },
@@ -180,8 +206,8 @@ isOneToOne: false
             }[]
                            },
 "course_report":
-{ Args: { "course_id": string }; Returns: {
-              "completed_at": string,"completed_lessons": number,"completion": number,"enrolled_at": string,"required_lessons": number,"user_id": string
+{ Args: { "after"?: string,"course_id": string,"max_rows"?: number }; Returns: {
+              "completed_at": string,"completed_lessons": number,"completion": number,"enrolled_at": string,"last_watched": string,"required_lessons": number,"user_id": string
             }[]
                            },
 "enroll":
@@ -229,7 +255,7 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "move_module":
-{ Args: { "before"?: string,"module_id": string }; Returns: {
+{ Args: { "before"?: string,"course_id"?: string,"module_id": string }; Returns: {
               "course_id": string,
 "created_at": string,
 "description": string,
