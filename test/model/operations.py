@@ -285,7 +285,8 @@ class Generator:
         return self.past()
 
     def record_progress(self, session):
-        args = self.user(session, {'lesson': self.some('lessons'), 'pct': self.percent()})
+        args = self.user(session, {'pct': self.percent()})
+        args['lesson'] = self.lesson_for(args.get('user') or session.user)
         if self.chance(0.6):
             args['position'] = self.place(session, self.row(session, args, args['lesson']))
         if self.chance(0.003):
@@ -326,6 +327,31 @@ class Generator:
         open_ones = [row for row in rows if row['completed_at'] is None]
         rows = open_ones if open_ones and self.chance(0.8) else rows
         return self.random.choice(rows)['course_id'] if rows else self.some('courses')
+
+    def last_ones(self):
+        """The learners and lessons of which one alone is left in a course that is not completed."""
+        model = self.model
+        model.session, model.layer = self.sessions[0], {}
+        answer = []
+        for (user, of), row in model.committed['enrollments'].items():
+            if row['completed_at'] is None:
+                left = [lesson for lesson in model.required(of) if not model.is_completed(user, lesson)]
+                answer += [(user, left[0])] if len(left) == 1 else []
+        return answer
+
+    def finished(self, user):
+        """A course of which a learner has completed everything, mostly one left since."""
+        model = self.model
+        model.session, model.layer = self.sessions[0], {}
+        done = [course for course in model.committed['courses'] if model.counts(course, user)[2] == 100]
+        left = [course for course in done if (user, course) not in model.committed['enrollments']]
+        return self.random.choice(left or done) if done else self.some('courses')
+
+    def lesson_for(self, user):
+        """A lesson, mostly of a course that the learner is enrolled in."""
+        if self.chance(0.5):
+            return self.random.choice(self.lessons_of(self.unfinished(user)))
+        return self.some('lessons')
 
     def lessons_of(self, course):
         modules = self.model.committed['modules']
@@ -421,6 +447,16 @@ class Generator:
         if self.chance(0.65):
             where = {'user_id': user, 'lesson_id': self.some('lessons')}
             kind = random.random()
+            last = [pair for pair in self.last_ones() if session.role == 'service_role' or pair[0] == user]
+            if last and self.chance(0.4):
+                where = dict(zip(('user_id', 'lesson_id'), random.choice(last)))
+                if kind < 0.75:
+                    values = {'watched_pct': 100, 'completed': True, 'last_watched': self.past()}
+                    if self.chance(0.5):
+                        values['completed_at'] = self.past()
+                    if kind < 0.4:
+                        return 'insert', {'table': 'content_progress', 'values': {**where, **values}, 'upsert': True}
+                    return 'update', {'table': 'content_progress', 'where': where, 'values': values}
             if kind < 0.5:
                 values = {**where, **self.progress_values(), 'last_watched': self.past()}
                 return 'insert', {'table': 'content_progress', 'values': values, 'upsert': self.chance(0.7)}
@@ -432,7 +468,7 @@ class Generator:
                     values['last_watched'] = self.past()
                 return 'update', {'table': 'content_progress', 'where': where, 'values': values}
             return 'delete', {'table': 'content_progress', 'where': where}
-        where = {'user_id': user, 'course_id': self.some('courses')}
+        where = {'user_id': user, 'course_id': self.finished(user) if self.chance(0.5) else self.some('courses')}
         kind = random.random()
         if kind < 0.5:
             values = {**where, 'enrolled_at': self.past()} if self.chance(0.5) else dict(where)
@@ -455,6 +491,9 @@ class Generator:
         random = self.random
         kind = random.random()
         content = self.model.committed
+        last = self.last_ones()
+        if last and self.chance(0.35):
+            return self.out_of_the_way(random.choice(last)[1])
         if kind < 0.62:
             return 'update', self.update_content()
         if self.chance(0.1):
@@ -468,6 +507,21 @@ class Generator:
         if len(content[table]) < few[table] + random.randint(0, few[table]):
             return 'insert', self.insert_content(table)
         return 'delete', {'table': table, 'where': {'id': self.some(table)}}
+
+    def out_of_the_way(self, lesson):
+        """A change of the content by which a lesson does not stand in the way of a completed course any more."""
+        random = self.random
+        module = self.model.committed['lessons'][lesson]['module_id']
+        if self.chance(0.2):
+            if self.chance(0.5):
+                return 'delete', {'table': 'modules', 'where': {'id': module}}
+            return 'update', {'table': 'modules', 'where': {'id': module}, 'values': {'course_id': self.some('courses')}}
+        if self.chance(0.2):
+            return 'delete', {'table': 'lessons', 'where': {'id': lesson}}
+        if self.chance(0.2):
+            return 'move_lesson', {'lesson': lesson, 'module': self.some('modules')}
+        return 'update', {'table': 'lessons', 'where': {'id': lesson}, 'values': random.choice((
+            {'is_required': False}, {'is_published': False}, {'module_id': self.some('modules')}))}
 
     def moving(self):
         random = self.random
@@ -495,6 +549,8 @@ class Generator:
         name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
                               'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select',
                               'mux_playback_claims', 'course_outline'))
+        if name == 'mux_playback_claims' and session.role == 'service_role' and self.chance(0.9):
+            name = 'next_lesson'
         if name == 'select':
             return name, {'table': random.choice(list(TABLES))}
         if name in ('course_report', 'lesson_report'):
@@ -520,6 +576,9 @@ class Generator:
             ('report', 'batch', 'read', 'enroll', 'unenroll', 'reset', 'recompute', 'move', 'edit', 'direct',
              'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
             (30, 14, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+        servers = [number for number in CONNECTIONS if self.sessions[number].role == 'service_role']
+        if servers and kind in ('edit', 'move', 'recompute') and self.chance(0.7):
+            connection = random.choice(servers)
         if kind == 'report':
             return connection, 'record_progress', self.record_progress(session)
         if kind == 'batch':
@@ -527,7 +586,13 @@ class Generator:
         if kind == 'read':
             return connection, *self.reading(session)
         if kind in ('enroll', 'unenroll'):
-            return connection, kind, self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
+            args = self.user(session, {})
+            args['course'] = self.some('courses')
+            if self.chance(0.5):
+                args['course'] = self.finished(args.get('user') or session.user)
+            if self.chance(0.01):
+                args['course'] = None
+            return connection, kind, args
         if kind == 'reset':
             args = self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
             if self.chance(0.4):
