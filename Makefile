@@ -56,7 +56,7 @@ ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 # The SQL edition, the ways from and to it, and from the plan's tables. Hosted projects take the first from version control.
 GENERATE = supabase/generate
-SOURCES = content_library--1.0.sql content_library--plan.sql supabase/twins.sql src/attachment.h src/auth.c
+SOURCES = content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h
 .PHONY: migration
 migration: $(MIGRATION) supabase/to_extension.sql supabase/to_sql_edition.sql
 $(MIGRATION): $(GENERATE) $(SOURCES)

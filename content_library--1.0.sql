@@ -14,8 +14,9 @@
 --   9. functions for instructors and operators
 --  10. Mux: video events
 --  11. check
---  12. what pg_dump keeps
---  13. attach now, or when auth appears
+--  12. rights of functions
+--  13. what pg_dump keeps
+--  14. attach now, or when auth appears
 
 
 -- 1. What must be there first ------------------------------------------------
@@ -242,8 +243,6 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.content_library_set_updated_at() IS
 	'Trigger function: stamps updated_at of a changed row.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_set_updated_at()
-	FROM PUBLIC, anon, authenticated, service_role;
 
 -- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.courses
@@ -263,8 +262,6 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_on_change() IS
 	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_on_change()
-	FROM PUBLIC, anon, authenticated, service_role;
 
 CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -278,8 +275,10 @@ CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.lessons
 CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
 	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- Who may write expires_at is trusted: the service, the owner, and a restore.
 CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
-	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+	FOR EACH ROW WHEN (NOT has_column_privilege('@extschema@.enrollments'::regclass, 'expires_at', 'INSERT'))
+	EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.content_progress
@@ -423,14 +422,6 @@ CREATE POLICY "Strict: lessons that may be watched"
 -- what needs them. It runs at the end of this script if they exist, and else an
 -- event trigger runs it as soon as they do.
 
-CREATE FUNCTION @extschema@.content_library_missing_auth() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_missing_auth() IS
-	'Says in words what is missing of the schema auth. NULL when content_library_attach() can run.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_missing_auth()
-	FROM PUBLIC, anon, authenticated, service_role;
-
 -- This script and the event trigger run as superuser. But other roles may own the
 -- tables and auth.users, and code of theirs may run when a key is made. That code
 -- must not get more than the rights of the tables' owner.
@@ -438,10 +429,7 @@ CREATE FUNCTION @extschema@.content_library_attach() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach() IS
-	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_attach()
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_attach() TO @extowner@;
+	'Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where auth.users has code of another role, the keys are not validated and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.';
 
 -- Its errors become warnings, so that it can never make a command fail.
 CREATE FUNCTION @extschema@.content_library_attach_when_ready() RETURNS event_trigger
@@ -450,19 +438,9 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
 	'Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_attach_when_ready()
-	FROM PUBLIC, anon, authenticated, service_role;
 
 
 -- 8. Functions for learners --------------------------------------------------
-
--- The one definition of a course's percentage: never rounded up to 100.
-CREATE FUNCTION @extschema@.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE c IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.content_library_percentage(bigint, bigint) IS
-	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
@@ -580,35 +558,6 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
 	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
-REVOKE ALL ON FUNCTION
-	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
-	@extschema@.record_progress_batch(jsonb, uuid, boolean),
-	@extschema@.enroll(uuid, uuid),
-	@extschema@.unenroll(uuid, uuid),
-	@extschema@.reset_progress(uuid, uuid, boolean),
-	@extschema@.completion_threshold(uuid),
-	@extschema@.course_completion(uuid, uuid),
-	@extschema@.course_outline(uuid, uuid),
-	@extschema@.next_lesson(uuid, uuid),
-	@extschema@.course_progress(uuid),
-	@extschema@.continue_watching(integer, uuid)
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION
-	@extschema@.content_library_percentage(bigint, bigint),
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
-	@extschema@.record_progress_batch(jsonb, uuid, boolean),
-	@extschema@.enroll(uuid, uuid),
-	@extschema@.unenroll(uuid, uuid),
-	@extschema@.reset_progress(uuid, uuid, boolean),
-	@extschema@.completion_threshold(uuid),
-	@extschema@.course_completion(uuid, uuid),
-	@extschema@.course_outline(uuid, uuid),
-	@extschema@.next_lesson(uuid, uuid),
-	@extschema@.course_progress(uuid),
-	@extschema@.continue_watching(integer, uuid)
-	TO authenticated, service_role;
-
 
 -- 9. Functions for instructors and operators ---------------------------------
 
@@ -671,25 +620,6 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
 	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
-
-REVOKE ALL ON FUNCTION @extschema@.content_library_strict(boolean)
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.content_library_strict(boolean) TO @extowner@;
-
-REVOKE ALL ON FUNCTION
-	@extschema@.move_lesson(uuid, uuid, uuid),
-	@extschema@.move_module(uuid, uuid),
-	@extschema@.recompute_completion(uuid),
-	@extschema@.course_report(uuid),
-	@extschema@.lesson_report(uuid)
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION
-	@extschema@.move_lesson(uuid, uuid, uuid),
-	@extschema@.move_module(uuid, uuid),
-	@extschema@.recompute_completion(uuid),
-	@extschema@.course_report(uuid),
-	@extschema@.lesson_report(uuid)
-	TO service_role;
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -996,8 +926,6 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of its upload.';
-REVOKE ALL ON FUNCTION @extschema@.content_library_mux_bind()
-	FROM PUBLIC, anon, authenticated, service_role;
 
 CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
@@ -1025,50 +953,27 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
 	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
-REVOKE ALL ON FUNCTION
-	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
-	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_read(jsonb),
-	@extschema@.mux_apply_event(jsonb),
-	@extschema@.mux_begin_upload(uuid, text),
-	@extschema@.mux_playback_claims(uuid, interval)
-	FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION
-	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
-	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
-	@extschema@.content_library_mux_read(jsonb),
-	@extschema@.mux_apply_event(jsonb),
-	@extschema@.mux_begin_upload(uuid, text)
-	TO service_role;
-GRANT EXECUTE ON FUNCTION @extschema@.mux_playback_claims(uuid, interval)
-	TO authenticated, service_role;
--- Functions in C call these as the owner of the tables.
-GRANT EXECUTE ON FUNCTION
-	@extschema@.content_library_mux_policies(),
-	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text)
-	TO @extowner@;
-
 
 -- 11. Check ------------------------------------------------------------------
 
 -- A dump keeps only the rows and the grants of an extension's tables. A restore
 -- makes all else again with this script, and so loses other changes to the tables.
 -- The check finds such changes by comparing what is there with a list.
--- content_library_check() calls the three functions below by OID, with the rights of
--- the tables' owner. Nobody else may call them.
-
 -- error: rows are open, locked or lost. warning: a dump would lose the change, or
 -- something does not work. notice: content, speed or comments.
-CREATE FUNCTION @extschema@.content_library_check_definitions(missing_auth text)
+
+-- content_library_check() calls this by OID, with the rights of the tables' owner.
+-- Nobody else may call it.
+CREATE FUNCTION @extschema@.content_library_findings(missing_auth text)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+	SELECT f.severity, f.object, f.problem, f.remedy
+	FROM (
+	-- 1. Definitions: tables, functions, attachment and version, compared with what
+	-- CREATE EXTENSION makes.
+	(
 	-- What is there: each thing with the command that makes it, and the command that
 	-- takes it away. scripts/expected runs this first part of the query alone.
 	WITH extension AS (
@@ -1419,7 +1324,7 @@ BEGIN ATOMIC
 		JOIN pg_proc AS p ON p.oid = f.oid
 		JOIN pg_language AS l ON l.oid = p.prolang
 		CROSS JOIN extension AS x
-		WHERE p.proname <> 'content_library_check_definitions'
+		WHERE p.proname <> 'content_library_findings'
 		UNION ALL
 		SELECT 'event trigger', '', v.name,
 			   format('ALTER EVENT TRIGGER %s %s;', v.name,
@@ -1669,7 +1574,7 @@ BEGIN ATOMIC
 		('policy', 'enrollments', 'Users create own enrollments', 'CREATE POLICY "Users create own enrollments" ON {schema}.enrollments FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
 		('policy', 'enrollments', 'Users read own enrollments', 'CREATE POLICY "Users read own enrollments" ON {schema}.enrollments FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
 		('row-level security', 'enrollments', 'enrollments', 'ALTER TABLE {schema}.enrollments ENABLE ROW LEVEL SECURITY;'),
-		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW WHEN ((NOT has_column_privilege((''{schema}.enrollments''::regclass)::oid, ''expires_at''::text, ''INSERT''::text))) EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'enrollments', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('NOT NULL', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET NOT NULL;'),
@@ -1740,15 +1645,11 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
-		('code', '', 'function content_library_check_rights()', 'sql, TABLE(severity text, object text, problem text, remedy text), 39eefd1fae70503e6d7e811c6b9bb33f'),
-		('code', '', 'function content_library_check_rows()', 'sql, TABLE(severity text, object text, problem text, remedy text), 5cb6b4a18bc79d466714c12fa7419613'),
-		('code', '', 'function content_library_missing_auth()', 'c, text, $libdir/content_library, content_library_missing_auth'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
 		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
 		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 44d0e4f0b39ce5bcca5d19258774a721'),
 		('code', '', 'function content_library_on_change()', 'c, trigger, $libdir/content_library, content_library_on_change'),
-		('code', '', 'function content_library_percentage(bigint, bigint)', 'c, integer, $libdir/content_library, content_library_percentage'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
 		('code', '', 'function content_library_warn_of_columns()', 'c, event_trigger, $libdir/content_library, content_library_warn_of_columns'),
@@ -1773,19 +1674,15 @@ BEGIN ATOMIC
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
 		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
 		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage of a lesson that completes it. It is 1..100: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
-		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where code of another role hangs on auth.users the keys are not validated, and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
+		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where auth.users has code of another role, the keys are not validated and a warning names it. Fails with 42501 for whoever has not the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
 		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
-		('comment', '', 'function content_library_check_definitions(text)', 'COMMENT ON FUNCTION {schema}.content_library_check_definitions(text) IS ''The part of content_library_check() about definitions. It compares tables, functions, attachment and version with what CREATE EXTENSION makes.'';'),
-		('comment', '', 'function content_library_check_rights()', 'COMMENT ON FUNCTION {schema}.content_library_check_rights() IS ''The part of content_library_check() about rights. It finds rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.'';'),
-		('comment', '', 'function content_library_check_rows()', 'COMMENT ON FUNCTION {schema}.content_library_check_rows() IS ''The part of content_library_check() that reads rows. It finds a sort_order that is used twice, and progress that has reached its threshold and is not completed.'';'),
-		('comment', '', 'function content_library_missing_auth()', 'COMMENT ON FUNCTION {schema}.content_library_missing_auth() IS ''Says in words what is missing of the schema auth. NULL when content_library_attach() can run.'';'),
+		('comment', '', 'function content_library_findings(text)', 'COMMENT ON FUNCTION {schema}.content_library_findings(text) IS ''The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.'';'),
 		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of its upload.'';'),
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
 		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
-		('comment', '', 'function content_library_percentage(bigint, bigint)', 'COMMENT ON FUNCTION {schema}.content_library_percentage(bigint, bigint) IS ''The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
@@ -1814,16 +1711,12 @@ BEGIN ATOMIC
 		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
-		('function', '', 'content_library_check_definitions(text)', 'ALTER FUNCTION {schema}.content_library_check_definitions(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_check_definitions(text) SET search_path TO pg_catalog, pg_temp;'),
-		('function', '', 'content_library_check_rights()', 'ALTER FUNCTION {schema}.content_library_check_rights() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_check_rights() SET search_path TO pg_catalog, pg_temp;'),
-		('function', '', 'content_library_check_rows()', 'ALTER FUNCTION {schema}.content_library_check_rows() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL;'),
-		('function', '', 'content_library_missing_auth()', 'ALTER FUNCTION {schema}.content_library_missing_auth() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_findings(text)', 'ALTER FUNCTION {schema}.content_library_findings(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_findings(text) SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_on_change()', 'ALTER FUNCTION {schema}.content_library_on_change() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'content_library_percentage(bigint, bigint)', 'ALTER FUNCTION {schema}.content_library_percentage(bigint, bigint) IMMUTABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_warn_of_columns()', 'ALTER FUNCTION {schema}.content_library_warn_of_columns() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1979,19 +1872,13 @@ BEGIN ATOMIC
 		JOIN pg_available_extensions AS a ON a.name = 'content_library'
 		WHERE a.default_version <> x.extversion
 	)
-	SELECT f.severity, f.object, f.problem, f.remedy
+	SELECT 1 AS part, f.severity, f.object, f.problem, f.remedy
 	FROM finding AS f
-	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
-END;
-COMMENT ON FUNCTION @extschema@.content_library_check_definitions(text) IS
-	'The part of content_library_check() about definitions. It compares tables, functions, attachment and version with what CREATE EXTENSION makes.';
-
--- Compares rights with those that the server noted when this script ran (pg_init_privs).
-CREATE FUNCTION @extschema@.content_library_check_rights()
-RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+	)
+	UNION ALL
+	-- 2. Rights: compared with those that the server noted when this script ran
+	-- (pg_init_privs), with memberships and owners.
+	(
 	WITH extension AS (
 		SELECT e.oid, e.extowner, e.extnamespace::regnamespace::text AS schema, n.nspowner, d.datdba
 		FROM pg_extension AS e
@@ -2219,73 +2106,15 @@ BEGIN ATOMIC
 		JOIN pg_roles AS boot ON boot.oid = 10::oid
 		WHERE NOT r.rolsuper
 	)
-	SELECT f.severity, f.object, f.problem, f.remedy
+	SELECT 2, f.severity, f.object, f.problem, f.remedy
 	FROM finding AS f
-	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
+	)) AS f
+	-- The worst come first.
+	ORDER BY array_position('{error,warning,notice}'::text[], f.severity), f.part,
+		f.object COLLATE "C", f.problem COLLATE "C";
 END;
-COMMENT ON FUNCTION @extschema@.content_library_check_rights() IS
-	'The part of content_library_check() about rights. It finds rights beyond those that CREATE EXTENSION grants, missing ones, memberships and owners.';
-
--- Reads all of content_progress once; the README says what that costs.
-CREATE FUNCTION @extschema@.content_library_check_rows()
-RETURNS TABLE (severity text, object text, problem text, remedy text)
-LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-	WITH extension AS (
-		SELECT e.extnamespace::regnamespace::text AS schema
-		FROM pg_extension AS e
-		WHERE e.extname = 'content_library'
-	), bar AS MATERIALIZED (
-		-- The rule of completion_threshold(), which the owner of the tables may not call.
-		SELECT l.id AS lesson_id, m.course_id,
-			   COALESCE(l.completion_threshold, c.completion_threshold,
-				   current_setting('content_library.completion_threshold')::int4) AS threshold
-		FROM @extschema@.lessons AS l
-		JOIN @extschema@.modules AS m ON m.id = l.module_id
-		JOIN @extschema@.courses AS c ON c.id = m.course_id
-	), due AS (
-		SELECT b.course_id, count(*) AS n
-		FROM @extschema@.content_progress AS p
-		JOIN bar AS b ON b.lesson_id = p.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.threshold
-			-- This follows from the line above. It keeps most rows out of the join.
-			AND p.watched_pct >= (SELECT min(threshold) FROM bar)
-		GROUP BY b.course_id
-	), crowded AS (
-		-- Moving the last one to the end numbers all of them, and keeps their order.
-		SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,
-			   count(*) - count(DISTINCT m.sort_order) AS n,
-			   format('move_module(%L)',
-				   (array_agg(m.id ORDER BY m.sort_order DESC, m.created_at DESC, m.id DESC))[1]) AS move
-		FROM @extschema@.modules AS m
-		GROUP BY m.course_id
-		UNION ALL
-		SELECT 'lessons', 'module', l.module_id,
-			   count(*) - count(DISTINCT l.sort_order),
-			   format('move_lesson(%L, %L)',
-				   (array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)
-		FROM @extschema@.lessons AS l
-		GROUP BY l.module_id
-	), finding(severity, object, problem, remedy) AS (
-		SELECT 'notice', format('%s %s', c.parent, c.id),
-			   format('%s of its %s have the sort_order of another: their age decides which is first', c.n, c.children),
-			   format('SELECT %s.%s;', x.schema, c.move)
-		FROM crowded AS c
-		CROSS JOIN extension AS x
-		WHERE c.n > 0
-		UNION ALL
-		SELECT 'notice', format('course %s', d.course_id),
-			   format('%s rows of content_progress have reached the threshold and are not completed', d.n),
-			   format('SELECT %s.recompute_completion(%L);', x.schema, d.course_id)
-		FROM due AS d
-		CROSS JOIN extension AS x
-	)
-	SELECT f.severity, f.object, f.problem, f.remedy
-	FROM finding AS f
-	ORDER BY f.object COLLATE "C", f.problem COLLATE "C";
-END;
-COMMENT ON FUNCTION @extschema@.content_library_check_rows() IS
-	'The part of content_library_check() that reads rows. It finds a sort_order that is used twice, and progress that has reached its threshold and is not completed.';
+COMMENT ON FUNCTION @extschema@.content_library_findings(text) IS
+	'The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.';
 
 CREATE FUNCTION @extschema@.content_library_check(rows boolean DEFAULT true)
 RETURNS TABLE (severity text, object text, problem text, remedy text)
@@ -2307,18 +2136,72 @@ CREATE EVENT TRIGGER content_library_warn_of_columns ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE')
 	EXECUTE FUNCTION @extschema@.content_library_warn_of_columns();
 
-REVOKE ALL ON FUNCTION
-	@extschema@.content_library_warn_of_columns(),
-	@extschema@.content_library_check_definitions(text),
-	@extschema@.content_library_check_rights(),
-	@extschema@.content_library_check_rows(),
-	@extschema@.content_library_check(boolean)
-	FROM PUBLIC, anon, authenticated, service_role;
+
+-- 12. Rights of functions ------------------------------------------------------
+
+-- First nobody may call any function: default privileges may have granted that, and
+-- PUBLIC may call every new function. All that may be called is granted below.
+DO $$
+DECLARE
+	made regprocedure;
+BEGIN
+	FOR made IN
+		SELECT d.objid
+		FROM pg_extension AS e
+		JOIN pg_depend AS d ON d.refclassid = e.tableoid AND d.refobjid = e.oid AND d.deptype = 'e'
+		WHERE e.extname = 'content_library' AND d.classid = 'pg_proc'::regclass
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+	END LOOP;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION
+	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid, boolean),
+	@extschema@.enroll(uuid, uuid),
+	@extschema@.unenroll(uuid, uuid),
+	@extschema@.reset_progress(uuid, uuid, boolean),
+	@extschema@.completion_threshold(uuid),
+	@extschema@.course_completion(uuid, uuid),
+	@extschema@.course_outline(uuid, uuid),
+	@extschema@.next_lesson(uuid, uuid),
+	@extschema@.course_progress(uuid),
+	@extschema@.continue_watching(integer, uuid),
+	@extschema@.mux_playback_claims(uuid, interval)
+	TO authenticated, service_role;
+
+GRANT EXECUTE ON FUNCTION
+	@extschema@.course_report(uuid),
+	@extschema@.lesson_report(uuid),
+	@extschema@.move_lesson(uuid, uuid, uuid),
+	@extschema@.move_module(uuid, uuid),
+	@extschema@.recompute_completion(uuid),
+	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
+	@extschema@.content_library_mux_policies(),
+	@extschema@.content_library_mux_latest(text, text),
+	@extschema@.mux_state(text),
+	@extschema@.content_library_mux_read(jsonb),
+	@extschema@.mux_apply_event(jsonb),
+	@extschema@.mux_begin_upload(uuid, text)
+	TO service_role;
+
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_check(boolean)
 	TO service_role, @extowner@;
 
+GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_attach(),
+	@extschema@.content_library_strict(boolean)
+	TO @extowner@;
+-- Functions in C call these as the owner of the tables.
+GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_mux_policies(),
+	@extschema@.content_library_mux_latest(text, text),
+	@extschema@.mux_state(text)
+	TO @extowner@;
 
--- 12. What pg_dump keeps ------------------------------------------------------
+
+-- 13. What pg_dump keeps ------------------------------------------------------
 
 SELECT pg_extension_config_dump('@extschema@.courses', '');
 SELECT pg_extension_config_dump('@extschema@.course_prerequisites', '');
@@ -2329,28 +2212,23 @@ SELECT pg_extension_config_dump('@extschema@.content_progress', '');
 SELECT pg_extension_config_dump('@extschema@.mux_events', '');
 
 
--- 13. Attach now, or when auth appears ---------------------------------------
+-- 14. Attach now, or when auth appears ---------------------------------------
 
 DO $$
-DECLARE
-	missing text := @extschema@.content_library_missing_auth();
 BEGIN
-	IF missing IS NULL THEN
-		BEGIN
-			PERFORM @extschema@.content_library_attach();
-		EXCEPTION WHEN insufficient_privilege THEN
-			RAISE EXCEPTION 'content_library cannot attach to auth: %', SQLERRM
-				USING ERRCODE = 'insufficient_privilege',
-					  HINT = 'Whoever creates the extension needs USAGE on the schema auth and REFERENCES on auth.users.';
-		END;
-		RETURN;
-	END IF;
-
-	CREATE EVENT TRIGGER content_library_attach ON ddl_command_end
-		EXECUTE FUNCTION @extschema@.content_library_attach_when_ready();
-	-- Also under session_replication_role = replica, as some restores run.
-	ALTER EVENT TRIGGER content_library_attach ENABLE ALWAYS;
-	RAISE WARNING 'content_library is locked until it finds %', missing
-		USING HINT = 'It attaches itself as soon as they exist; in a restore that is expected.';
+	PERFORM @extschema@.content_library_attach();
+EXCEPTION
+	WHEN undefined_object THEN
+		CREATE EVENT TRIGGER content_library_attach ON ddl_command_end
+			EXECUTE FUNCTION @extschema@.content_library_attach_when_ready();
+		-- Also under session_replication_role = replica, as some restores run.
+		ALTER EVENT TRIGGER content_library_attach ENABLE ALWAYS;
+		-- The error says what is missing.
+		RAISE WARNING '%, so its tables are locked', SQLERRM
+			USING HINT = 'It attaches itself as soon as they exist; in a restore that is expected.';
+	WHEN insufficient_privilege THEN
+		RAISE EXCEPTION 'content_library cannot attach to auth: %', SQLERRM
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Whoever creates the extension needs USAGE on the schema auth and REFERENCES on auth.users.';
 END
 $$;

@@ -19,7 +19,7 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 DO $$
 BEGIN
 	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-		RAISE EXCEPTION 'tables are taken in under READ COMMITTED alone'
+		RAISE EXCEPTION 'tables are adopted only under READ COMMITTED'
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'This transaction would see who owned them when it began.',
 				  HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED, then try again.';
@@ -250,7 +250,7 @@ BEGIN
 	WHERE p.definition IS DISTINCT FROM f.definition;
 
 	IF differences IS NOT NULL THEN
-		RAISE EXCEPTION 'content_library cannot take in tables that are not the plan''s'
+		RAISE EXCEPTION 'content_library cannot adopt tables that are not the plan''s'
 			USING ERRCODE = 'invalid_table_definition',
 				  DETAIL = differences,
 				  HINT = 'Nothing was changed. Change each as it says, then try again.';

@@ -104,7 +104,7 @@ SELECT id, user_id, lesson_id, watched_pct, completed, last_watched FROM public.
 RESET session_replication_role;
 
 -- The starter pattern: whenever progress changes, a trigger computes the
--- percentage of the enrollment anew. Switched on while it is measured.
+-- percentage of the enrollment again. Switched on while it is measured.
 SET client_min_messages = error;
 ALTER TABLE public.enrollments ADD COLUMN starter_pct integer;
 SET client_min_messages = warning;

@@ -1,4 +1,4 @@
-/* attachment.h: the keys and policies that hang on auth, for attach.c and for supabase/generate. */
+/* attachment.h: the keys and policies that need auth, for attach.c and for supabase/generate. */
 #ifndef CONTENT_LIBRARY_ATTACHMENT_H
 #define CONTENT_LIBRARY_ATTACHMENT_H
 

@@ -1,4 +1,4 @@
-/* auth.c: what the library needs of the schema auth, and whose code hangs on auth.users. */
+/* auth.c: what the library needs of the schema auth, and whose code auth.users may run. */
 #include "postgres.h"
 
 #include "access/genam.h"
@@ -17,8 +17,6 @@
 #include "utils/syscache.h"
 
 #include "auth.h"
-
-PG_FUNCTION_INFO_V1(content_library_missing_auth);
 
 /* Whether a foreign key may refer to this column alone. */
 static bool
@@ -105,16 +103,6 @@ auth_missing(void)
 					uid ? "" : "the function auth.uid() returning uuid");
 }
 
-Datum
-content_library_missing_auth(PG_FUNCTION_ARGS)
-{
-	char	   *missing = auth_missing();
-
-	if (missing == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(missing));
-}
-
 /*
  * What code a query on auth.users may run that is not the server's own: in words, NULL when
  * there is none.  Planning a query is enough to run it.  The caller has locked the table,
@@ -156,7 +144,7 @@ auth_code(Oid users)
 	if (plan == NULL ||
 		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
 							 true, true, 0) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "cannot look at what hangs on auth.users");
+		elog(ERROR, "cannot look up the code of auth.users");
 	found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (found != NULL)
 		found = MemoryContextStrdup(context, found);

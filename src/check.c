@@ -15,60 +15,122 @@
 #include "utils/syscache.h"
 
 #include "auth.h"
-#include "boundary.h"
+#include "call.h"
 #include "members.h"
+#include "result.h"
+#include "rules.h"
 
 PG_FUNCTION_INFO_V1(content_library_check);
 PG_FUNCTION_INFO_V1(content_library_warn_of_columns);
 
-/* The columns that each part of the check returns. */
+/* The columns of a finding. */
 enum
 {
 	SEVERITY = 1, OBJECT, PROBLEM, REMEDY
 };
 
-/* The tables whose rows the third part reads. */
-static const char *const read_tables[] = {
-	"courses", "modules", "lessons", "content_progress"
+/* The columns that row_findings reads. */
+static const struct
+{
+	const char *table;
+	const char *name;
+	Oid			type;
+}			read_columns[] = {
+	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
+	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
+	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
+	{"lessons", "id", UUIDOID}, {"lessons", "module_id", UUIDOID},
+	{"lessons", "sort_order", INT4OID}, {"lessons", "created_at", TIMESTAMPTZOID},
+	{"lessons", "completion_threshold", INT4OID},
+	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
+	{"content_progress", "completed", BOOLOID}
 };
 
-/* What is missing of auth, as the argument of the first part. */
-static NullableDatum
-missing_auth(void)
-{
-	char	   *missing = auth_missing();
-	NullableDatum answer = {.isnull = missing == NULL};
+/*
+ * What is wrong with rows: a sort_order that is used twice, and progress that has reached its
+ * threshold ($1 is the setting) and is not completed.  It reads all of content_progress once;
+ * the README says what that costs.  The comparison with the lowest threshold follows from the
+ * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
+ * end numbers all of them, and keeps their order.
+ */
+static const LibraryQuery row_findings = {
+	"WITH extension AS ("
+	"   SELECT e.extnamespace::regnamespace::text AS schema"
+	"   FROM pg_extension AS e"
+	"   WHERE e.extname = 'content_library'"
+	" ), bar AS MATERIALIZED ("
+	"   SELECT l.id AS lesson_id, m.course_id, " THRESHOLD_SQL("$1") " AS threshold"
+	"   FROM %1$s.lessons AS l"
+	"   JOIN %1$s.modules AS m ON m.id = l.module_id"
+	" ), due AS ("
+	"   SELECT b.course_id, count(*) AS n"
+	"   FROM %1$s.content_progress AS p"
+	"   JOIN bar AS b ON b.lesson_id = p.lesson_id"
+	"   WHERE NOT p.completed AND p.watched_pct >= b.threshold"
+	"     AND p.watched_pct >= (SELECT min(threshold) FROM bar)"
+	"   GROUP BY b.course_id"
+	" ), crowded AS ("
+	"   SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,"
+	"     count(*) - count(DISTINCT m.sort_order) AS n,"
+	"     format('move_module(%%L)',"
+	"       (array_agg(m.id ORDER BY m.sort_order DESC, m.created_at DESC, m.id DESC))[1]) AS move"
+	"   FROM %1$s.modules AS m"
+	"   GROUP BY m.course_id"
+	"   UNION ALL"
+	"   SELECT 'lessons', 'module', l.module_id,"
+	"     count(*) - count(DISTINCT l.sort_order),"
+	"     format('move_lesson(%%L, %%L)',"
+	"       (array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)"
+	"   FROM %1$s.lessons AS l"
+	"   GROUP BY l.module_id"
+	" ), finding(severity, object, problem, remedy) AS ("
+	"   SELECT 'notice', format('%%s %%s', c.parent, c.id),"
+	"     format('%%s of its %%s have the sort_order of another: their age decides which is first', c.n, c.children),"
+	"     format('SELECT %%s.%%s;', x.schema, c.move)"
+	"   FROM crowded AS c"
+	"   CROSS JOIN extension AS x"
+	"   WHERE c.n > 0"
+	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', d.course_id),"
+	"     format('%%s rows of content_progress have reached the threshold and are not completed', d.n),"
+	"     format('SELECT %%s.recompute_completion(%%L);', x.schema, d.course_id)"
+	"   FROM due AS d"
+	"   CROSS JOIN extension AS x"
+	" )"
+	" SELECT f.severity, f.object, f.problem, f.remedy"
+	" FROM finding AS f"
+	" ORDER BY f.object COLLATE \"C\", f.problem COLLATE \"C\"",
+	1, {INT4OID}, .sizes_differ = true
+};
 
-	if (missing != NULL)
-		answer.value = CStringGetTextDatum(missing);
-	return answer;
-}
-
-/* Calls a part of the check, which has one argument or none, and returns its rows. */
+/* What content_library_findings() says of definitions and rights. */
 static Tuplestorestate *
-findings(const Library *library, const char *name, int nargs, NullableDatum argument, TupleDesc *desc)
+findings(const Library *library, TupleDesc *desc)
 {
-	Oid			argtypes[] = {TEXTOID};
+	Oid			argtype = TEXTOID;
+	char	   *missing = auth_missing();
 	FmgrInfo	function;
 	ReturnSetInfo rows = {.type = T_ReturnSetInfo};
 
 	LOCAL_FCINFO(call, 1);
 
-	fmgr_info(library_function(library, name, nargs, argtypes), &function);
+	fmgr_info(library_function(library, "content_library_findings", 1, &argtype), &function);
 	rows.econtext = CreateStandaloneExprContext();
 	rows.allowedModes = SFRM_ValuePerCall | SFRM_Materialize |
 		SFRM_Materialize_Random | SFRM_Materialize_Preferred;
-	InitFunctionCallInfoData(*call, &function, nargs, InvalidOid, NULL, (fmNodePtr) &rows);
-	call->args[0] = argument;
+	InitFunctionCallInfoData(*call, &function, 1, InvalidOid, NULL, (fmNodePtr) &rows);
+	call->args[0].isnull = missing == NULL;
+	if (missing != NULL)
+		call->args[0].value = CStringGetTextDatum(missing);
 	(void) FunctionCallInvoke(call);
 
 	/* Somebody can have replaced the function, so its answer is not trusted. */
 	if (!function.fn_retset || rows.returnMode != SFRM_Materialize ||
 		rows.setResult == NULL || rows.setDesc == NULL || rows.setDesc->natts != REMEDY)
-		elog(ERROR, "%s() did not return findings", name);
+		elog(ERROR, "content_library_findings() did not return findings");
 	for (int i = 0; i < REMEDY; i++)
 		if (TupleDescAttr(rows.setDesc, i)->atttypid != TEXTOID)
-			elog(ERROR, "%s() did not return findings", name);
+			elog(ERROR, "content_library_findings() did not return findings");
 	*desc = rows.setDesc;
 	return rows.setResult;
 }
@@ -84,70 +146,59 @@ finding_text(TupleTableSlot *slot, int column)
 }
 
 /*
- * Whether one role owns all these tables and may read them.  If not, reading would fail,
- * and the second part of the check has a finding about it.
+ * Whether the columns are there, in tables of ours that one role owns and may read.  If not,
+ * reading would fail, and there is another finding that says why.
  */
 static bool
-may_read_rows(const Library *library)
+can_read_rows(const Library *library)
 {
-	for (int i = 0; i < lengthof(read_tables); i++)
+	for (int i = 0; i < lengthof(read_columns); i++)
 	{
-		Oid			relation = get_relname_relid(read_tables[i], library->schema);
+		Oid			relation = get_relname_relid(read_columns[i].table, library->schema);
 
-		if (!OidIsValid(relation) || relation_owner(relation) != library->owner ||
-			pg_class_aclcheck(relation, library->owner, ACL_SELECT) != ACLCHECK_OK)
+		if (!OidIsValid(relation) || get_rel_relkind(relation) != RELKIND_RELATION ||
+			!is_member(library, RelationRelationId, relation) ||
+			relation_owner(relation) != library->owner ||
+			pg_class_aclcheck(relation, library->owner, ACL_SELECT) != ACLCHECK_OK ||
+			get_atttype(relation, get_attnum(relation, read_columns[i].name)) != read_columns[i].type)
 			return false;
 	}
 	return true;
 }
 
-/* Adds the findings of a severity to the answer. */
+/* Adds findings to the answer. */
 static void
-add_findings(ReturnSetInfo *answer, Tuplestorestate *rows, TupleDesc desc, const char *severity)
+add_findings(ReturnSetInfo *answer, Tuplestorestate *rows, TupleDesc desc)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 
-	tuplestore_rescan(rows);
 	while (tuplestore_gettupleslot(rows, true, false, slot))
-		if (strcmp(finding_text(slot, SEVERITY), severity) == 0)
-			tuplestore_puttupleslot(answer->setResult, slot);
+		tuplestore_puttupleslot(answer->setResult, slot);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The worst findings come first, and within a severity those of the first part. */
+/* The worst findings come first.  Those about rows come last: all of them are notices. */
 Datum
 content_library_check(PG_FUNCTION_ARGS)
 {
-	static const char *const severities[] = {"error", "warning", "notice"};
 	bool		with_rows = DatumGetBool(required_arg(fcinfo, 0, "rows"));
-	NullableDatum none = {0, true};
-	Tuplestorestate *parts[3];
-	TupleDesc	descs[3];
-	int			nparts = 0;
-	Library		library;
-	Boundary	boundary;
+	ReturnSetInfo *answer = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		threshold = Int32GetDatum(library_completion_threshold);
+	Tuplestorestate *rows;
+	TupleDesc	desc;
+	Call		call;
 
 	InitMaterializedSRF(fcinfo, 0);
-	library_find(&library, fcinfo->flinfo->fn_oid);
-	become_owner(&boundary, &library);
-	parts[nparts] = findings(&library, "content_library_check_definitions", 1,
-							 missing_auth(), &descs[nparts]);
-	nparts++;
-	parts[nparts] = findings(&library, "content_library_check_rights", 0, none, &descs[nparts]);
-	nparts++;
-	/* content_library_check(false) leaves out the part that reads whole tables. */
-	if (with_rows && may_read_rows(&library))
+	call_begin(&call, fcinfo);
+	rows = findings(&call.library, &desc);
+	add_findings(answer, rows, desc);
+	/* content_library_check(false) leaves out what reads whole tables. */
+	if (with_rows && can_read_rows(&call.library))
 	{
-		parts[nparts] = findings(&library, "content_library_check_rows", 0, none, &descs[nparts]);
-		nparts++;
+		query_execute(&call.library, &row_findings, &threshold, NULL, true);
+		result_return(answer);
 	}
-	become_caller(&boundary);
-
-	/* Three passes are simpler than a sort, and the answer is small. */
-	for (int i = 0; i < lengthof(severities); i++)
-		for (int part = 0; part < nparts; part++)
-			add_findings((ReturnSetInfo *) fcinfo->resultinfo, parts[part], descs[part],
-						 severities[i]);
+	call_end(&call);
 	return (Datum) 0;
 }
 
@@ -228,7 +279,7 @@ warn_of_columns(Oid function)
 	if (tables != NIL)
 	{
 		become_owner(&boundary, &library);
-		rows = findings(&library, "content_library_check_definitions", 1, missing_auth(), &desc);
+		rows = findings(&library, &desc);
 		foreach(cell, tables)
 			warn_of(rows, desc, lfirst_oid(cell));
 		become_caller(&boundary);

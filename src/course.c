@@ -18,8 +18,7 @@
 
 /* No row if the course does not exist; NULL if it has no required lessons. */
 static const LibraryQuery completion = {
-	"SELECT (SELECT %1$s.content_library_percentage("
-	"                 count(*) FILTER (WHERE p.completed), count(*))"
+	"SELECT (SELECT " PERCENTAGE_SQL(count(*) FILTER (WHERE p.completed), count(*))
 	"          FROM " COUNTED_LESSONS_SQL ")"
 	"  FROM %1$s.courses AS c"
 	" WHERE c.id = $1",
@@ -65,23 +64,12 @@ static const LibraryQuery seen_courses = {
 	1, {UUIDARRAYOID}, .as_caller = true
 };
 
-/* The one definition of a course's percentage, rounded down (rules R4, R5). */
+/* A course's percentage from counts; NULL if nothing is required (R5). */
 Datum
 course_percentage(int64 completed, int64 required, bool *isnull)
 {
 	*isnull = required == 0;
-	return *isnull ? (Datum) 0 : Int32GetDatum((int32) (100 * completed / required));
-}
-
-PG_FUNCTION_INFO_V1(content_library_percentage);
-
-Datum
-content_library_percentage(PG_FUNCTION_ARGS)
-{
-	/* Not STRICT, for the planner answers NULL then, also to who may not call it. */
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	return course_percentage(PG_GETARG_INT64(0), PG_GETARG_INT64(1), &fcinfo->isnull);
+	return *isnull ? (Datum) 0 : Int32GetDatum((int32) PERCENTAGE(completed, required));
 }
 
 /*

@@ -5,6 +5,14 @@
 #include "call.h"
 #include "rules.h"
 
+/*
+ * The one definition of a course's percentage (R4).  It is both C and SQL: a division of
+ * integers rounds down in both.  In SQL it is NULL if no lesson is required (R5).
+ */
+#define PERCENTAGE(completed, required) (100 * (completed) / (required))
+#define PERCENTAGE_SQL(completed, required) \
+	CppAsString2(PERCENTAGE(completed, NULLIF(required, 0))) "::int4"
+
 extern bool sees_course(Call *call, Datum course_id);
 extern void see_courses(Call *call, Datum *course_ids, int count, bool *seen);
 extern void require_course(Call *call, Datum course_id);

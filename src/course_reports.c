@@ -29,7 +29,7 @@ static const LibraryQuery learners_of_course = {
 	" SELECT e.user_id,"
 	"   n.required::int4,"
 	"   COALESCE(d.lessons, 0)::int4,"
-	"   %1$s.content_library_percentage(COALESCE(d.lessons, 0), n.required),"
+	"   " PERCENTAGE_SQL(COALESCE(d.lessons, 0), n.required) ","
 	"   e.enrolled_at, e.completed_at"
 	" FROM %1$s.enrollments AS e"
 	" CROSS JOIN (SELECT count(*) AS required FROM required) AS n"

@@ -295,7 +295,7 @@ give_up(const Fact *fact)
 			 errmsg("the video of %s \"%s\" has been held for five seconds",
 					about_upload ? "upload" : "asset",
 					quotable(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id))),
-			 errhint("Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.")));
+			 errhint("Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.")));
 }
 
 /*

@@ -3,10 +3,10 @@
 #define CONTENT_LIBRARY_RULES_H
 
 /*
- * supabase/generate pastes these into the SQL edition, where one is written @NAME(argument, ...)@.
- * An argument is a piece of SQL.  The aliases are the same everywhere: l is a lesson, m its
- * module, c its course, e the learner's enrollment in it, and p the learner's progress on it.
- * e and p are rows of NULLs if there are none.
+ * supabase/generate pastes these into the SQL edition, where one is written as in C:
+ * @NAME("argument", ...)@.  An argument is a piece of SQL.  The aliases are the same
+ * everywhere: l is a lesson, m its module, c its course, e the learner's enrollment in it,
+ * and p the learner's progress on it.  e and p are rows of NULLs if there are none.
  */
 
 /* How lessons, modules and courses are joined. */
@@ -101,7 +101,10 @@
 	"GREATEST(m.unlock_at, l.unlock_at," \
 	"         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)"
 
-/* R12: whether a required lesson before lesson l is not completed by the learner. */
+/*
+ * R12: whether a required lesson before lesson l is not completed by the learner.  About
+ * watched_pct >= 0 see PROGRESS_BY_KEY_SQL.
+ */
 #define EARLIER_IS_OPEN_SQL(user_id) \
 	"EXISTS (" \
 	"  SELECT FROM %1$s.modules AS em" \
@@ -110,7 +113,8 @@
 	"     AND (" LESSON_PLACE_SQL("em", "el") ") < (" LESSON_PLACE_SQL("m", "l") ")" \
 	"     AND NOT EXISTS (" \
 	"       SELECT FROM %1$s.content_progress AS ep" \
-	"        WHERE ep.user_id = " user_id " AND ep.lesson_id = el.id AND ep.completed))"
+	"        WHERE ep.user_id = " user_id " AND ep.lesson_id = el.id" \
+	"          AND ep.completed AND ep.watched_pct >= 0))"
 
 /* R12: the same as EARLIER_IS_OPEN_SQL, in a query that reads all lessons of the course. */
 #define EARLIER_IN_LIST_SQL \

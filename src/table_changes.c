@@ -6,7 +6,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
@@ -182,7 +181,7 @@ needs_no_claim(const TriggerData *trigger, HeapTuple row)
 
 /*
  * Before a learner's own INSERT into enrollments: access begins now, and ends as the course
- * says.  Who may write expires_at is trusted: the service, the owner, and a restore.
+ * says.  The trigger is not for those who may write expires_at.
  */
 static HeapTuple
 before_enrollment(Call *call, const TriggerData *trigger)
@@ -201,16 +200,6 @@ before_enrollment(Call *call, const TriggerData *trigger)
 	values[1] = result_nullable(0, 2, TIMESTAMPTZOID, &nulls[1]);
 	return heap_modify_tuple_by_cols(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
 									 2, columns, values, nulls);
-}
-
-static bool
-may_write_expiry(const TriggerData *trigger)
-{
-	Oid			table = RelationGetRelid(trigger->tg_relation);
-
-	return pg_class_aclcheck(table, GetUserId(), ACL_INSERT) == ACLCHECK_OK ||
-		pg_attribute_aclcheck(table, column(trigger, "expires_at", TIMESTAMPTZOID),
-							  GetUserId(), ACL_INSERT) == ACLCHECK_OK;
 }
 
 /* Does what a change asks for; returns the row that a BEFORE trigger is to insert. */
@@ -250,8 +239,8 @@ content_library_on_change(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("content_library_on_change() is a trigger")));
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
-		(TRIGGER_FIRED_BEFORE(trigger->tg_event) ? may_write_expiry(trigger) : needs_no_claim(trigger, row)))
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && TRIGGER_FIRED_AFTER(trigger->tg_event) &&
+		needs_no_claim(trigger, row))
 		return PointerGetDatum(row);
 	return PointerGetDatum(on_change(fcinfo, trigger, row));
 }

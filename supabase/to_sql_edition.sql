@@ -21,6 +21,10 @@ FROM (VALUES
 	('TABLE', 'courses', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'courses', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'courses', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'course_prerequisites', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'modules', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'modules', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'modules', 'UPDATE', NULL, 'service_role'),
@@ -38,6 +42,7 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'courses', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'modules', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'lessons', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'enrollments', 'SELECT', NULL, 'authenticated'),
@@ -49,10 +54,13 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'INSERT', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
-	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -60,10 +68,11 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'content_library_percentage(bigint, bigint)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress(uuid, integer, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress_batch(jsonb, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'reset_progress(uuid, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'completion_threshold(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_completion(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -71,14 +80,12 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_report(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_module(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'course_report(uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
-	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
-	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
-	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
@@ -86,8 +93,6 @@ FROM (VALUES
 	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
 ) AS g(kind, object, privilege, col, grantee)
 WHERE NOT CASE
@@ -100,10 +105,19 @@ GROUP BY g.kind, g.object, g.grantee;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
+DROP TRIGGER claim_after_delete ON public.modules;
+DROP TRIGGER claim_after_update ON public.modules;
+DROP TRIGGER claim_after_delete ON public.lessons;
+DROP TRIGGER claim_after_update ON public.lessons;
+DROP TRIGGER begin_access ON public.enrollments;
+DROP TRIGGER claim_after_insert ON public.enrollments;
+DROP TRIGGER claim_after_insert ON public.content_progress;
+DROP TRIGGER claim_after_update ON public.content_progress;
 DROP TRIGGER bind_mux_upload ON public.lessons;
 DROP TRIGGER bind_new_mux_upload ON public.lessons;
 
 ALTER EXTENSION content_library DROP TABLE public.courses;
+ALTER EXTENSION content_library DROP TABLE public.course_prerequisites;
 ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;

@@ -38,8 +38,8 @@ $$ BEGIN RAISE WARNING 'hostile.count is called'; RETURN 1; END $$;
 CREATE AGGREGATE hostile.count(uuid) (SFUNC = hostile.count_step, STYPE = bigint);
 CREATE FUNCTION hostile.record_progress(uuid, integer) RETURNS text LANGUAGE plpgsql AS
 $$ BEGIN RAISE WARNING 'hostile.record_progress is called'; RETURN 'none'; END $$;
-CREATE FUNCTION hostile.content_library_missing_auth() RETURNS text LANGUAGE plpgsql AS
-$$ BEGIN RAISE WARNING 'hostile.content_library_missing_auth is called'; RETURN 'all'; END $$;
+CREATE FUNCTION hostile.content_library_attach() RETURNS void LANGUAGE plpgsql AS
+$$ BEGIN RAISE WARNING 'hostile.content_library_attach is called'; END $$;
 CREATE FUNCTION hostile.pg_extension_config_dump(regclass, text) RETURNS void LANGUAGE plpgsql AS
 $$ BEGIN RAISE WARNING 'hostile.pg_extension_config_dump is called'; END $$;
 

@@ -5,7 +5,7 @@
 -- content_library 1.0, in the schema public. It may be run again, and over the
 -- tables of the plan's own migration: no row is lost, nothing is made twice.
 --
--- Made by `make migration` of content_library--1.0.sql and supabase/twins.sql:
+-- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
 
 SET client_min_messages = warning;
@@ -77,16 +77,33 @@ CREATE TABLE IF NOT EXISTS public.courses (
 	updated_at				timestamptz NOT NULL DEFAULT now(),
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (jsonb_typeof(metadata) = 'object')
+							CHECK (jsonb_typeof(metadata) = 'object'),
+	is_open					boolean NOT NULL DEFAULT true,
+	is_sequential			boolean NOT NULL DEFAULT false,
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN IF NOT EXISTS is_open boolean NOT NULL DEFAULT true,
+	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
+	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0);
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
+COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
+COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
+COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+
+CREATE TABLE IF NOT EXISTS public.course_prerequisites (
+	course_id			uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
+	required_course_id	uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
+	PRIMARY KEY (course_id, required_course_id),
+	CHECK (course_id <> required_course_id)
+);
+COMMENT ON TABLE public.course_prerequisites IS 'The courses that a learner must have completed to enroll in a course.';
 
 CREATE TABLE IF NOT EXISTS public.modules (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -97,14 +114,20 @@ CREATE TABLE IF NOT EXISTS public.modules (
 	created_at	timestamptz NOT NULL DEFAULT now(),
 	updated_at	timestamptz NOT NULL DEFAULT now(),
 	metadata	jsonb NOT NULL DEFAULT '{}'
-				CHECK (jsonb_typeof(metadata) = 'object')
+				CHECK (jsonb_typeof(metadata) = 'object'),
+	unlock_at		timestamptz,
+	unlock_after	interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 ALTER TABLE public.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 COMMENT ON TABLE public.modules IS 'A module: a part of one course.';
 COMMENT ON COLUMN public.modules.metadata IS 'The application''s own attributes, a JSON object.';
+COMMENT ON COLUMN public.modules.unlock_at IS 'When the lessons of the module open; NULL for at once.';
+COMMENT ON COLUMN public.modules.unlock_after IS 'How long after enrolling the lessons of the module open; NULL for at once.';
 
 CREATE TABLE IF NOT EXISTS public.lessons (
 	id						uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -124,18 +147,27 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 	completion_threshold	integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	is_required				boolean NOT NULL DEFAULT true,
 	metadata				jsonb NOT NULL DEFAULT '{}'
-							CHECK (jsonb_typeof(metadata) = 'object')
+							CHECK (jsonb_typeof(metadata) = 'object'),
+	is_published			boolean NOT NULL DEFAULT true,
+	unlock_at				timestamptz,
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS completion_threshold integer CHECK (completion_threshold BETWEEN 1 AND 100),
 	ADD COLUMN IF NOT EXISTS is_required boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}'
-		CHECK (jsonb_typeof(metadata) = 'object');
+		CHECK (jsonb_typeof(metadata) = 'object'),
+	ADD COLUMN IF NOT EXISTS is_published boolean NOT NULL DEFAULT true,
+	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
 COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes, a JSON object.';
+COMMENT ON COLUMN public.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
+COMMENT ON COLUMN public.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
+COMMENT ON COLUMN public.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
 
 CREATE TABLE IF NOT EXISTS public.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -143,13 +175,19 @@ CREATE TABLE IF NOT EXISTS public.enrollments (
 	course_id		uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
 	enrolled_at		timestamptz NOT NULL DEFAULT now(),
 	completed_at	timestamptz,
+	expires_at		timestamptz,
+	granted			boolean NOT NULL DEFAULT false,
 	UNIQUE (user_id, course_id)
 );
 ALTER TABLE public.enrollments
 	NO FORCE ROW LEVEL SECURITY,
-	ADD COLUMN IF NOT EXISTS completed_at timestamptz;
+	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	ADD COLUMN IF NOT EXISTS expires_at timestamptz,
+	ADD COLUMN IF NOT EXISTS granted boolean NOT NULL DEFAULT false;
 COMMENT ON TABLE public.enrollments IS 'A learner''s place in a course.';
-COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner first completed the course; lessons added later do not erase it.';
+COMMENT ON COLUMN public.enrollments.completed_at IS 'When the learner completed the last of the required lessons; lessons added later do not erase it.';
+COMMENT ON COLUMN public.enrollments.expires_at IS 'When access ends; NULL for never. What the learner has done stays.';
+COMMENT ON COLUMN public.enrollments.granted IS 'Whether the service has given access, whatever the learner''s tier.';
 
 -- With some free space, the new version of a row stays on its page (a HOT update).
 CREATE TABLE IF NOT EXISTS public.content_progress (
@@ -173,7 +211,26 @@ COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage
 COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
-COMMENT ON COLUMN public.content_progress.completed_at IS 'When the lesson was first completed.';
+COMMENT ON COLUMN public.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+
+-- What record_progress returns. A column added to the table is not in it.
+DO $$
+BEGIN
+	IF to_regtype('public.recorded_progress') IS NULL THEN
+		CREATE TYPE public.recorded_progress AS (
+			id					uuid,
+			user_id				uuid,
+			lesson_id			uuid,
+			watched_pct			integer,
+			completed			boolean,
+			last_watched		timestamptz,
+			position_seconds	integer,
+			completed_at		timestamptz,
+			course_completed	boolean
+		);
+	END IF;
+END
+$$;COMMENT ON TYPE public.recorded_progress IS 'A row of content_progress, and whether this report has completed the course.';
 
 
 -- 3. Indexes -----------------------------------------------------------------
@@ -185,7 +242,9 @@ CREATE INDEX IF NOT EXISTS idx_modules_course_id ON public.modules (course_id);
 CREATE INDEX IF NOT EXISTS idx_lessons_module_id ON public.lessons (module_id);
 CREATE INDEX IF NOT EXISTS idx_lessons_mux_asset_id ON public.lessons (mux_asset_id);
 CREATE INDEX IF NOT EXISTS idx_enrollments_user_id ON public.enrollments (user_id);
-CREATE INDEX IF NOT EXISTS idx_enrollments_course_id ON public.enrollments (course_id);
+-- course_report() goes through a course page by page in this order.
+CREATE INDEX IF NOT EXISTS idx_enrollments_course_id ON public.enrollments (course_id, enrolled_at, user_id);
+CREATE INDEX IF NOT EXISTS idx_course_prerequisites_required ON public.course_prerequisites (required_course_id);
 CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progress (user_id);
 
 -- Without this index, deleting a lesson and reporting on a course would read all
@@ -208,14 +267,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_set_updated_at() IS
 	'Trigger function: stamps updated_at of a changed row.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_set_updated_at}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_set_updated_at()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 -- Only on UPDATE: an INSERT trigger would change the times of restored rows.
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.courses
@@ -228,6 +279,112 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
 
+-- The rules of access and completion hold also for what is written directly. After a
+-- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
+CREATE OR REPLACE FUNCTION public.content_library_on_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER
+AS $$
+DECLARE
+	access record;
+	changed uuid[];
+	course uuid;
+BEGIN
+	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
+	IF TG_WHEN = 'BEFORE' THEN
+		SELECT now() AS begins, now() + c.access_period AS ends INTO access
+		FROM public.courses AS c
+		WHERE c.id = NEW.course_id;
+		IF FOUND THEN
+			NEW.enrolled_at := access.begins;
+			NEW.expires_at := access.ends;
+		END IF;
+		RETURN NEW;
+	END IF;
+
+	-- The courses whose learners may be done now, because lessons or modules have gone or
+	-- have changed. A course or module that is deleted itself is not found.
+	IF TG_LEVEL = 'STATEMENT' THEN
+		IF TG_TABLE_NAME = 'lessons' AND TG_OP = 'DELETE' THEN
+			changed := ARRAY(
+				SELECT m.course_id
+				FROM old_rows AS l
+				JOIN public.modules AS m ON m.id = l.module_id
+				WHERE (l.is_required AND l.is_published));
+		ELSIF TG_TABLE_NAME = 'lessons' THEN
+			changed := ARRAY(
+				SELECT m.course_id
+				FROM old_rows AS l
+				JOIN new_rows AS n ON n.id = l.id
+				JOIN public.modules AS m ON m.id IN (l.module_id, n.module_id)
+				WHERE (l.is_required AND l.is_published) <> (n.is_required AND n.is_published)
+					OR (l.is_required AND l.is_published) AND l.module_id <> n.module_id);
+		ELSIF TG_OP = 'DELETE' THEN
+			changed := ARRAY(
+				SELECT c.id
+				FROM old_rows AS m
+				JOIN public.courses AS c ON c.id = m.course_id);
+		ELSE
+			changed := ARRAY(
+				SELECT c.id
+				FROM old_rows AS m
+				JOIN new_rows AS n ON n.id = m.id
+				JOIN public.courses AS c ON c.id IN (m.course_id, n.course_id)
+				WHERE m.course_id <> n.course_id);
+		END IF;
+		FOR course IN SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id LOOP
+			PERFORM content_library.claim_all(course);
+		END LOOP;
+		RETURN NULL;
+	END IF;
+
+	-- A dump sets row_security to off for its restore: its rows are as they were.
+	IF NOT current_setting('row_security')::boolean THEN
+		RETURN NULL;
+	ELSIF TG_TABLE_NAME = 'enrollments' THEN
+		-- The learner may have done everything before. A date comes from an import.
+		IF NEW.completed_at IS NULL THEN
+			PERFORM content_library.lock_user(NEW.user_id);
+			PERFORM content_library.lock_completion(NEW.course_id, false);
+			PERFORM content_library.complete(NEW.id, true);
+		END IF;
+	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
+		-- The application itself may have marked a lesson as completed.
+		FOREACH course IN ARRAY content_library.claim_begin(NEW.user_id, ARRAY[NEW.lesson_id]) LOOP
+			PERFORM content_library.claim(NEW.user_id, course);
+		END LOOP;
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_on_change() IS
+	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
+
+CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.modules
+	REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION public.content_library_on_change();
+CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE ON public.modules
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION public.content_library_on_change();
+CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.lessons
+	REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION public.content_library_on_change();
+CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE ON public.lessons
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION public.content_library_on_change();
+-- Who may write expires_at is trusted: the service, the owner, and a restore.
+CREATE OR REPLACE TRIGGER begin_access BEFORE INSERT ON public.enrollments
+	FOR EACH ROW WHEN (NOT has_column_privilege('public.enrollments'::regclass, 'expires_at', 'INSERT'))
+	EXECUTE FUNCTION public.content_library_on_change();
+CREATE OR REPLACE TRIGGER claim_after_insert AFTER INSERT ON public.enrollments
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
+CREATE OR REPLACE TRIGGER claim_after_insert AFTER INSERT ON public.content_progress
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
+-- A report that completes nothing does not name the column, and so does not fire it.
+CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF completed ON public.content_progress
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
+
 
 -- 5. Rights ------------------------------------------------------------------
 
@@ -235,9 +392,10 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 -- row-level security does not stop TRUNCATE.
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,modules,lessons,enrollments,content_progress}' THEN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,modules,lessons,enrollments,content_progress}' THEN
 		REVOKE ALL ON TABLE
 			public.courses,
+			public.course_prerequisites,
 			public.modules,
 			public.lessons,
 			public.enrollments,
@@ -249,9 +407,10 @@ $$;
 
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,modules,lessons,enrollments,content_progress}' THEN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,modules,lessons,enrollments,content_progress}' THEN
 		GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
 			public.courses,
+			public.course_prerequisites,
 			public.modules,
 			public.lessons,
 			public.enrollments,
@@ -263,9 +422,10 @@ $$;
 
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,modules,lessons}' THEN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,modules,lessons}' THEN
 		GRANT SELECT ON TABLE
 			public.courses,
+			public.course_prerequisites,
 			public.modules,
 			public.lessons
 			TO authenticated;
@@ -304,6 +464,18 @@ CREATE POLICY "Authenticated users can read published courses"
 DROP POLICY IF EXISTS "Service role manages courses" ON public.courses;
 CREATE POLICY "Service role manages courses"
 	ON public.courses FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE public.course_prerequisites ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Authenticated users can read prerequisites of visible courses" ON public.course_prerequisites;
+CREATE POLICY "Authenticated users can read prerequisites of visible courses"
+	ON public.course_prerequisites FOR SELECT TO authenticated
+	USING (EXISTS (SELECT FROM public.courses AS c WHERE c.id = course_id));
+
+DROP POLICY IF EXISTS "Service role manages course_prerequisites" ON public.course_prerequisites;
+CREATE POLICY "Service role manages course_prerequisites"
+	ON public.course_prerequisites FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
 ALTER TABLE public.modules ENABLE ROW LEVEL SECURITY;
@@ -359,18 +531,26 @@ DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON public.lessons;
 CREATE POLICY "Strict: lessons that may be watched"
 	ON public.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (SELECT FROM public.modules AS m
-				   WHERE m.id = module_id
-					 AND (is_preview
-						  OR EXISTS (SELECT FROM public.enrollments AS e WHERE e.course_id = m.course_id))));
+		OR is_published AND EXISTS (
+			SELECT FROM public.modules AS m
+			JOIN public.courses AS c ON c.id = m.course_id
+			WHERE m.id = module_id
+				AND (is_preview
+					 OR EXISTS (SELECT FROM public.enrollments AS e
+								WHERE e.course_id = m.course_id
+									AND (e.expires_at IS NULL OR e.expires_at > now())
+									AND (e.granted OR c.tier_required = 'free'
+										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}')), 1)
+											>= array_position('{free,pro,studio}'::text[], c.tier_required))))));
 
 
 -- 7. Settings, and what the functions share -----------------------------------
 
 -- Each after the one before: deleting an account then locks rows in the order of a
 -- report. The plan's own migration has them the other way round.
--- To validate a key plans a query on auth.users with our rights, and planning runs
--- what hangs on it: another's code is not run with them. The keys lock auth.users.
+-- Validating a key plans a query on auth.users with our rights, and planning already
+-- runs code that belongs to auth.users. If that code is another role's, it must not run
+-- with our rights. The keys lock auth.users.
 DO $$
 DECLARE
 	made boolean := false;
@@ -460,8 +640,8 @@ CREATE POLICY "Users upsert own progress"
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -507,7 +687,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -537,31 +717,48 @@ $$;
 COMMENT ON FUNCTION content_library.missing_course(uuid) IS
 	'Fails with 23503: no such course.';
 
-CREATE OR REPLACE FUNCTION content_library.missing_lesson(lesson_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.missing_lesson(lesson_id uuid, prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+	RAISE EXCEPTION '%lesson "%" does not exist', prefix, lesson_id
 		USING ERRCODE = 'foreign_key_violation',
 			  DETAIL = 'No published course has such a lesson.';
 END
 $$;
-COMMENT ON FUNCTION content_library.missing_lesson(uuid) IS
-	'Fails with 23503: no such lesson.';
+COMMENT ON FUNCTION content_library.missing_lesson(uuid, text) IS
+	'Fails with 23503: no such lesson. prefix names the report of a batch.';
 
-CREATE OR REPLACE FUNCTION content_library.not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.refuse_lesson(
+	prefix text,
+	user_id uuid,
+	lesson_id uuid,
+	reason text,
+	unlocks_at timestamptz)
+RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = ISO
 AS $$
 BEGIN
-	RAISE EXCEPTION 'user "%" is not enrolled in the course of lesson "%"', user_id, lesson_id
+	IF reason = 'not_enrolled' THEN
+		RAISE EXCEPTION '%user "%" is not enrolled in the course of lesson "%"', prefix, user_id, lesson_id
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
+	END IF;
+	RAISE EXCEPTION '%lesson "%" is closed to user "%"', prefix, lesson_id, user_id
 		USING ERRCODE = 'insufficient_privilege',
-			  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
+			  DETAIL = format('The reason is "%s"%s', reason, CASE reason
+				WHEN 'expired' THEN ': the enrollment has ended.'
+				WHEN 'tier' THEN ': the tier in the learner''s JWT is too low for the course.'
+				WHEN 'date' THEN format(': it opens at %s.', unlocks_at)
+				WHEN 'sequence' THEN ': an earlier lesson must be completed first.'
+				ELSE '.' END);
 END
 $$;
-COMMENT ON FUNCTION content_library.not_enrolled(uuid, uuid) IS
-	'Fails with 42501: not enrolled in the course of a lesson.';
+COMMENT ON FUNCTION content_library.refuse_lesson(text, uuid, uuid, text, timestamptz) IS
+	'Fails with 42501: a user may not watch a lesson, for a reason of REFUSAL_SQL. prefix names the report of a batch.';
 
 CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -611,14 +808,14 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN has_function_privilege('content_library.course_progress(uuid)', 'EXECUTE');
+	RETURN has_function_privilege('content_library.course_progress(uuid, boolean)', 'EXECUTE');
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE OR REPLACE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
@@ -643,7 +840,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE OR REPLACE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -654,7 +851,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE OR REPLACE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -667,12 +864,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE OR REPLACE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -680,7 +877,7 @@ AS $$
 BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
-		OR row_security_active('public.courses')
+		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -689,7 +886,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE OR REPLACE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -732,46 +929,98 @@ $$;
 COMMENT ON FUNCTION content_library.published(uuid) IS
 	'The course itself. Fails with 23503 unless it is published.';
 
--- The one definition of a lesson's bar.
-CREATE OR REPLACE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+CREATE OR REPLACE FUNCTION content_library.threshold(lesson_id uuid) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN (
 		SELECT COALESCE(l.completion_threshold,
-			(SELECT COALESCE(c.completion_threshold, s.completion_threshold)
-			 FROM public.courses AS c
-			 CROSS JOIN public.content_library_settings AS s
-			 WHERE c.id = (SELECT m.course_id FROM public.modules AS m WHERE m.id = l.module_id)))
+		         (SELECT COALESCE(c.completion_threshold, s.completion_threshold)
+		            FROM public.courses AS c
+		           WHERE c.id = (SELECT m.course_id
+		                           FROM public.modules AS m
+		                          WHERE m.id = l.module_id)))
 		FROM public.lessons AS l
+		CROSS JOIN public.content_library_settings AS s
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION content_library.bar(uuid) IS
+COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE OR REPLACE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
-CREATE OR REPLACE FUNCTION content_library.check_report(watched_pct integer, position_seconds integer) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION content_library.whole_number(value double precision, name text, most integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF watched_pct NOT BETWEEN 0 AND 100 THEN
-		RAISE EXCEPTION 'watched_pct % is outside the range 0..100', watched_pct
+	-- Nothing is greater than NaN.
+	IF floor(value) NOT BETWEEN 0 AND most THEN
+		RAISE EXCEPTION '% % is outside the range 0..%', name, value, most
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF position_seconds < 0 THEN
-		RAISE EXCEPTION 'position_seconds % is negative', position_seconds
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	RETURN floor(value)::integer;
 END
 $$;
-COMMENT ON FUNCTION content_library.check_report(integer, integer) IS
-	'Fails with 22023 for a percentage or position out of range.';
+COMMENT ON FUNCTION content_library.whole_number(double precision, text, integer) IS
+	'A player''s number, rounded down. Fails with 22023 for one out of range.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+CREATE OR REPLACE FUNCTION content_library.whole_percent(watched_pct double precision) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.whole_number(watched_pct, 'watched_pct', 100);
+END
+$$;
+COMMENT ON FUNCTION content_library.whole_percent(double precision) IS
+	'A percentage, rounded down: 99.9 percent is not all. Fails with 22023 for one out of range.';
+
+CREATE OR REPLACE FUNCTION content_library.whole_position(position_seconds double precision) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.whole_number(position_seconds, 'position_seconds', 2147483647);
+END
+$$;
+COMMENT ON FUNCTION content_library.whole_position(double precision) IS
+	'A position, rounded down. Fails with 22023 for one out of range.';
+
+CREATE OR REPLACE FUNCTION content_library.json_number(value jsonb, name text) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	number numeric;
+BEGIN
+	IF jsonb_typeof(value) <> 'number' THEN
+		RAISE EXCEPTION '% is not a number', name;
+	END IF;
+	number := value::numeric;
+	-- Where double precision ends, a cast would be an error of its own.
+	RETURN CASE
+		WHEN abs(number) >= 1.797693134862315808e308 THEN sign(number)::double precision * 'Infinity'
+		WHEN abs(number) < 1e-300 THEN 0
+		ELSE number::double precision END;
+END
+$$;
+COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
+	'A number of a report.';
+
+-- Errors of a type's input function may come from here as well as our own.
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -788,7 +1037,6 @@ DECLARE
 	pair record;
 	type text;
 	word text;
-	number numeric;
 	form CONSTANT text := '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?';
 BEGIN
 	IF jsonb_typeof(report) <> 'object' THEN
@@ -797,7 +1045,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -805,28 +1053,18 @@ BEGIN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
-		ELSIF pair.key IN ('watched_pct', 'position_seconds') THEN
-			IF type <> 'number' THEN
-				RAISE EXCEPTION '% is not a number', pair.key;
-			END IF;
-			number := trim_scale(word::numeric);
-			IF number <> trunc(number) THEN
-				RAISE EXCEPTION '% % is not an integer', pair.key, left(number::text, 40);
-			ELSIF number NOT BETWEEN -2147483648 AND 2147483647 THEN
-				RAISE EXCEPTION '% % is out of range', pair.key, left(number::text, 40);
-			END IF;
 		END IF;
 
 		CASE pair.key
 			WHEN 'lesson_id' THEN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
-				watched_pct := number::integer;
+				watched_pct := content_library.whole_percent(content_library.json_number(pair.value, pair.key));
 			WHEN 'position_seconds' THEN
-				position_seconds := number::integer;
+				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -839,7 +1077,6 @@ BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
-	PERFORM content_library.check_report(watched_pct, position_seconds);
 	-- A player's clock may be a little fast: that counts as now.
 	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
@@ -848,7 +1085,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -866,12 +1103,16 @@ DECLARE
 	n integer;
 	twice record;
 BEGIN
+	lesson_ids := ARRAY[]::uuid[];
+	pcts := ARRAY[]::integer[];
+	positions := ARRAY[]::integer[];
+	times := ARRAY[]::timestamptz[];
 	IF jsonb_typeof(reports) <> 'array' THEN
 		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	size := jsonb_array_length(reports);
-	IF size NOT BETWEEN 1 AND 1000 THEN
-		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
+	IF size > 1000 THEN
+		RAISE EXCEPTION 'reports has % elements; up to 1000 are possible', size
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	BEGIN
@@ -886,7 +1127,7 @@ BEGIN
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": number, "watched_at": time}; the last two may be left out.';
 	END;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
@@ -904,16 +1145,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
+	watched_at timestamptz,
+	any_tier boolean,
 	OUT progress public.content_progress,
-	OUT bar integer,
-	OUT required boolean,
-	OUT admitted boolean,
-	OUT course_id uuid)
+	OUT threshold integer,
+	OUT course_id uuid,
+	OUT refusal text,
+	OUT unlocks_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -923,37 +1166,63 @@ BEGIN
 	FROM public.content_progress AS p
 	WHERE p.user_id = $1 AND p.lesson_id = $2;
 
-	IF progress.completed THEN
-		bar := 101;
-		required := true;
-		admitted := true;
-	ELSIF progress.id IS NOT NULL THEN
-		SELECT content_library.bar(l.id), l.is_required INTO bar, required
-		FROM public.lessons AS l
-		WHERE l.id = $2;
-		bar := COALESCE(bar, 100);
-		required := COALESCE(required, true);
-		admitted := true;
-	ELSE
-		SELECT content_library.bar(l.id), l.is_required,
-			   l.is_preview OR EXISTS (
-				   SELECT FROM public.enrollments AS e
-				   WHERE e.user_id = $1 AND e.course_id = c.id),
-			   c.id
-		INTO bar, required, admitted, course_id
+	IF progress.id IS NULL THEN
+		SELECT content_library.threshold(l.id), c.id,
+			CASE WHEN l.is_preview THEN NULL
+			     WHEN a.no_access IS NOT NULL THEN a.no_access
+			     WHEN false OR e.completed_at IS NOT NULL THEN NULL
+			     WHEN GREATEST(m.unlock_at, l.unlock_at,
+			              e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+			     WHEN c.is_sequential AND EXISTS (
+			       SELECT FROM public.modules AS em
+			         JOIN public.lessons AS el ON el.module_id = em.id
+			        WHERE em.course_id = c.id AND (el.is_required AND el.is_published)
+			          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
+			          AND NOT EXISTS (
+			            SELECT FROM public.content_progress AS ep
+			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
+			               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END,
+			GREATEST(m.unlock_at, l.unlock_at,
+			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)
+		INTO threshold, course_id, refusal, unlocks_at
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $2 AND c.is_published;
+		LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+		CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
+		     WHEN e.expires_at <= now() THEN 'expired'
+		     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
+		      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+		              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
+		WHERE l.id = $2 AND l.is_published AND c.is_published;
+	ELSIF NOT progress.completed OR progress.completed_at > watched_at THEN
+		threshold := content_library.threshold($2);
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, boolean) IS
+	'What a report of a time meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; and where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL.';
+
+CREATE OR REPLACE FUNCTION content_library.completes(
+	progress public.content_progress,
+	threshold integer,
+	watched_pct integer)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- The threshold may have been lowered since the stored percentage was reported.
+	RETURN COALESCE(watched_pct >= threshold
+		OR NOT progress.completed AND progress.watched_pct >= threshold, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.completes(public.content_progress, integer, integer) IS
+	'Whether a lesson becomes completed by a report, or is dated earlier by it.';
 
 CREATE OR REPLACE FUNCTION content_library.is_news(
 	progress public.content_progress,
-	bar integer,
+	completes boolean,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -964,26 +1233,60 @@ AS $$
 DECLARE
 	beat integer := (SELECT s.heartbeat_interval FROM public.content_library_settings AS s);
 BEGIN
-	RETURN watched_pct > progress.watched_pct
-		-- The threshold has come down since.
-		OR progress.watched_pct >= bar
+	RETURN completes
+		OR watched_pct > progress.watched_pct
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
-		-- In the future, where the clock of no report of ours has been.
+		-- No report of ours stores a time that lies in the future.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
 		OR position_seconds IS NOT NULL AND progress.position_seconds IS NULL
 		OR progress.last_watched <= watched_at
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION content_library.is_news(public.content_progress, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
--- Of reports of one moment the furthest position counts, in whatever order they come.
-CREATE OR REPLACE FUNCTION content_library.write(
+CREATE OR REPLACE FUNCTION content_library.insert_row(
 	user_id uuid,
 	lesson_id uuid,
-	there boolean,
-	bar integer,
+	threshold integer,
+	watched_pct integer,
+	position_seconds integer,
+	watched_at timestamptz,
+	prefix text)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	progress public.content_progress;
+	missing text;
+BEGIN
+	-- DO NOTHING: another session may insert the same row. Then there is no row here.
+	INSERT INTO public.content_progress AS p
+		(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
+	VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+	ON CONFLICT (user_id, lesson_id) DO NOTHING
+	RETURNING p.* INTO progress;
+	RETURN progress;
+EXCEPTION WHEN foreign_key_violation THEN
+	GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+	CASE missing
+		WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
+		WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
+		ELSE RAISE;
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
+	'Makes the row of a report; NULLs if there is one by now.';
+
+CREATE OR REPLACE FUNCTION content_library.update_row(
+	user_id uuid,
+	lesson_id uuid,
+	completes boolean,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -994,133 +1297,303 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	progress public.content_progress;
-	missing text;
 BEGIN
-	IF there THEN
-		-- A fast clock that an app wrote with must not stand in the way.
-		UPDATE public.content_progress AS p
-		SET last_watched = '-infinity'
-		WHERE p.user_id = $1 AND p.lesson_id = $2
-			AND p.last_watched > $7 AND p.last_watched > clock_timestamp();
+	-- An app that writes the table itself may have a fast clock. Its time must not make
+	-- later reports look old. Any report is later than -infinity.
+	UPDATE public.content_progress AS p
+	SET last_watched = '-infinity'
+	WHERE p.user_id = $1 AND p.lesson_id = $2
+		AND p.last_watched > $7 AND p.last_watched > clock_timestamp();
 
+	IF completes THEN
 		UPDATE public.content_progress AS p
 		SET watched_pct = GREATEST(p.watched_pct, $5),
-			completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
-			completed_at = CASE
-				WHEN p.completed THEN p.completed_at
-				WHEN GREATEST(p.watched_pct, $5) >= $4 THEN COALESCE(p.completed_at, $7)
-				ELSE p.completed_at END,
-			last_watched = GREATEST(p.last_watched, $7),
-			position_seconds = CASE
-				WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
-				WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-				ELSE GREATEST(p.position_seconds, $6) END
+		    last_watched = GREATEST(p.last_watched, $7),
+		    position_seconds = CASE
+		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
+		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
+		      ELSE GREATEST(p.position_seconds, $6) END, completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
+		        completed_at = CASE
+		          WHEN p.completed AND p.completed_at IS NULL THEN NULL
+		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $7)
+		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN $7
+		          ELSE p.completed_at END
 		WHERE p.user_id = $1 AND p.lesson_id = $2
 		RETURNING p.* INTO progress;
-		RETURN progress;
-	END IF;
-
-	BEGIN
-		INSERT INTO public.content_progress AS p
-			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-		VALUES ($1, $2, $5, $7, $6, $5 >= $4, CASE WHEN $5 >= $4 THEN $7 END)
-		ON CONFLICT (user_id, lesson_id) DO NOTHING
+	ELSE
+		-- Does not name the column completed, and so does not fire its trigger.
+		UPDATE public.content_progress AS p
+		SET watched_pct = GREATEST(p.watched_pct, $5),
+		    last_watched = GREATEST(p.last_watched, $7),
+		    position_seconds = CASE
+		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
+		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
+		      ELSE GREATEST(p.position_seconds, $6) END
+		WHERE p.user_id = $1 AND p.lesson_id = $2
 		RETURNING p.* INTO progress;
-	EXCEPTION WHEN foreign_key_violation THEN
-		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
-		CASE missing
-			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
-			ELSE RAISE;
-		END CASE;
-	END;
+	END IF;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
+	'Advances the row of a report; NULLs if it is gone.';
 
--- The completion of a course is claimed once. Learner, course, progress,
--- enrollment is the one order in which all that report, reset or delete take
--- their locks.
+-- The completion of a course is claimed once for each enrollment. All who report, reset
+-- or delete take their locks in one order: the learner, courses, lessons, the completion
+-- of courses, progress, enrollments.
 
-CREATE OR REPLACE FUNCTION content_library.all_completed(user_id uuid, course_id uuid) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION content_library.lock_user(user_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	-- The course's lessons come first, by OFFSET 0, lest they be looked for among
-	-- all; the percentage, which is always there, keeps to the key of the row.
-	RETURN NOT EXISTS (
-			SELECT FROM (
-				SELECT l.id FROM public.modules AS m
-				JOIN public.lessons AS l ON l.module_id = m.id
-				WHERE m.course_id = $2 AND l.is_required OFFSET 0) AS r
-			LEFT JOIN LATERAL (
-				SELECT p.completed FROM public.content_progress AS p
-				WHERE p.user_id = $1 AND p.lesson_id = r.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE p.completed IS NOT TRUE)
-		AND EXISTS (
-			SELECT FROM public.modules AS m
-			JOIN public.lessons AS l ON l.module_id = m.id
-			WHERE m.course_id = $2 AND l.is_required);
+	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || user_id::text, 0));
 END
 $$;
-COMMENT ON FUNCTION content_library.all_completed(uuid, uuid) IS
-	'Whether a learner has completed each required lesson of a course that has one.';
+COMMENT ON FUNCTION content_library.lock_user(uuid) IS
+	'Lets only one batch, reset or completion of a learner run at a time.';
 
-CREATE OR REPLACE FUNCTION content_library.complete(enrollments uuid[], at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.lock_completion(course_id uuid, for_all boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	key CONSTANT bigint := hashtextextended('content_library completion ' || course_id::text, 0);
+BEGIN
+	IF for_all THEN
+		PERFORM pg_advisory_xact_lock(key);
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(key);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_completion(uuid, boolean) IS
+	'Locks the completion of a course. Reports and enrollments share the lock. Who changes the course for all its learners is alone: so one of the two sees what the other has done.';
+
+CREATE OR REPLACE FUNCTION content_library.claim_begin(user_id uuid, lesson_ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	courses uuid[];
+	course uuid;
+BEGIN
+	PERFORM content_library.lock_user(user_id);
+	courses := ARRAY(
+		SELECT c.id
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		WHERE l.id = ANY (lesson_ids)
+		ORDER BY c.id FOR KEY SHARE OF c);
+	courses := ARRAY(SELECT DISTINCT c.id FROM unnest(courses) AS c(id) ORDER BY c.id);
+	PERFORM FROM public.lessons AS l WHERE l.id = ANY (lesson_ids) ORDER BY l.id FOR KEY SHARE;
+	FOREACH course IN ARRAY courses LOOP
+		PERFORM content_library.lock_completion(course, false);
+	END LOOP;
+	RETURN courses;
+END
+$$;
+COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
+	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
+
+CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	event text;
 BEGIN
-	FOR event IN
-		UPDATE public.enrollments AS e
-		SET completed_at = at
-		WHERE e.id = ANY (enrollments) AND e.completed_at IS NULL
-			AND content_library.all_completed(e.user_id, e.course_id)
-		RETURNING json_build_object(
-			'event', 'course_completed', 'course_id', e.course_id,
-			'user_id', e.user_id, 'completed_at', e.completed_at)::text
-	LOOP
+	UPDATE public.enrollments AS e
+	SET completed_at = (SELECT max(COALESCE(p.completed_at, p.last_watched))
+	   FROM (SELECT rl.id
+	     FROM public.modules AS rm
+	     JOIN public.lessons AS rl ON rl.module_id = rm.id
+	    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+	    LEFT JOIN LATERAL (
+	      SELECT p.* FROM public.content_progress AS p
+	       WHERE p.user_id = e.user_id
+	         AND p.lesson_id = r.id
+	         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
+	WHERE e.id = enrollment
+		AND CASE WHEN NOT EXISTS (
+		  SELECT FROM (
+		  SELECT rl.id
+		    FROM public.modules AS rm
+		    JOIN public.lessons AS rl ON rl.module_id = rm.id
+		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		   LEFT JOIN LATERAL (
+		     SELECT p.* FROM public.content_progress AS p
+		      WHERE p.user_id = e.user_id
+		        AND p.lesson_id = r.id
+		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		  WHERE p.completed IS NOT TRUE)
+		THEN EXISTS (
+		SELECT rl.id
+		  FROM public.modules AS rm
+		  JOIN public.lessons AS rl ON rl.module_id = rm.id
+		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+		ELSE false END
+		AND (e.completed_at IS NULL OR e.completed_at > (SELECT max(COALESCE(p.completed_at, p.last_watched))
+		   FROM (SELECT rl.id
+		     FROM public.modules AS rm
+		     JOIN public.lessons AS rl ON rl.module_id = rm.id
+		    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		    LEFT JOIN LATERAL (
+		      SELECT p.* FROM public.content_progress AS p
+		       WHERE p.user_id = e.user_id
+		         AND p.lesson_id = r.id
+		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
+	RETURNING json_build_object(
+	  'event', 'course_completed', 'course_id', e.course_id,
+	  'user_id', e.user_id, 'completed_at', e.completed_at)::text INTO event;
+	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
-	END LOOP;
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.complete(uuid[], timestamptz) IS
-	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
+COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
+	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
 
-CREATE OR REPLACE FUNCTION content_library.lock_first(user_id uuid, course_ids uuid[]) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $1::text, 0));
-	PERFORM FROM public.courses AS c WHERE c.id = ANY ($2) ORDER BY c.id FOR KEY SHARE;
-END
-$$;
-COMMENT ON FUNCTION content_library.lock_first(uuid, uuid[]) IS
-	'The first of the locks, a learner''s and courses'', to be taken before progress is written.';
-
-CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid, at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	enrollment uuid;
+	open boolean;
 BEGIN
-	SELECT e.id INTO enrollment
+	-- One that is completed and cannot be dated earlier is not locked.
+	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
 	FROM public.enrollments AS e
-	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NULL
+	WHERE e.user_id = $1 AND e.course_id = $2
+		AND (e.completed_at IS NULL OR e.completed_at > (SELECT max(COALESCE(p.completed_at, p.last_watched))
+		   FROM (SELECT rl.id
+		     FROM public.modules AS rm
+		     JOIN public.lessons AS rl ON rl.module_id = rm.id
+		    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		    LEFT JOIN LATERAL (
+		      SELECT p.* FROM public.content_progress AS p
+		       WHERE p.user_id = e.user_id
+		         AND p.lesson_id = r.id
+		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
 	FOR NO KEY UPDATE;
-	-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
-	PERFORM content_library.complete(ARRAY[enrollment], at);
+	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
+	IF FOUND THEN
+		PERFORM content_library.complete(enrollment, open);
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.claim(uuid, uuid, timestamptz) IS
-	'Completes a course for a learner, if that is due.';
+COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
+	'Completes a course for a learner and sends one event, if that is due.';
+
+CREATE OR REPLACE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rarest record;
+	most bigint := 64;
+	due uuid[];
+	event text;
+BEGIN
+	-- The lock comes after the change. In reports that began before it nothing is missed,
+	-- because the lock waits for them.
+	PERFORM content_library.lock_completion(course_id, true);
+	-- The lesson that the fewest learners have completed. It counts further only as long
+	-- as every lesson has more learners than that.
+	LOOP
+		SELECT r.id, n.learners INTO rarest
+		FROM (SELECT $1 AS course_id) AS e
+		CROSS JOIN LATERAL (
+			SELECT rl.id
+			  FROM public.modules AS rm
+			  JOIN public.lessons AS rl ON rl.module_id = rm.id
+			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published)) AS r
+		CROSS JOIN LATERAL (
+			SELECT count(*) AS learners
+			FROM (SELECT FROM public.content_progress AS p
+				  WHERE p.lesson_id = r.id AND p.completed
+				  LIMIT most) AS counted) AS n
+		ORDER BY n.learners, r.id
+		LIMIT 1;
+		IF NOT FOUND THEN
+			RETURN;
+		END IF;
+		EXIT WHEN rarest.learners < most;
+		most := most * 4;
+	END LOOP;
+
+	-- Only who has completed that lesson is looked at, and OFFSET 0 keeps the planner from
+	-- reading all enrollments of the course.
+	due := ARRAY(
+		SELECT e.id
+		FROM public.content_progress AS d
+		CROSS JOIN LATERAL (
+			SELECT e.* FROM public.enrollments AS e
+			WHERE e.user_id = d.user_id AND e.course_id = $1 AND e.completed_at IS NULL OFFSET 0) AS e
+		WHERE d.lesson_id = rarest.id AND d.completed
+			AND CASE WHEN NOT EXISTS (
+			  SELECT FROM (
+			  SELECT rl.id
+			    FROM public.modules AS rm
+			    JOIN public.lessons AS rl ON rl.module_id = rm.id
+			   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+			   LEFT JOIN LATERAL (
+			     SELECT p.* FROM public.content_progress AS p
+			      WHERE p.user_id = e.user_id
+			        AND p.lesson_id = r.id
+			        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			  WHERE p.completed IS NOT TRUE)
+			THEN EXISTS (
+			SELECT rl.id
+			  FROM public.modules AS rm
+			  JOIN public.lessons AS rl ON rl.module_id = rm.id
+			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+			ELSE false END);
+	-- In one order, so that two calls cannot deadlock.
+	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (due) ORDER BY e.user_id FOR NO KEY UPDATE;
+	FOR event IN
+		UPDATE public.enrollments AS e
+		SET completed_at = (SELECT max(COALESCE(p.completed_at, p.last_watched))
+		   FROM (SELECT rl.id
+		     FROM public.modules AS rm
+		     JOIN public.lessons AS rl ON rl.module_id = rm.id
+		    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		    LEFT JOIN LATERAL (
+		      SELECT p.* FROM public.content_progress AS p
+		       WHERE p.user_id = e.user_id
+		         AND p.lesson_id = r.id
+		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
+		WHERE e.id = ANY (due) AND e.completed_at IS NULL
+			AND CASE WHEN NOT EXISTS (
+			  SELECT FROM (
+			  SELECT rl.id
+			    FROM public.modules AS rm
+			    JOIN public.lessons AS rl ON rl.module_id = rm.id
+			   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+			   LEFT JOIN LATERAL (
+			     SELECT p.* FROM public.content_progress AS p
+			      WHERE p.user_id = e.user_id
+			        AND p.lesson_id = r.id
+			        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			  WHERE p.completed IS NOT TRUE)
+			THEN EXISTS (
+			SELECT rl.id
+			  FROM public.modules AS rm
+			  JOIN public.lessons AS rl ON rl.module_id = rm.id
+			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+			ELSE false END
+		RETURNING json_build_object(
+		  'event', 'course_completed', 'course_id', e.course_id,
+		  'user_id', e.user_id, 'completed_at', e.completed_at)::text
+	LOOP
+		PERFORM pg_notify('content_library', event);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION content_library.claim_all(uuid) IS
+	'The same for every enrollment of a course, when something has changed for all of them.';
 
 -- Places in an order.
 
@@ -1174,14 +1647,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE OR REPLACE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -1191,7 +1667,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -1223,9 +1700,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE OR REPLACE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -1238,15 +1715,15 @@ BEGIN
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $1 AND c.is_published);
+		WHERE l.id = $1 AND l.is_published AND c.is_published);
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
 
--- Reading comes first because most reports change nothing. The row of a first
--- report comes before the verdict, and an error takes it back: only the foreign
--- key knows whether the user exists.
+-- Reading comes first because most reports change nothing. The row of a first report
+-- comes before the refusal, and that error undoes it: only the foreign key knows whether
+-- the user exists.
 CREATE OR REPLACE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
@@ -1255,8 +1732,10 @@ CREATE OR REPLACE FUNCTION content_library.record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
+	skip_refused boolean,
+	any_tier boolean,
 	seen uuid[],
-	OUT rows public.content_progress[],
+	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1264,120 +1743,157 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
+	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
+	-- A learner who calls this by hand must not give a time in the future.
+	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- The numbers of the reports in the order of their lessons, in which rows are locked.
+	sorted CONSTANT integer[] := ARRAY(
+		SELECT r.number::integer
+		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
+		ORDER BY r.lesson_id, r.number);
+	n integer;
 	-- What each report meets, and its row becomes.
 	met record;
-	bars integer[];
-	theres boolean[];
+	known boolean;
+	progress public.content_progress[];
+	thresholds integer[];
+	completes boolean[];
 	news boolean[];
-	refused uuid;
-	unknown uuid;
-	progress public.content_progress;
-	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[] := '{1}';
-	n integer;
-	completes boolean;
-	completing boolean;
-	candidates uuid[];
-	claims uuid[];
-	course uuid;
+	skipped boolean[];
+	unknown integer;
+	refused integer;
+	refusal record;
+	-- Those that complete their lessons, in this attempt or an earlier one.
+	completing boolean[] := array_fill(false, ARRAY[size]);
+	courses uuid[] := ARRAY[]::uuid[];
+	uncompleted uuid[] := ARRAY[]::uuid[];
+	claimed record;
+	-- Those that have completed a course.
+	winners integer[] := ARRAY[]::integer[];
+	other uuid;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whoever calls by hand may tell no time that is still to come.
-	at := LEAST(GREATEST(at, now()), clock_timestamp());
 	IF batch THEN
-		PERFORM content_library.lock_first(user_id, '{}');
+		PERFORM content_library.lock_user(user_id);
 	END IF;
-	IF size > 1 THEN
-		sorted := ARRAY(SELECT r.number FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
-	END IF;
+	FOR i IN 1..size LOOP
+		times[i] := LEAST(times[i], latest);
+	END LOOP;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
-		completing := false;
-		candidates := '{}';
-		claims := '{}';
-		refused := NULL;
 		unknown := NULL;
+		refused := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i]);
-			progress := met.progress;
-			rows[i] := progress;
-			bars[i] := met.bar;
-			theres[i] := progress.id IS NOT NULL;
-			IF theres[i] THEN
-				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
-			ELSIF seen IS NULL THEN
-				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
-			ELSIF met.course_id = ANY (seen) THEN
-				IF NOT met.admitted THEN
-					refused := COALESCE(refused, lesson_ids[i]);
+			met := content_library.look(user_id, lesson_ids[i], times[i], any_tier);
+			progress[i] := met.progress;
+			thresholds[i] := met.threshold;
+			skipped[i] := false;
+			IF (progress[i]).id IS NULL THEN
+				known := COALESCE(met.course_id = ANY (seen), false);
+				IF seen IS NULL THEN
+					unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
+				ELSIF known AND met.refusal IS NULL THEN
+					NULL;
+				ELSIF skip_refused THEN
+					skipped[i] := true;
+				ELSIF NOT known THEN
+					unknown := COALESCE(unknown, i);
+				ELSIF refused IS NULL THEN
+					refused := i;
+					refusal := met;
 				END IF;
-			ELSE
-				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
-			completing := completing OR completes;
-			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
-				candidates := candidates || lesson_ids[i];
-			END IF;
+			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], pcts[i]);
+			completing[i] := completing[i] OR completes[i];
+			news[i] := (progress[i]).id IS NOT NULL
+				AND content_library.is_news(progress[i], completes[i], pcts[i], positions[i], times[i]);
 		END LOOP;
 		IF unseen IS NOT NULL THEN
-			rows := NULL;
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
-			PERFORM content_library.missing_lesson(unknown);
+			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
 		END IF;
 
-		-- The courses that the reports may complete. What a completion needs is
-		-- locked before anything is written.
-		IF candidates <> '{}' THEN
-			claims := ARRAY(
-				SELECT c.course_id
-				FROM (SELECT DISTINCT m.course_id
-					  FROM public.lessons AS l
-					  JOIN public.modules AS m ON m.id = l.module_id
-					  WHERE l.id = ANY (candidates) OFFSET 0) AS c
-				WHERE completing OR EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = c.course_id AND e.completed_at IS NULL
-						AND content_library.all_completed(e.user_id, e.course_id))
-				ORDER BY c.course_id);
-		END IF;
-		IF claims <> '{}' THEN
-			PERFORM content_library.lock_first(user_id, claims);
+		-- The locks for completing courses come before anything is written. The triggers on
+		-- content_progress complete them too: so whether a report has done it shows in what
+		-- was there before.
+		IF true = ANY (completing) THEN
+			courses := content_library.claim_begin(user_id, lesson_ids);
+			uncompleted := uncompleted || ARRAY(
+				SELECT e.course_id FROM public.enrollments AS e
+				WHERE e.user_id = $1 AND e.course_id = ANY (courses) AND e.completed_at IS NULL);
 		END IF;
 
 		FOREACH n IN ARRAY sorted LOOP
-			IF NOT theres[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
-				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
+				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
+					pcts[n], positions[n], times[n], format(prefix, n - 1));
+				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
 		IF refused IS NOT NULL THEN
-			PERFORM content_library.not_enrolled(user_id, refused);
+			PERFORM content_library.refuse_lesson(format(prefix, refused - 1), user_id,
+				lesson_ids[refused], refusal.refusal, refusal.unlocks_at);
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
-				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
+					pcts[n], positions[n], times[n]);
+				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
-		FOREACH course IN ARRAY claims LOOP
-			PERFORM content_library.claim(user_id, course, at);
-		END LOOP;
+		IF batch THEN
+			SELECT p.lesson_id INTO other
+			FROM unnest(progress) WITH ORDINALITY AS p
+			WHERE p.lesson_id <> lesson_ids[p.ordinality]
+			ORDER BY p.ordinality
+			LIMIT 1;
+			IF FOUND THEN
+				RAISE EXCEPTION 'the progress on lesson "%" was not written as reported', other
+					USING ERRCODE = 'object_not_in_prerequisite_state',
+						  HINT = 'Look for a trigger of your own on content_progress that changes lesson_id.';
+			END IF;
+		END IF;
+
+		-- Claims each course once. Of several reports the latest is the one that completed it.
+		IF true = ANY (completing) THEN
+			FOR claimed IN
+				SELECT DISTINCT ON (c.id) c.id, r.number
+				FROM unnest(lesson_ids, completing, times) WITH ORDINALITY AS r(lesson_id, completes, watched_at, number)
+				JOIN public.lessons AS l ON l.id = r.lesson_id
+				JOIN public.modules AS m ON m.id = l.module_id
+				JOIN public.courses AS c ON c.id = m.course_id
+				WHERE r.completes
+				ORDER BY c.id, r.watched_at DESC, r.lesson_id
+			LOOP
+				PERFORM content_library.claim(user_id, claimed.id);
+				IF claimed.id = ANY (uncompleted) AND EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = claimed.id AND e.completed_at IS NOT NULL)
+				THEN
+					winners := winners || claimed.number::integer;
+				END IF;
+			END LOOP;
+		END IF;
+
+		rows := ARRAY(
+			SELECT ROW(p.id, p.user_id, p.lesson_id, p.watched_pct, p.completed, p.last_watched,
+					   p.position_seconds, p.completed_at, p.ordinality = ANY (winners))::public.recorded_progress
+			FROM unnest(progress) WITH ORDINALITY AS p
+			WHERE NOT skipped[p.ordinality]
+			ORDER BY p.ordinality);
 		RETURN;
 	END LOOP;
 
-	RAISE EXCEPTION 'the progress of user "%"% can be neither read nor written', user_id,
-		CASE WHEN batch THEN '' ELSE format(' on lesson "%s"', lesson_ids[1]) END
+	RAISE EXCEPTION 'the progress of user "%" can be neither read nor written', user_id
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = format('Look for a trigger of your own on content_progress that takes %s back.',
-							CASE WHEN batch THEN 'rows' ELSE 'the row' END);
+			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -1386,21 +1902,23 @@ CREATE OR REPLACE FUNCTION content_library.own_record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
+	skip_refused boolean,
 	seen uuid[],
-	OUT rows public.content_progress[],
+	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at,
+		batch, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'content_library.record() of the user signed in.';
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
 CREATE OR REPLACE FUNCTION content_library.send(
@@ -1410,8 +1928,9 @@ CREATE OR REPLACE FUNCTION content_library.send(
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
-	batch boolean)
-RETURNS public.content_progress[]
+	batch boolean,
+	skip_refused boolean)
+RETURNS public.recorded_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1422,9 +1941,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -1436,14 +1955,14 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
 	user_id uuid,
 	course_id uuid,
 	seen boolean,
-	ask_tier boolean DEFAULT false)
+	granting boolean DEFAULT true)
 RETURNS public.enrollments
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1455,36 +1974,67 @@ DECLARE
 	enrollment public.enrollments;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
-	IF FOUND THEN
-		RETURN enrollment;
-	END IF;
+	-- Before all other locks: see claim_begin().
+	PERFORM content_library.lock_user($1);
+	IF NOT granting THEN
+		-- A learner who is enrolled stays so, even if the course has closed since.
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
+		IF FOUND THEN
+			RETURN enrollment;
+		END IF;
 
-	-- free < pro < studio; what is missing or unknown counts as free. The server
-	-- sets app_metadata; user_metadata, which users set themselves, must not
-	-- open a course.
-	SELECT c.tier_required, j.tier,
-		   COALESCE(array_position('{free,pro,studio}'::text[], j.tier), 1)
-		   >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1) AS open
-	INTO course
-	FROM public.courses AS c
-	CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}' AS tier) AS j
-	WHERE c.id = $2 AND c.is_published AND seen;
-	IF NOT FOUND THEN
+		SELECT c.is_open, (c.tier_required = 'free'
+		 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+		         #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1)) AS suffices,
+			c.tier_required, (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+			        #>> '{app_metadata,tier}') AS tier,
+			(SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)
+			 FROM public.course_prerequisites AS q
+			 WHERE q.course_id = c.id
+				AND NOT EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = q.required_course_id
+						AND e.completed_at IS NOT NULL)) AS missing
+		INTO course
+		FROM public.courses AS c
+		WHERE c.id = $2 AND c.is_published AND seen;
+		IF NOT FOUND THEN
+			PERFORM content_library.missing_course($2);
+		ELSIF NOT course.is_open THEN
+			RAISE EXCEPTION 'course "%" is closed to new learners', $2
+				USING ERRCODE = 'insufficient_privilege';
+		ELSIF NOT course.suffices THEN
+			RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = format('It requires the tier "%s".', course.tier_required),
+					  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
+		ELSIF course.missing IS NOT NULL THEN
+			RAISE EXCEPTION 'course "%" requires other courses to be completed first', $2
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = format('These are not completed: %s.', course.missing);
+		END IF;
+	ELSIF seen IS NOT TRUE THEN
 		PERFORM content_library.missing_course($2);
 	END IF;
-	IF ask_tier AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = format('It requires the tier "%s".', course.tier_required),
-				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
-	END IF;
 
+	-- Another session may be enrolling the same learner.
 	BEGIN
-		INSERT INTO public.enrollments AS e (course_id, user_id)
-		VALUES ($2, $1)
-		ON CONFLICT (user_id, course_id) DO NOTHING
-		RETURNING e.* INTO enrollment;
+		IF granting THEN
+			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at, granted)
+			SELECT c.id, $1, now() + c.access_period, true
+			FROM public.courses AS c
+			WHERE c.id = $2
+			ON CONFLICT (user_id, course_id) DO UPDATE
+			SET granted = true,
+				expires_at = CASE WHEN e.expires_at <= now() THEN EXCLUDED.expires_at ELSE e.expires_at END
+			WHERE NOT e.granted OR e.expires_at <= now();
+		ELSE
+			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at)
+			SELECT c.id, $1, now() + c.access_period
+			FROM public.courses AS c
+			WHERE c.id = $2
+			ON CONFLICT (user_id, course_id) DO NOTHING;
+		END IF;
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		IF missing = 'enrollments_user_id_fkey' THEN
@@ -1492,11 +2042,9 @@ BEGIN
 		END IF;
 		RAISE;
 	END;
-	IF enrollment.id IS NULL THEN
-		-- Another session has just made it.
-		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
-	END IF;
-	IF enrollment.id IS NULL THEN
+	-- Read again, because a trigger may have completed it.
+	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
@@ -1505,7 +2053,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
+	'The enrollment of a user in a course. It is made if there is none. When granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
 
 CREATE OR REPLACE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
@@ -1513,11 +2061,49 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN content_library.enroll(content_library.learner(), course_id, seen, true);
+	RETURN content_library.enroll(content_library.learner(), course_id, seen, false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
-	'content_library.enroll() of the user signed in, whose tier is asked.';
+	'content_library.enroll() of the user signed in, who grants nothing.';
+
+CREATE OR REPLACE FUNCTION content_library.unenroll(user_id uuid, course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	enrollment public.enrollments;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($1);
+	DELETE FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2
+	RETURNING e.* INTO enrollment;
+	IF FOUND THEN
+		RETURN enrollment;
+	ELSIF seen IS NOT TRUE THEN
+		PERFORM content_library.missing_course($2);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean) IS
+	'Ends an enrollment, and returns it; NULL if there was none. Fails with 23503 if the course is not seen either.';
+
+CREATE OR REPLACE FUNCTION content_library.own_unenroll(course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.unenroll(content_library.learner(), course_id,
+		seen AND content_library.is_published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_unenroll(uuid, boolean) IS
+	'content_library.unenroll() of the user signed in.';
 
 CREATE OR REPLACE FUNCTION content_library.reset_progress(
 	user_id uuid,
@@ -1549,7 +2135,9 @@ BEGIN
 		RETURN count;
 	END IF;
 
-	PERFORM content_library.lock_first($1, ARRAY[$2]);
+	-- These locks come before those on progress: see claim_begin().
+	PERFORM content_library.lock_user($1);
+	PERFORM FROM public.courses AS c WHERE c.id = $2 FOR KEY SHARE;
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id
@@ -1567,15 +2155,33 @@ BEGIN
 	-- A report may be completing the course just now: its enrollment comes first.
 	PERFORM FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2 FOR NO KEY UPDATE;
+	-- Not if all lessons are completed: then a later report has completed it again.
 	UPDATE public.enrollments AS e
 	SET completed_at = NULL
 	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NOT NULL
-		AND NOT content_library.all_completed($1, $2);
+		AND NOT (CASE WHEN NOT EXISTS (
+		  SELECT FROM (
+		  SELECT rl.id
+		    FROM public.modules AS rm
+		    JOIN public.lessons AS rl ON rl.module_id = rm.id
+		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		   LEFT JOIN LATERAL (
+		     SELECT p.* FROM public.content_progress AS p
+		      WHERE p.user_id = e.user_id
+		        AND p.lesson_id = r.id
+		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		  WHERE p.completed IS NOT TRUE)
+		THEN EXISTS (
+		SELECT rl.id
+		  FROM public.modules AS rm
+		  JOIN public.lessons AS rl ON rl.module_id = rm.id
+		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+		ELSE false END);
 	RETURN count;
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE OR REPLACE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -1601,7 +2207,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	SELECT content_library.threshold(l.id), c.id, c.is_published INTO threshold, course_id, is_published
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
@@ -1609,7 +2215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE OR REPLACE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -1626,7 +2232,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE OR REPLACE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -1638,15 +2244,15 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- By its key, which the percentage, always there, keeps to: neither all that a
-	-- learner has ever watched is read, nor all learners of a lesson.
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
 			LEFT JOIN LATERAL (
-				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE m.course_id = c.id AND l.is_required)
+			  SELECT p.* FROM public.content_progress AS p
+			   WHERE p.user_id = $1
+			     AND p.lesson_id = l.id
+			     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE m.course_id = c.id AND (l.is_required AND l.is_published))
 	INTO completion
 	FROM public.courses AS c
 	WHERE c.id = $2;
@@ -1671,7 +2277,7 @@ $$;
 COMMENT ON FUNCTION content_library.own_course_completion(uuid) IS
 	'content_library.course_completion() of the user signed in, in a published course.';
 
-CREATE OR REPLACE FUNCTION content_library.course_outline(user_id uuid, course_id uuid)
+CREATE OR REPLACE FUNCTION content_library.course_outline(user_id uuid, course_id uuid, any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1685,7 +2291,12 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
-		   c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled
+		   c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,
+		   CASE WHEN e.id IS NULL THEN 'not_enrolled'
+		        WHEN e.expires_at <= now() THEN 'expired'
+		        WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
+		         OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+		                 #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access
 	INTO course
 	FROM public.courses AS c
 	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
@@ -1694,41 +2305,73 @@ BEGIN
 		PERFORM content_library.missing_course($2);
 	END IF;
 
+	-- A playback id is shown only where the learner may watch. A lesson that is not
+	-- published is not in the document.
 	SELECT jsonb_agg(jsonb_build_object(
-			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
-			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
-		   sum(o.required), sum(o.completed)
+			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
+			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
-	FROM public.modules AS m
-	CROSS JOIN LATERAL (
-		SELECT jsonb_agg(jsonb_build_object(
-				   'id', l.id, 'title', l.title, 'description', l.description,
-				   'duration_seconds', l.duration_seconds, 'metadata', l.metadata,
-				   'is_required', l.is_required, 'is_preview', l.is_preview, 'mux_status', l.mux_status,
-				   'mux_playback_id', CASE WHEN l.is_preview OR course.enrolled THEN l.mux_playback_id END,
-				   'status', CASE WHEN p.id IS NULL THEN 'not_started'
-								  WHEN p.completed THEN 'completed'
+	FROM (
+		SELECT r.module_id AS id, r.module_title AS title, r.module_description AS description,
+			   r.module_metadata AS metadata, r.module_order AS sort_order, r.module_created AS created_at,
+			   jsonb_agg(jsonb_build_object(
+				   'id', r.id, 'title', r.title, 'description', r.description,
+				   'duration_seconds', r.duration_seconds, 'metadata', r.metadata,
+				   'is_required', r.is_required, 'is_preview', r.is_preview, 'mux_status', r.mux_status,
+				   'mux_playback_id', CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END,
+				   'locked', CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object(
+					   'reason', r.refusal,
+					   'unlocks_at', CASE r.refusal WHEN 'date' THEN r.unlocks_at END) END,
+				   'status', CASE WHEN r.watched_pct IS NULL THEN 'not_started'
+								  WHEN r.completed THEN 'completed'
 								  ELSE 'in_progress' END,
-				   'watched_pct', COALESCE(p.watched_pct, 0), 'position_seconds', p.position_seconds,
-				   'completed_at', p.completed_at) ORDER BY l.sort_order, l.created_at, l.id) AS lessons,
-			   count(*) FILTER (WHERE l.is_required) AS required,
-			   count(*) FILTER (WHERE l.is_required AND p.completed) AS completed
-		FROM public.lessons AS l
-		LEFT JOIN LATERAL (
-			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-		WHERE l.module_id = m.id) AS o
-	WHERE m.course_id = $2;
+				   'watched_pct', COALESCE(r.watched_pct, 0),
+				   'position_seconds', r.position_seconds,
+				   'completed_at', r.completed_at) ORDER BY r.sort_order, r.created_at, r.id)
+				   FILTER (WHERE r.id IS NOT NULL) AS lessons,
+			   count(*) FILTER (WHERE r.is_required) AS required,
+			   count(*) FILTER (WHERE r.is_required AND r.completed) AS completed
+		FROM (
+			SELECT m.id AS module_id, m.title AS module_title, m.description AS module_description,
+				   m.metadata AS module_metadata, m.sort_order AS module_order, m.created_at AS module_created,
+				   l.*, p.watched_pct, p.completed, p.completed_at, CASE WHEN p.position_seconds > l.duration_seconds THEN l.duration_seconds
+				        ELSE p.position_seconds END AS position_seconds,
+				   GREATEST(m.unlock_at, l.unlock_at,
+				            e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at,
+				   CASE WHEN l.is_preview THEN NULL
+				        WHEN course.no_access IS NOT NULL THEN course.no_access
+				        WHEN p.id IS NOT NULL OR e.completed_at IS NOT NULL THEN NULL
+				        WHEN GREATEST(m.unlock_at, l.unlock_at,
+				                 e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+				        WHEN c.is_sequential AND COALESCE(bool_or((l.is_required AND l.is_published) AND p.completed IS NOT TRUE)
+				          OVER (ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+				                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) THEN 'sequence' END AS refusal
+			FROM public.courses AS c
+			LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+			JOIN public.modules AS m ON m.course_id = c.id
+			LEFT JOIN LATERAL (
+				SELECT l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status, l.is_preview,
+					   l.is_required, l.is_published, l.metadata, l.sort_order, l.created_at, l.unlock_at, l.unlock_after
+				FROM public.lessons AS l
+				WHERE l.module_id = m.id AND l.is_published) AS l ON true
+			LEFT JOIN LATERAL (
+			  SELECT p.* FROM public.content_progress AS p
+			   WHERE p.user_id = $1
+			     AND p.lesson_id = l.id
+			     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE c.id = $2) AS r
+		GROUP BY r.module_id, r.module_title, r.module_description, r.module_metadata, r.module_order, r.module_created) AS o;
 
-	RETURN to_jsonb(course) || jsonb_build_object(
+	RETURN to_jsonb(course) - 'no_access' || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
-COMMENT ON FUNCTION content_library.course_outline(uuid, uuid) IS
-	'A course page for a learner, as one document. Fails with 23503 for an unknown course.';
+COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
+	'A course page for a learner, as one document. any_tier asks no tier. Fails with 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION content_library.own_course_outline(course_id uuid)
 RETURNS jsonb
@@ -1736,33 +2379,55 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id));
+	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_course_outline(uuid) IS
 	'content_library.course_outline() of the user signed in, of a published course.';
 
-CREATE OR REPLACE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid)
+CREATE OR REPLACE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid, any_tier boolean)
 RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM content_library.require_owner();
+	-- The lessons are put in order before those that may not be watched are left out.
 	RETURN (
-		SELECT l.id
-		FROM public.modules AS m
-		JOIN public.lessons AS l ON l.module_id = m.id
-		LEFT JOIN LATERAL (
-			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-		WHERE m.course_id = $2 AND l.is_required AND p.completed IS NOT TRUE
-		ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+		SELECT r.id
+		FROM (
+			SELECT l.id, p.completed,
+				row_number() OVER (ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id) AS place,
+				CASE WHEN l.is_preview THEN NULL
+				     WHEN a.no_access IS NOT NULL THEN a.no_access
+				     WHEN p.id IS NOT NULL OR e.completed_at IS NOT NULL THEN NULL
+				     WHEN GREATEST(m.unlock_at, l.unlock_at,
+				              e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+				     WHEN c.is_sequential AND COALESCE(bool_or((l.is_required AND l.is_published) AND p.completed IS NOT TRUE)
+				       OVER (ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+				             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) THEN 'sequence' END AS refusal
+			FROM public.courses AS c
+			LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+			JOIN public.modules AS m ON m.course_id = c.id
+			JOIN public.lessons AS l ON l.module_id = m.id
+			LEFT JOIN LATERAL (
+			  SELECT p.* FROM public.content_progress AS p
+			   WHERE p.user_id = $1
+			     AND p.lesson_id = l.id
+			     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
+			     WHEN e.expires_at <= now() THEN 'expired'
+			     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
+			      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+			              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
+			WHERE c.id = $2 AND (l.is_required AND l.is_published)) AS r
+		WHERE r.completed IS NOT TRUE AND r.refusal IS NULL
+		ORDER BY r.place
 		LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid) IS
-	'The first required lesson of a course that a learner has not completed; NULL when none is left.';
+COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid, boolean) IS
+	'The next required lesson that a learner has to complete and may watch. NULL when there is none. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
@@ -1770,13 +2435,13 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id));
+	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_next_lesson(uuid) IS
 	'content_library.next_lesson() of the user signed in, in a published course.';
 
-CREATE OR REPLACE FUNCTION content_library.course_progress(user_id uuid)
+CREATE OR REPLACE FUNCTION content_library.course_progress(user_id uuid, any_tier boolean)
 RETURNS TABLE (
 	course_id uuid,
 	title text,
@@ -1796,28 +2461,47 @@ AS $$
 BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
-	SELECT c.id, c.title,
-		count(l.id) FILTER (WHERE l.is_required)::integer,
-		count(l.id) FILTER (WHERE l.is_required AND p.completed)::integer,
-		public.content_library_percentage(
-			count(l.id) FILTER (WHERE l.is_required AND p.completed),
-			count(l.id) FILTER (WHERE l.is_required)),
-		max(p.last_watched),
-		(array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
-			FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],
-		e.enrolled_at, e.completed_at
+	SELECT c.id, c.title, o.required::integer, o.completed::integer,
+		content_library.percentage(o.completed, o.required),
+		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
-	LEFT JOIN public.modules AS m ON m.course_id = c.id
-	LEFT JOIN public.lessons AS l ON l.module_id = m.id
-	LEFT JOIN public.content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = l.id
+	CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
+	     WHEN e.expires_at <= now() THEN 'expired'
+	     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
+	      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+	              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
+	CROSS JOIN LATERAL (
+		SELECT count(*) FILTER (WHERE r.counts) AS required,
+			count(*) FILTER (WHERE r.counts AND r.completed) AS completed,
+			max(r.last_watched) AS last_watched,
+			(array_agg(r.id ORDER BY r.place) FILTER (WHERE r.counts AND r.completed IS NOT TRUE AND r.refusal IS NULL))[1]
+				AS next_lesson_id
+		FROM (
+			SELECT l.id, (l.is_required AND l.is_published) AS counts, p.completed, p.last_watched,
+				row_number() OVER (ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id) AS place,
+				CASE WHEN l.is_preview THEN NULL
+				     WHEN a.no_access IS NOT NULL THEN a.no_access
+				     WHEN p.id IS NOT NULL OR e.completed_at IS NOT NULL THEN NULL
+				     WHEN GREATEST(m.unlock_at, l.unlock_at,
+				              e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+				     WHEN c.is_sequential AND COALESCE(bool_or((l.is_required AND l.is_published) AND p.completed IS NOT TRUE)
+				       OVER (ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+				             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) THEN 'sequence' END AS refusal
+			FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			LEFT JOIN LATERAL (
+			  SELECT p.* FROM public.content_progress AS p
+			   WHERE p.user_id = $1
+			     AND p.lesson_id = l.id
+			     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			WHERE m.course_id = c.id) AS r) AS o
 	WHERE e.user_id = $1
-	GROUP BY e.id, c.id
 	ORDER BY e.enrolled_at, c.id;
 END
 $$;
-COMMENT ON FUNCTION content_library.course_progress(uuid) IS
-	'One row for each course that a learner is enrolled in.';
+COMMENT ON FUNCTION content_library.course_progress(uuid, boolean) IS
+	'One row for each course that a learner is enrolled in. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_course_progress()
 RETURNS TABLE (
@@ -1835,7 +2519,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT p.* FROM content_library.course_progress(content_library.learner()) AS p
+	SELECT p.* FROM content_library.course_progress(content_library.learner(), false) AS p
 	WHERE content_library.is_published(p.course_id);
 END
 $$;
@@ -1847,6 +2531,7 @@ CREATE OR REPLACE FUNCTION content_library.continue_watching(
 	max_rows integer,
 	before timestamptz,
 	after uuid,
+	any_tier boolean,
 	drafts boolean DEFAULT true)
 RETURNS TABLE (
 	course_id uuid,
@@ -1865,26 +2550,41 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
-	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
+	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
+		l.position_seconds, l.duration_seconds, p.last_watched
 	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
 		  FROM public.content_progress AS p
 		  WHERE p.user_id = $1 AND NOT p.completed
 			AND (before IS NULL OR p.last_watched < before OR p.last_watched = before AND p.lesson_id > after)
 		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
 	CROSS JOIN LATERAL (
-		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
+		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds,
+			CASE WHEN p.position_seconds > l.duration_seconds THEN l.duration_seconds
+			     ELSE p.position_seconds END AS position_seconds
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = p.lesson_id AND (drafts OR c.is_published) OFFSET 0) AS l
+		LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+		CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
+		     WHEN e.expires_at <= now() THEN 'expired'
+		     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
+		      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+		              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
+		WHERE l.id = p.lesson_id AND l.is_published AND (drafts OR c.is_published)
+			AND CASE WHEN l.is_preview THEN NULL
+			     WHEN a.no_access IS NOT NULL THEN a.no_access
+			     WHEN true OR e.completed_at IS NOT NULL THEN NULL
+			     WHEN GREATEST(m.unlock_at, l.unlock_at,
+			              e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+			     WHEN c.is_sequential AND false THEN 'sequence' END IS NULL OFFSET 0) AS l
 	ORDER BY p.last_watched DESC, p.lesson_id
 	LIMIT $2;
 END
 $$;
-COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean) IS
-	'The lessons that a learner has begun and not completed, the last watched first, after the one of a time and id, if they are given.';
+COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean) IS
+	'The lessons that a learner has begun and not completed, and may watch. The last watched comes first. With a time and an id, only those after that one. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -1904,7 +2604,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false) AS w;
+	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false, false) AS w;
 END
 $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
@@ -1922,19 +2622,43 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT l.mux_status, l.mux_playback_id,
-		   l.is_preview OR EXISTS (
-			   SELECT FROM public.enrollments AS e
-			   WHERE e.user_id = learner AND e.course_id = c.id) AS admitted
+		CASE WHEN l.is_preview THEN NULL
+		     WHEN a.no_access IS NOT NULL THEN a.no_access
+		     WHEN p.id IS NOT NULL OR e.completed_at IS NOT NULL THEN NULL
+		     WHEN GREATEST(m.unlock_at, l.unlock_at,
+		              e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) > now() THEN 'date'
+		     WHEN c.is_sequential AND EXISTS (
+		       SELECT FROM public.modules AS em
+		         JOIN public.lessons AS el ON el.module_id = em.id
+		        WHERE em.course_id = c.id AND (el.is_required AND el.is_published)
+		          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
+		          AND NOT EXISTS (
+		            SELECT FROM public.content_progress AS ep
+		             WHERE ep.user_id = learner AND ep.lesson_id = el.id
+		               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END AS refusal,
+		GREATEST(m.unlock_at, l.unlock_at,
+		         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at
 	INTO lesson
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
-	WHERE l.id = $1 AND c.is_published;
+	LEFT JOIN public.enrollments AS e ON e.user_id = learner AND e.course_id = c.id
+	LEFT JOIN LATERAL (
+	  SELECT p.* FROM public.content_progress AS p
+	   WHERE p.user_id = learner
+	     AND p.lesson_id = l.id
+	     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+	CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
+	     WHEN e.expires_at <= now() THEN 'expired'
+	     WHEN NOT (e.granted OR false OR (c.tier_required = 'free'
+	      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
+	              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
+	WHERE l.id = $1 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
 		PERFORM content_library.missing_lesson($1);
 	END IF;
-	IF NOT lesson.admitted THEN
-		PERFORM content_library.not_enrolled(learner, $1);
+	IF lesson.refusal IS NOT NULL THEN
+		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
 		RAISE EXCEPTION 'lesson "%" has no video to play', $1
@@ -1947,9 +2671,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE OR REPLACE FUNCTION content_library.course_report(course_id uuid)
 RETURNS TABLE (
@@ -1973,7 +2697,7 @@ BEGIN
 		SELECT l.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1 AND l.is_required
+		WHERE m.course_id = $1 AND (l.is_required AND l.is_published)
 	), completed AS (
 		SELECT p.user_id, count(*) AS lessons
 		FROM required AS r
@@ -1982,7 +2706,7 @@ BEGIN
 		GROUP BY p.user_id
 	)
 	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		content_library.percentage(COALESCE(d.lessons, 0), n.required),
 		e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
@@ -2026,7 +2750,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
-	'How many learners have begun and completed each lesson of a course.';
+	'The lessons of a course, with how many watch them.';
 
 CREATE OR REPLACE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -2044,8 +2768,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -2094,7 +2818,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE OR REPLACE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -2138,30 +2862,34 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course, or to the end.';
+	'Moves a module within its course. It comes before another one or to the end.';
 
-CREATE OR REPLACE FUNCTION content_library.recompute_completion(course_id uuid)
+-- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
+-- claimed for together.
+CREATE OR REPLACE FUNCTION content_library.complete_lessons(course_id uuid)
 RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
-#variable_conflict use_column
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	count integer;
 BEGIN
-	PERFORM content_library.require_owner();
-	-- Rows are locked in the order that batches of reports lock them in.
-	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
+	-- Rows are locked first, in the order in which batches lock them.
+	WITH due AS (
+		SELECT p.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1
-	), due AS (
-		SELECT p.id
-		FROM bar AS b
-		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		JOIN public.content_progress AS p ON p.lesson_id = l.id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE m.course_id = $1 AND NOT p.completed
+			AND p.watched_pct >= COALESCE(l.completion_threshold,
+			         (SELECT COALESCE(c.completion_threshold, s.completion_threshold)
+			            FROM public.courses AS c
+			           WHERE c.id = (SELECT m.course_id
+			                           FROM public.modules AS m
+			                          WHERE m.id = l.module_id)))
 		ORDER BY p.user_id, p.lesson_id
 		FOR NO KEY UPDATE OF p
 	)
@@ -2170,16 +2898,30 @@ BEGIN
 	FROM due AS d
 	WHERE p.id = d.id AND NOT p.completed;
 	GET DIAGNOSTICS count = ROW_COUNT;
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete_lessons(uuid) IS
+	'Completes the lessons of a course whose progress reaches their threshold; returns how many rows became completed.';
 
-	PERFORM content_library.complete(ARRAY(
-		SELECT e.id FROM public.enrollments AS e
-		WHERE e.course_id = $1 AND e.completed_at IS NULL
-		ORDER BY e.user_id FOR NO KEY UPDATE), at);
+CREATE OR REPLACE FUNCTION content_library.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	count integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- This lock comes before those on progress.
+	PERFORM content_library.lock_completion(course_id, true);
+	count := content_library.complete_lessons(course_id);
+	PERFORM content_library.claim_all(course_id);
 	RETURN count;
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -2198,60 +2940,73 @@ END
 $$;
 -- What the functions in public call as their caller, and the learners' doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.missing_course,content_library.missing_lesson,content_library.nobody,content_library.writes,content_library.acts_for_others,content_library.caller,content_library.sees_course,content_library.require_course,content_library.check_report,content_library.read_report,content_library.read_reports,content_library.send,content_library.published_course_of,content_library.own_record,content_library.own_enroll,content_library.own_reset_progress,content_library.own_completion_threshold,content_library.own_course_completion,content_library.own_course_outline,content_library.own_next_lesson,content_library.own_course_progress,content_library.own_continue_watching,content_library.own_mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.missing_course(uuid),
-			content_library.missing_lesson(uuid),
-			content_library.nobody(),
-			content_library.writes(text),
-			content_library.acts_for_others(),
-			content_library.caller(uuid),
-			content_library.sees_course(uuid),
-			content_library.require_course(uuid),
-			content_library.check_report(integer, integer),
-			content_library.read_report(jsonb, timestamptz),
-			content_library.read_reports(jsonb, timestamptz),
-			content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),
-			content_library.published_course_of(uuid),
-			content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
-			content_library.own_enroll(uuid, boolean),
-			content_library.own_reset_progress(uuid, boolean, boolean),
-			content_library.own_completion_threshold(uuid),
-			content_library.own_course_completion(uuid),
-			content_library.own_course_outline(uuid),
-			content_library.own_next_lesson(uuid),
-			content_library.own_course_progress(),
-			content_library.own_continue_watching(integer, timestamptz, uuid),
-			content_library.own_mux_playback_claims(uuid, timestamptz)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.missing_course(uuid)',
+		'content_library.missing_lesson(uuid, text)',
+		'content_library.nobody()',
+		'content_library.writes(text)',
+		'content_library.acts_for_others()',
+		'content_library.caller(uuid)',
+		'content_library.sees_course(uuid)',
+		'content_library.require_course(uuid)',
+		'content_library.whole_number(double precision, text, integer)',
+		'content_library.whole_percent(double precision)',
+		'content_library.whole_position(double precision)',
+		'content_library.json_number(jsonb, text)',
+		'content_library.read_report(jsonb, timestamptz)',
+		'content_library.read_reports(jsonb, timestamptz)',
+		'content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.published_course_of(uuid)',
+		'content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_enroll(uuid, boolean)',
+		'content_library.own_unenroll(uuid, boolean)',
+		'content_library.own_reset_progress(uuid, boolean, boolean)',
+		'content_library.own_completion_threshold(uuid)',
+		'content_library.own_course_completion(uuid)',
+		'content_library.own_course_outline(uuid)',
+		'content_library.own_next_lesson(uuid)',
+		'content_library.own_course_progress()',
+		'content_library.own_continue_watching(integer, timestamptz, uuid)',
+		'content_library.own_mux_playback_claims(uuid, timestamptz)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 -- The service doors.
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library.record,content_library.enroll,content_library.reset_progress,content_library.completion_threshold,content_library.course_completion,content_library.course_outline,content_library.next_lesson,content_library.course_progress,content_library.continue_watching,content_library.module_of,content_library.course_of,content_library.lock_video,content_library.course_report,content_library.lesson_report,content_library.move_lesson,content_library.move_module,content_library.recompute_completion}' THEN
-		GRANT EXECUTE ON FUNCTION
-			content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
-			content_library.enroll(uuid, uuid, boolean, boolean),
-			content_library.reset_progress(uuid, uuid, boolean, boolean),
-			content_library.completion_threshold(uuid),
-			content_library.course_completion(uuid, uuid),
-			content_library.course_outline(uuid, uuid),
-			content_library.next_lesson(uuid, uuid),
-			content_library.course_progress(uuid),
-			content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean),
-			content_library.module_of(uuid),
-			content_library.course_of(uuid),
-			content_library.lock_video(boolean, text, text),
-			content_library.course_report(uuid),
-			content_library.lesson_report(uuid),
-			content_library.move_lesson(uuid, uuid, uuid),
-			content_library.move_module(uuid, uuid),
-			content_library.recompute_completion(uuid)
-			TO service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.enroll(uuid, uuid, boolean, boolean)',
+		'content_library.unenroll(uuid, uuid, boolean)',
+		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
+		'content_library.completion_threshold(uuid)',
+		'content_library.course_completion(uuid, uuid)',
+		'content_library.course_outline(uuid, uuid, boolean)',
+		'content_library.next_lesson(uuid, uuid, boolean)',
+		'content_library.course_progress(uuid, boolean)',
+		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
+		'content_library.module_of(uuid)',
+		'content_library.course_of(uuid)',
+		'content_library.lock_video(boolean, text, text)',
+		'content_library.course_report(uuid)',
+		'content_library.lesson_report(uuid)',
+		'content_library.move_lesson(uuid, uuid, uuid)',
+		'content_library.move_module(uuid, uuid)',
+		'content_library.recompute_completion(uuid)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
@@ -2259,46 +3014,39 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 -- 8. Functions for learners --------------------------------------------------
 
--- The one definition of a course's percentage: never rounded up to 100.
-CREATE OR REPLACE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
-COMMENT ON FUNCTION public.content_library_percentage(bigint, bigint) IS
-	'The percentage of a course that is completed. It is 0..100 of completed among required lessons, rounded down; NULL when none is required.';
-
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct integer,
-	position_seconds integer DEFAULT NULL,
+	watched_pct double precision,
+	position_seconds double precision DEFAULT NULL,
 	user_id uuid DEFAULT NULL)
-RETURNS public.content_progress
+RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
+	pct integer;
+	place integer;
 BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM content_library.check_report(watched_pct, position_seconds);
+	pct := content_library.whole_percent(watched_pct);
+	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[watched_pct], ARRAY[position_seconds], ARRAY[at], at, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
-COMMENT ON FUNCTION public.record_progress(uuid, integer, integer, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds; returns the row as it now stands. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 when not enrolled or for another user''s id, 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,
-	user_id uuid DEFAULT NULL)
-RETURNS SETOF public.content_progress
+	user_id uuid DEFAULT NULL,
+	skip_refused boolean DEFAULT false)
+RETURNS SETOF public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2306,17 +3054,19 @@ DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	read record;
 BEGIN
-	IF reports IS NULL THEN
-		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	IF reports IS NULL OR skip_refused IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN reports IS NULL THEN 'reports' ELSE 'skip_refused' END
+			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	read := content_library.read_reports(reports, at);
 	PERFORM content_library.writes('record_progress_batch');
 	RETURN QUERY
-	SELECT * FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true));
+	SELECT *
+	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true, skip_refused));
 END
 $$;
-COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of 1 to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. Fails with 22023 for a malformed report, naming it as reports[n] counted from 0, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid, boolean) IS
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -2335,7 +3085,7 @@ BEGIN
 	PERFORM content_library.writes('enroll');
 	learner := content_library.caller(user_id);
 	seen := content_library.sees_course(course_id);
-	-- Whom the service does not name has a tier.
+	-- The service grants to whom it names.
 	IF learner IS NULL OR user_id IS NULL THEN
 		RETURN content_library.own_enroll(course_id, seen);
 	END IF;
@@ -2343,7 +3093,33 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.enroll(uuid, uuid) IS
-	'Enrolls a learner in a published course. The course must be open to the tier in the JWT''s app_metadata (free < pro < studio); service_role enrolls anyone. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or a course of a higher tier, 23503 for an unknown or unpublished course or an unknown user.';
+	'Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.';
+
+CREATE OR REPLACE FUNCTION public.unenroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('unenroll');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_unenroll(course_id, seen);
+	END IF;
+	RETURN content_library.unenroll(learner, course_id, seen);
+END
+$$;
+COMMENT ON FUNCTION public.unenroll(uuid, uuid) IS
+	'Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.reset_progress(
 	course_id uuid,
@@ -2442,11 +3218,11 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_course_outline(course_id);
 	END IF;
-	RETURN content_library.course_outline(learner, course_id);
+	RETURN content_library.course_outline(learner, course_id, user_id IS NOT NULL);
 END
 $$;
 COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
-	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
 
 CREATE OR REPLACE FUNCTION public.next_lesson(
 	course_id uuid,
@@ -2466,11 +3242,11 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_next_lesson(course_id);
 	END IF;
-	RETURN content_library.next_lesson(learner, course_id);
+	RETURN content_library.next_lesson(learner, course_id, user_id IS NOT NULL);
 END
 $$;
 COMMENT ON FUNCTION public.next_lesson(uuid, uuid) IS
-	'The next required lesson that a learner has to complete. The id of the first one in course order; NULL when none is left. Fails as course_completion does.';
+	'The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.';
 
 CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
 RETURNS TABLE (
@@ -2495,7 +3271,7 @@ BEGIN
 		WHERE content_library.sees_course(p.course_id);
 	ELSE
 		RETURN QUERY
-		SELECT p.* FROM content_library.course_progress(learner) AS p
+		SELECT p.* FROM content_library.course_progress(learner, $1 IS NOT NULL) AS p
 		WHERE content_library.sees_course(p.course_id);
 	END IF;
 END
@@ -2521,7 +3297,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -2536,12 +3312,12 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
 		ELSE
-			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after);
+			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after, user_id IS NOT NULL);
 		END IF;
 		asked := wanted;
 		came := 0;
@@ -2562,46 +3338,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
-	'The lessons that a learner has begun and not completed. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		REVOKE ALL ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, integer, integer, uuid),
-			public.record_progress_batch(jsonb, uuid),
-			public.enroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_percentage,record_progress,record_progress_batch,enroll,reset_progress,completion_threshold,course_completion,course_outline,next_lesson,course_progress,continue_watching}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.content_library_percentage(bigint, bigint),
-			public.record_progress(uuid, integer, integer, uuid),
-			public.record_progress_batch(jsonb, uuid),
-			public.enroll(uuid, uuid),
-			public.reset_progress(uuid, uuid, boolean),
-			public.completion_threshold(uuid),
-			public.course_completion(uuid, uuid),
-			public.course_outline(uuid, uuid),
-			public.next_lesson(uuid, uuid),
-			public.course_progress(uuid),
-			public.continue_watching(integer, uuid)
-			TO authenticated, service_role;
-	END IF;
-END
-$$;
+	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 
 -- 9. Functions for instructors and operators ---------------------------------
@@ -2715,7 +3452,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2724,7 +3461,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -2744,42 +3481,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_strict(boolean) IS
 	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_strict}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_strict(boolean)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,recompute_completion,course_report,lesson_report}' THEN
-		REVOKE ALL ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid),
-			public.recompute_completion(uuid),
-			public.course_report(uuid),
-			public.lesson_report(uuid)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{move_lesson,move_module,recompute_completion,course_report,lesson_report}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.move_lesson(uuid, uuid, uuid),
-			public.move_module(uuid, uuid),
-			public.recompute_completion(uuid),
-			public.course_report(uuid),
-			public.lesson_report(uuid)
-			TO service_role;
-	END IF;
-END
-$$;
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -2882,7 +3583,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -3159,7 +3861,8 @@ CREATE OR REPLACE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -3169,9 +3872,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -3193,8 +3896,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -3237,7 +3940,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -3261,7 +3964,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
@@ -3277,14 +3981,6 @@ END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
 	'Trigger function: gives a lesson the video of its upload.';
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_library_mux_bind}' THEN
-		REVOKE ALL ON FUNCTION public.content_library_mux_bind()
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
-END
-$$;
 
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
@@ -3356,45 +4052,101 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when not enrolled (a preview lesson needs none), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+
+
+-- 11. Rights of functions ------------------------------------------------------
+
+-- First nobody may call any function: default privileges may have granted that, and
+-- PUBLIC may call every new function. All that may be called is granted below.
+DO $$
+DECLARE
+	made text;
+BEGIN
+	FOREACH made IN ARRAY ARRAY[
+		'public.content_library_set_updated_at()',
+		'public.content_library_on_change()',
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.course_report(uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid)',
+		'public.recompute_completion(uuid)',
+		'public.content_library_strict(boolean)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.content_library_mux_bind()',
+		'public.mux_begin_upload(uuid, text)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
+		END IF;
+	END LOOP;
+END
+$$;
 
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload,mux_playback_claims}' THEN
-		REVOKE ALL ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text),
-			public.mux_playback_claims(uuid, interval)
-			FROM PUBLIC, anon, authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress_batch(jsonb, uuid, boolean)',
+		'public.enroll(uuid, uuid)',
+		'public.unenroll(uuid, uuid)',
+		'public.reset_progress(uuid, uuid, boolean)',
+		'public.completion_threshold(uuid)',
+		'public.course_completion(uuid, uuid)',
+		'public.course_outline(uuid, uuid)',
+		'public.next_lesson(uuid, uuid)',
+		'public.course_progress(uuid)',
+		'public.continue_watching(integer, uuid)',
+		'public.mux_playback_claims(uuid, interval)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
+
 DO $$
+DECLARE
+	made text;
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_verify_signature,content_library_mux_policies,content_library_mux_latest,mux_state,content_library_mux_read,mux_apply_event,mux_begin_upload}' THEN
-		GRANT EXECUTE ON FUNCTION
-			public.mux_verify_signature(text, text, text[], interval, timestamptz),
-			public.content_library_mux_policies(),
-			public.content_library_mux_latest(text, text),
-			public.mux_state(text),
-			public.content_library_mux_read(jsonb),
-			public.mux_apply_event(jsonb),
-			public.mux_begin_upload(uuid, text)
-			TO service_role;
-	END IF;
-END
-$$;
-DO $$
-BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_playback_claims}' THEN
-		GRANT EXECUTE ON FUNCTION public.mux_playback_claims(uuid, interval)
-			TO authenticated, service_role;
-	END IF;
+	FOREACH made IN ARRAY ARRAY[
+		'public.course_report(uuid)',
+		'public.lesson_report(uuid)',
+		'public.move_lesson(uuid, uuid, uuid)',
+		'public.move_module(uuid, uuid)',
+		'public.recompute_completion(uuid)',
+		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
+		'public.content_library_mux_policies()',
+		'public.content_library_mux_latest(text, text)',
+		'public.mux_state(text)',
+		'public.content_library_mux_read(jsonb)',
+		'public.mux_apply_event(jsonb)',
+		'public.mux_begin_upload(uuid, text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
 END
 $$;
 

@@ -17,6 +17,12 @@ ALTER TABLE modules RENAME COLUMN updated_at TO changed_at;
 SELECT * FROM test.findings();
 ROLLBACK;
 
+-- A column that the check itself reads.
+BEGIN;
+ALTER TABLE lessons RENAME COLUMN sort_order TO place;
+SELECT severity, object FROM test.findings();
+ROLLBACK;
+
 -- No warning for other tables, other schemas, or what adds no column.
 BEGIN;
 CREATE TABLE public.mine (lesson_id uuid REFERENCES lessons);

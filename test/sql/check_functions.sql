@@ -4,7 +4,7 @@
 BEGIN;
 ALTER FUNCTION record_progress(uuid, double precision, double precision, uuid) SECURITY DEFINER;
 ALTER FUNCTION mux_apply_event(jsonb) SECURITY DEFINER SET search_path = public;
-ALTER FUNCTION content_library_percentage(bigint, bigint) VOLATILE PARALLEL UNSAFE COST 7;
+ALTER FUNCTION mux_verify_signature VOLATILE PARALLEL UNSAFE COST 7;
 ALTER FUNCTION course_report(uuid) ROWS 5 STRICT LEAKPROOF;
 ALTER FUNCTION mux_state(text) SET work_mem = '64MB';
 ALTER FUNCTION content_library_set_updated_at() RESET ALL;
@@ -15,13 +15,13 @@ ROLLBACK;
 
 -- Replaced: in another language, by other SQL, with another library, a body of one's own.
 BEGIN;
-CREATE OR REPLACE FUNCTION content_library_percentage(completed bigint, required bigint) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION content_library_mux_latest(object text, id text) RETURNS SETOF mux_events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT (101 * completed / NULLIF(required, 0))::int4;
+	SELECT e.* FROM mux_events AS e LIMIT 1;
 END;
-CREATE OR REPLACE FUNCTION content_library_missing_auth() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT NULL::text';
+CREATE OR REPLACE FUNCTION content_library_mux_policies() RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT NULL::text[]';
 CREATE OR REPLACE FUNCTION content_library_set_updated_at() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS 'BEGIN RETURN NEW; END';
@@ -50,11 +50,11 @@ SELECT remedy FROM (SELECT substring(remedy FROM 'ALTER.*') AS remedy FROM test.
 SELECT * FROM test.findings();
 ROLLBACK;
 BEGIN;
-ALTER EXTENSION content_library DROP FUNCTION content_library_check_rights();
+ALTER EXTENSION content_library DROP FUNCTION content_library_findings(text);
 SAVEPOINT broken;
 SELECT * FROM test.findings();
 ROLLBACK TO broken;
-ALTER EXTENSION content_library ADD FUNCTION content_library_check_rights();
+ALTER EXTENSION content_library ADD FUNCTION content_library_findings(text);
 SELECT * FROM test.findings();
 ROLLBACK;
 

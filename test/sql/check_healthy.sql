@@ -24,8 +24,8 @@ SET ROLE anon;
 SELECT * FROM content_library_check();
 RESET ROLE;
 
--- The parts of it are nobody's to call.
-SELECT p.oid::regprocedure, replace(p.proacl::text, current_user, 'me') AS proacl FROM pg_proc AS p WHERE p.proname LIKE 'content\_library\_check\_%' ORDER BY 1;
+-- What it calls is nobody's to call.
+SELECT p.oid::regprocedure, replace(p.proacl::text, current_user, 'me') AS proacl FROM pg_proc AS p WHERE p.proname = 'content_library_findings';
 
 -- As PostgREST runs a function that is not volatile.
 BEGIN TRANSACTION READ ONLY;

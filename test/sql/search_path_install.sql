@@ -29,7 +29,7 @@ ROLLBACK TO install;
 -- ... and into the hostile schema itself.
 DROP EXTENSION content_library;
 DROP TABLE hostile.courses, hostile.modules, hostile.lessons, hostile.enrollments, hostile.content_progress;
-DROP FUNCTION hostile.content_library_missing_auth;
+DROP FUNCTION hostile.content_library_attach;
 SET LOCAL search_path = hostile, pg_catalog;
 CREATE EXTENSION content_library SCHEMA hostile;
 SET LOCAL search_path = public;

@@ -38,7 +38,7 @@ $node->safe_psql('postgres', "@remedy");
 
 my ($code, $out, $warning) = $node->psql('postgres', 'CREATE EXTENSION content_library');
 is($code, 0, 'the extension can be created after the hint was followed');
-like($warning, qr/^psql:<stdin>:1: WARNING:  content_library is locked until it finds the table auth\.users .* and the function auth\.uid\(\)/,
+like($warning, qr/^psql:<stdin>:1: WARNING:  content_library cannot attach to auth: the table auth\.users .* and the function auth\.uid\(\)/,
 	'and says that auth is missing as well');
 is($node->safe_psql('postgres', 'SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles
 	WHERE rolname = ANY (ARRAY[\'anon\', \'authenticated\', \'service_role\']) ORDER BY rolname'),

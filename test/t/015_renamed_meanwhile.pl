@@ -56,7 +56,7 @@ $node->safe_psql('waiting', <<"END");
 SET ROLE mallory;
 CREATE EXTENSION content_library SCHEMA lib;
 CREATE SCHEMA auth;
-CREATE FUNCTION evil.content_library_missing_auth() RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN $catch RETURN 'nothing'; END \$\$;
+CREATE FUNCTION evil.content_library_attach() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
 END
 race('a library that waits for auth', 'waiting', 'mallory', ("COMMENT ON SCHEMA auth IS 'x';") x 1500);
 
@@ -64,7 +64,7 @@ race('a library that waits for auth', 'waiting', 'mallory', ("COMMENT ON SCHEMA 
 $node->safe_psql('altered', <<"END");
 SET ROLE mallory;
 CREATE EXTENSION content_library SCHEMA lib;
-CREATE FUNCTION evil.content_library_check_definitions() RETURNS TABLE (severity text, object text, problem text, remedy text)
+CREATE FUNCTION evil.content_library_findings(text) RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
 END
 race('a warning to a superuser', 'altered', $node->safe_psql('postgres', 'SELECT current_user'),

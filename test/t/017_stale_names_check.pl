@@ -15,12 +15,8 @@ my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 my @names = split /\n/, <<'END';
 content_library_check()
 content_library_check(boolean)
-content_library_check_definitions()
-content_library_check_definitions(text)
-content_library_check_rights()
-content_library_check_rows()
-content_library_found()
-content_library_expected()
+content_library_findings()
+content_library_findings(text)
 END
 my $theirs = join ";\n", map
 {

@@ -59,7 +59,6 @@ $node->safe_psql('roles', supabase_sql() . 'ALTER ROLE supabase_auth_admin LOGIN
 my $replace = <<'END';
 ALTER SCHEMA lib RENAME TO lib2;
 CREATE SCHEMA lib;
-CREATE FUNCTION lib.content_library_missing_auth() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_user); RETURN NULL; END $$;
 CREATE FUNCTION lib.content_library_attach() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_user); END $$;
 CREATE TABLE lib.content_progress (user_id uuid);
 CREATE TABLE lib.enrollments (user_id uuid);

@@ -117,7 +117,7 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 		my $out = as('mallory', $database, "\\set VERBOSITY verbose\nBEGIN ISOLATION LEVEL $level; SELECT 1;" . meanwhile($superuser, $database,
 				join '', map { "ALTER TABLE $_ OWNER TO alice;" } qw(courses modules lessons enrollments content_progress))
 			. "CREATE EXTENSION content_library SCHEMA public VERSION '$version'; COMMIT");
-		like($out, qr/ERROR:  25000: tables are taken in under READ COMMITTED alone\n.*HINT:  BEGIN ISOLATION LEVEL READ COMMITTED/s, "$version in $level");
+		like($out, qr/ERROR:  25000: tables are adopted only under READ COMMITTED\n.*HINT:  BEGIN ISOLATION LEVEL READ COMMITTED/s, "$version in $level");
 		is($node->safe_psql($database, $owners), 'alice', 'they stay with their new owner');
 	}
 }

@@ -30,7 +30,7 @@ sub rules_in
 }
 
 # The files that may speak of rules.
-my @files = glob('content_library--1.0.sql supabase/twins.sql README.md CHANGELOG.md');
+my @files = glob('content_library--1.0.sql supabase/plpgsql.sql README.md CHANGELOG.md');
 find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && /\.(c|h|sql|spec|pl|pm|py|md)$/ || m{^test/\w+/run$} } }, qw(src test docs));
 
 my %sections = content('docs/rules.md') =~ /^## R(\d+): [^\n]*\n(.*?)(?=^## |\z)/msg;
@@ -55,7 +55,7 @@ sub defines
 	return $file =~ /\.[ch]$/ ? $text =~ /^(?:\Q$name\E\(|#define \Q$name\E\b)/m : $text =~ /\b\Q$name\E\(/;
 }
 
-my $sql = content('supabase/twins.sql') . content('content_library--1.0.sql');
+my $sql = content('supabase/plpgsql.sql') . content('content_library--1.0.sql');
 my %tested;
 
 foreach my $rule (sort { $a <=> $b } keys %sections)

@@ -90,7 +90,7 @@ foreach my $binding ('SELECT ' . bound(1), "UPDATE lessons SET mux_upload_id = '
 	foreach my $event (created(1), ready(1), event('asset.ready', '"id": "another", "upload_id": "u1"'))
 	{
 		($answers, $seconds) = ask($two, "SELECT $event");
-		like($answers, qr/^ERROR:  55P03: the video of (upload|asset) "\w+" has been held for five seconds\nHINT:  Take the event in again/,
+		like($answers, qr/^ERROR:  55P03: the video of (upload|asset) "\w+" has been held for five seconds\nHINT:  Apply the event again/,
 			'one of the same lesson is refused');
 		cmp_ok(abs($seconds - 5), '<', 1, 'after five seconds');
 	}

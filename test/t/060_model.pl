@@ -44,8 +44,8 @@ is($status, 0, 'so does the SQL edition') or diag($out);
 note($out);
 
 # Wherever the percentage is used.
-(undef, $out) = run_model('--operations', 20_000, '--fault', <<'END');
-CREATE OR REPLACE FUNCTION content_library_percentage(completed bigint, required bigint) RETURNS integer
+(undef, $out) = run_model('--operations', 20_000, '--edition', 'sql', '--fault', <<'END');
+CREATE OR REPLACE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ceil(100.0 * completed / nullif(required, 0))::integer $$
 END

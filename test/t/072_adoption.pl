@@ -20,12 +20,12 @@ my $adopt = "BEGIN; CREATE EXTENSION content_library SCHEMA %s VERSION 'plan';
 sub plan_rows
 {
 	my ($database, $schema) = @_;
-	my $added = "'{completion_threshold,metadata,is_required,position_seconds}'";
+	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds}'";
 	my @tables = qw(courses modules lessons enrollments content_progress);
 
 	return $node->safe_psql($database, join ';', map
 		{
-			my $more = /courses|modules|lessons/ ? '' : " - 'completed_at'";
+			my $more = /courses|modules/ ? '' : /lessons/ ? " - 'is_published'" : " - 'completed_at'";
 			"SELECT '$_', count(*), md5(string_agg((to_jsonb(t) - ${added}::text[]$more)::text, ',' ORDER BY id)) FROM $schema.$_ AS t"
 		} @tables);
 }
@@ -144,7 +144,7 @@ foreach my $change (sort keys %differences)
 {
 	my ($code, $out, $err) = $node->psql('odd', "BEGIN; $change; CREATE EXTENSION content_library VERSION 'plan'");
 
-	like($err, qr/ERROR:  content_library cannot take in tables that are not the plan's\nDETAIL:  \Q$differences{$change}\E/, $change);
+	like($err, qr/ERROR:  content_library cannot adopt tables that are not the plan's\nDETAIL:  \Q$differences{$change}\E/, $change);
 	is(scalar(() = $err =~ /^[^\n]*: (?:missing|.*make it|.*drop it|REVOKE)/mg), 1, 'that alone') unless $change =~ /RULE/;
 }
 my ($code, $out, $err) = $node->psql('odd', "BEGIN; ALTER TABLE courses ADD price numeric; DROP INDEX idx_courses_topic; CREATE EXTENSION content_library VERSION 'plan'");

@@ -14,7 +14,7 @@ my $top = "$FindBin::RealBin/../..";
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my ($file) = glob("$top/supabase/migrations/*_content_library.sql");
 my $migration = slurp_file($file);
-my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/twins.sql src/attachment.h src/auth.c);
+my @sources = map { "$top/$_" } qw(content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h);
 
 # Up to date, in the plan's form.
 foreach my $made ([ 'migration', $file ], [ 'to_extension', "$top/supabase/to_extension.sql" ], [ 'to_sql_edition', "$top/supabase/to_sql_edition.sql" ])
@@ -27,8 +27,8 @@ unlike($migration, qr/^CREATE (TABLE|INDEX|TRIGGER|FUNCTION) (?!IF NOT EXISTS)/m
 
 # A twin that is not its C function's is refused.
 my $other = slurp_file($sources[2]) =~ s/dry_run boolean DEFAULT false\)/dry_run boolean DEFAULT true)/r;
-append_to_file("$folder/twins.sql", $other);
-my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/twins.sql", @sources[ 3, 4 ] ]);
+append_to_file("$folder/plpgsql.sql", $other);
+my ($out, $err) = run_command([ "$top/supabase/generate", 'migration', @sources[ 0, 1 ], "$folder/plpgsql.sql", @sources[ 3 .. 5 ] ]);
 like($err, qr/^reset_progress: the signature/, 'another signature is refused');
 
 # As Supabase's postgres, who is no superuser.
@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 	LEFT JOIN pg_roles AS r ON r.oid = a.grantee
 	WHERE a.grantee <> p.proowner) AS g
 WHERE p.pronamespace = 'public'::regnamespace
-	AND (p.proname NOT LIKE 'content\_library%' OR p.proname = 'content_library_percentage' OR p.proname LIKE 'content\_library\_mux%')
+	AND (p.proname NOT LIKE 'content\_library%' OR p.proname LIKE 'content\_library\_mux%')
 ORDER BY 1
 END
 }
@@ -97,7 +97,7 @@ WHERE p.pronamespace IN ('public'::regnamespace, 'content_library'::regnamespace
 	AND (NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c = 'search_path=pg_catalog, pg_temp')
 		 OR obj_description(p.oid, 'pg_proc') IS NULL
 		 OR has_function_privilege('anon', p.oid, 'EXECUTE') OR has_function_privilege('public', p.oid, 'EXECUTE')
-		 OR p.prosecdef AND p.pronamespace = 'public'::regnamespace)
+		 OR p.prosecdef AND p.pronamespace = 'public'::regnamespace AND p.prorettype <> 'trigger'::regtype)
 UNION ALL
 SELECT 'schema' WHERE has_schema_privilege('anon', 'content_library', 'USAGE') OR has_schema_privilege('authenticated', 'content_library', 'CREATE')
 UNION ALL
@@ -233,7 +233,8 @@ my @day = (
 	[ course_progress => 'SELECT completed_at > now() FROM course_progress() WHERE completion = 100', 't' ],
 	[ reset_progress => "SELECT reset_progress('$open')", '2' ],
 	[ course_progress => "SELECT completed_at IS NULL FROM course_progress() WHERE course_id = '$open'", 't' ],
-	[ reset_progress => "SELECT reset_progress('$open', dry_run => true)", '0' ]);
+	[ reset_progress => "SELECT reset_progress('$open', dry_run => true)", '0' ],
+	[ unenroll => "SELECT course_id FROM unenroll('$second')", $second ]);
 my %called = map { $_->[0] => 1 } @day;
 my $day = join ";\n", map { $_->[1] } @day;
 my $usual_day = join ' ', map { $_->[2] } @day;
@@ -271,7 +272,8 @@ my @policy = (
 	'SELECT lesson_id FROM continue_watching(1)' => [ '', '' ],
 	"SELECT completion_threshold('${\uuid(111)}')" => [ '23503', '23503' ],
 	"SELECT mux_playback_claims('${\uuid(111)}')" => [ '23503', '23503' ],
-	"SELECT reset_progress('$open')" => [ '2', '23503' ]);
+	"SELECT reset_progress('$open')" => [ '2', '23503' ],
+	"SELECT user_id FROM unenroll('$open')" => [ learner(2), '23503' ]);
 foreach my $database ('extension', 'doors')
 {
 	$node->safe_psql($database, "UPDATE courses SET metadata = '{\"org\": \"acme\"}' WHERE id = '$open';
@@ -314,13 +316,17 @@ my %by_hand = (
 	caller => [ "('${\learner(1)}')", '42501' ],
 	sees_course => [ "('$draft')", 'f' ],
 	require_course => [ "('$draft')", '23503' ],
-	check_report => [ '(101, 0)', '22023' ],
+	whole_number => [ "(-0.5, 'x', 100)", '22023' ],
+	whole_percent => [ '(101)', '22023' ],
+	whole_position => [ "('NaN')", '22023' ],
+	json_number => [ "('1e400', 'x')", 'Infinity' ],
 	read_report => [ "('{}', now())", 'P0001' ],
 	read_reports => [ "('[{}]', now())", '22023' ],
-	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false)", '42501' ],
+	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, false)", '42501' ],
 	published_course_of => [ "('${\uuid(131)}')", '' ],
-	own_record => [ "('{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, $seen)", '42501' ],
+	own_record => [ "('{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, false, $seen)", '42501' ],
 	own_enroll => [ "('$draft', true)", '23503' ],
+	own_unenroll => [ "('$draft', true)", '23503' ],
 	own_reset_progress => [ "('$open', false, true)", '42501' ],
 	own_completion_threshold => [ "('${\uuid(131)}')", '(,)' ],
 	own_course_completion => [ "('$draft')", '23503' ],
@@ -350,7 +356,7 @@ foreach my $name (@allowed)
 	my ($arguments, $expected) = @{ $by_hand{$name} };
 	is(by_hand(3, "content_library.$name$arguments"), $expected, "$name() by hand");
 }
-is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{1}', ARRAY[now()], now(), false, $seen)"), '23503', 'a draft cannot be begun');
+is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '23503', 'a draft cannot be begun');
 is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
 is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity')"), '23503', 'or played');
 is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
@@ -362,7 +368,7 @@ sub completed
 {
 	return $node->safe_psql('doors', "SELECT string_agg(right(user_id::text, 1), ' ' ORDER BY user_id) FROM enrollments WHERE completed_at IS NOT NULL");
 }
-my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{1}', '{$_[1]}', '$_[1]', false, $seen)).rows)" };
+my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{1}', '{$_[1]}', '$_[1]', false, false, $seen)).rows)" };
 is(by_hand(2, $report->(50, 'infinity')), '1', 'a report by hand');
 is(completed(), '', 'that completes nothing');
 is(by_hand(2, $report->(1000, 'now')), '23514', 'no more than all');

@@ -90,7 +90,7 @@ async function refusing<T>(statuses: Record<string, number>, work: Promise<T>): 
 }
 
 // POST /webhooks/mux. Mux sends again, for a day, whatever is not answered 2xx:
-// so only what a second try can mend is 5xx, and all that the database calls
+// so only what a second try can solve is 5xx, and all that the database calls
 // an outcome (a duplicate, an event of nobody's upload) is 200.
 async function webhook({ database, verify }: Options, request: IncomingMessage): Promise<Answer> {
 	const body = await readBody(request);

@@ -130,23 +130,10 @@ isOneToOne: false
               "object": string,"problem": string,"remedy": string,"severity": string
             }[]
                            },
-"content_library_check_definitions":
+"content_library_findings":
 { Args: { "missing_auth": string }; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
             }[]
-                           },
-"content_library_check_rights":
-{ Args: Record<PropertyKey, never>; Returns: {
-              "object": string,"problem": string,"remedy": string,"severity": string
-            }[]
-                           },
-"content_library_check_rows":
-{ Args: Record<PropertyKey, never>; Returns: {
-              "object": string,"problem": string,"remedy": string,"severity": string
-            }[]
-                           },
-"content_library_missing_auth":
-{ Args: Record<PropertyKey, never>; Returns: string
                            },
 "content_library_mux_latest":
 { Args: { "id": string,"object": string }; Returns: {
@@ -172,9 +159,6 @@ isOneToOne: false
                            },
 "content_library_mux_read":
 { Args: { "event": Json }; Returns: Record<string, unknown>
-                           },
-"content_library_percentage":
-{ Args: { "completed": number,"required": number }; Returns: number
                            },
 "content_library_strict":
 { Args: { "enabled"?: boolean }; Returns: undefined

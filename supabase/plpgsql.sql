@@ -1,25 +1,28 @@
--- twins.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
+-- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
--- function, and all else in section 7. Every function gets a fixed search_path
--- there, so that operators and functions are the server's own.
+-- function, and everything else in section 7. Every function gets a fixed
+-- search_path there, so that operators and functions are the server's own.
 --
--- The functions in public run as their caller and do little: they ask which
--- courses the caller sees, and call a door. A door is a SECURITY DEFINER
--- function in the schema content_library, which PostgREST does not expose: it
--- works as the owner of the tables, whatever the caller may read or write.
---   A learner's door, own_..., acts for auth.uid() alone. Learners may call it
--- by hand, so it checks all by itself, but which courses the caller sees: it
--- takes the word of its caller for that, and looks for is_published itself.
---   A service door, of the same name without own_, takes a user's id; the
--- right to execute it is the right to act for others.
+-- The functions in public run as their caller and do little: they look up which
+-- courses the caller sees, and call a door. A door is a SECURITY DEFINER function in
+-- the schema content_library, which PostgREST does not expose. It works as the owner
+-- of the tables, whatever the caller may read or write.
+--   A learner's door, own_..., acts only for auth.uid(). Learners may call it by
+-- hand, so it checks everything itself, with one exception. It cannot look up which
+-- courses the caller sees: it believes its caller, and checks is_published itself.
+--   A service door, of the same name without own_, has a user's id as an argument.
+-- The right to execute it is the right to act for others.
+--
+-- A rule that the C functions have too is pasted from src/rules.h, as in C:
+-- @NAME("argument", ...)@.
 
 
 -- HMAC, which Mux signs with. Supabase has it in this schema.
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
 
--- Settings, in place of the extension's: any role may SET what no library has
--- defined, so they are a row that only the owner changes.
+-- The settings are a row that only the owner changes. A setting of the server would
+-- be no protection: any role may SET a name that no library has defined.
 CREATE TABLE public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
@@ -53,7 +56,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -82,29 +85,46 @@ $$;
 COMMENT ON FUNCTION content_library.missing_course(uuid) IS
 	'Fails with 23503: no such course.';
 
-CREATE FUNCTION content_library.missing_lesson(lesson_id uuid) RETURNS void
+CREATE FUNCTION content_library.missing_lesson(lesson_id uuid, prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	RAISE EXCEPTION 'lesson "%" does not exist', lesson_id
+	RAISE EXCEPTION '%lesson "%" does not exist', prefix, lesson_id
 		USING ERRCODE = 'foreign_key_violation',
 			  DETAIL = 'No published course has such a lesson.';
 END
 $$;
-COMMENT ON FUNCTION content_library.missing_lesson(uuid) IS
-	'Fails with 23503: no such lesson.';
+COMMENT ON FUNCTION content_library.missing_lesson(uuid, text) IS
+	'Fails with 23503: no such lesson. prefix names the report of a batch.';
 
-CREATE FUNCTION content_library.not_enrolled(user_id uuid, lesson_id uuid) RETURNS void
+CREATE FUNCTION content_library.refuse_lesson(
+	prefix text,
+	user_id uuid,
+	lesson_id uuid,
+	reason text,
+	unlocks_at timestamptz)
+RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET datestyle = ISO
 AS $$
 BEGIN
-	RAISE EXCEPTION 'user "%" is not enrolled in the course of lesson "%"', user_id, lesson_id
+	IF reason = 'not_enrolled' THEN
+		RAISE EXCEPTION '%user "%" is not enrolled in the course of lesson "%"', prefix, user_id, lesson_id
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
+	END IF;
+	RAISE EXCEPTION '%lesson "%" is closed to user "%"', prefix, lesson_id, user_id
 		USING ERRCODE = 'insufficient_privilege',
-			  HINT = 'Enroll the user first; only a preview lesson can be watched without.';
+			  DETAIL = format('The reason is "%s"%s', reason, CASE reason
+				WHEN 'expired' THEN ': the enrollment has ended.'
+				WHEN 'tier' THEN ': the tier in the learner''s JWT is too low for the course.'
+				WHEN 'date' THEN format(': it opens at %s.', unlocks_at)
+				WHEN 'sequence' THEN ': an earlier lesson must be completed first.'
+				ELSE '.' END);
 END
 $$;
-COMMENT ON FUNCTION content_library.not_enrolled(uuid, uuid) IS
-	'Fails with 42501: not enrolled in the course of a lesson.';
+COMMENT ON FUNCTION content_library.refuse_lesson(text, uuid, uuid, text, timestamptz) IS
+	'Fails with 42501: a user may not watch a lesson, for a reason of REFUSAL_SQL. prefix names the report of a batch.';
 
 CREATE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -150,14 +170,14 @@ CREATE FUNCTION content_library.acts_for_others() RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	RETURN has_function_privilege('content_library.course_progress(uuid)', 'EXECUTE');
+	RETURN has_function_privilege('content_library.course_progress(uuid, boolean)', 'EXECUTE');
 END
 $$;
 COMMENT ON FUNCTION content_library.acts_for_others() IS
-	'Whether the current role may go through the service doors, and so act for any user.';
+	'Whether the current role may act for any user. It may if it may call the service doors.';
 
--- Another user's rows would merely be hidden; a clear error is better than an
--- answer made of nothing.
+-- Row-level security would only hide the rows of another user. An error is clearer
+-- than an answer without rows.
 CREATE FUNCTION content_library.caller(named uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
@@ -181,7 +201,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.caller(uuid) IS
-	'Through which door the current role goes, with the user_id that it names: the user to act for through a service door, NULL for the door of the learner who is signed in. Fails with 28000 and 42501.';
+	'Which door to call, for the user_id that the caller names. It is the user to act for through a service door, or NULL for the door of the signed-in learner. Fails with 28000 and 42501.';
 
 CREATE FUNCTION content_library.sees_course(course_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -191,7 +211,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.sees_course(uuid) IS
-	'Whether the current role sees a course: row-level security''s word, so that policies of one''s own on courses hold in every function.';
+	'Whether the current role sees a course. Row-level security decides, so that policies of your own on courses hold in every function.';
 
 CREATE FUNCTION content_library.require_course(course_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -203,19 +223,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
-	'Fails with 23503 for a course that the current role does not see.';
+	'Fails with 23503 for a course that the caller does not see.';
 
 -- What the doors ask.
 
--- The owner passes row-level security, unless it is forced on a table: then it
--- would see no row, and answers would be wrong.
+-- Row-level security does not bind the owner, unless it is forced on a table. Then
+-- the owner would see no row, and answers would be wrong.
 CREATE FUNCTION content_library.require_owner() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
-		OR row_security_active('public.courses')
+		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -224,7 +244,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.require_owner() IS
-	'Fails with 55000 where row-level security binds the owner of the doors.';
+	'Fails with 55000 where row-level security binds the owner.';
 
 CREATE FUNCTION content_library.learner() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -264,44 +284,87 @@ $$;
 COMMENT ON FUNCTION content_library.published(uuid) IS
 	'The course itself. Fails with 23503 unless it is published.';
 
--- The one definition of a lesson's bar.
-CREATE FUNCTION content_library.bar(lesson_id uuid) RETURNS integer
+CREATE FUNCTION content_library.threshold(lesson_id uuid) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	RETURN (
-		SELECT COALESCE(l.completion_threshold,
-			(SELECT COALESCE(c.completion_threshold, s.completion_threshold)
-			 FROM public.courses AS c
-			 CROSS JOIN public.content_library_settings AS s
-			 WHERE c.id = (SELECT m.course_id FROM public.modules AS m WHERE m.id = l.module_id)))
+		SELECT @THRESHOLD_SQL("s.completion_threshold")@
 		FROM public.lessons AS l
+		CROSS JOIN public.content_library_settings AS s
 		WHERE l.id = $1);
 END
 $$;
-COMMENT ON FUNCTION content_library.bar(uuid) IS
+COMMENT ON FUNCTION content_library.threshold(uuid) IS
 	'The threshold of a lesson: its own, else its course''s, else the setting; NULL for an unknown lesson.';
+
+-- The one definition of a course's percentage: never rounded up to 100.
+CREATE FUNCTION content_library.percentage(completed bigint, required bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (100 * completed / NULLIF(required, 0))::int4;
+END;
+COMMENT ON FUNCTION content_library.percentage(bigint, bigint) IS
+	'The percentage of a course that is completed: 0..100 of completed among required lessons, rounded down; NULL when none is required.';
 
 -- A report of a player, and the row that it is about.
 
-CREATE FUNCTION content_library.check_report(watched_pct integer, position_seconds integer) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION content_library.whole_number(value double precision, name text, most integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 BEGIN
-	IF watched_pct NOT BETWEEN 0 AND 100 THEN
-		RAISE EXCEPTION 'watched_pct % is outside the range 0..100', watched_pct
+	-- Nothing is greater than NaN.
+	IF floor(value) NOT BETWEEN 0 AND most THEN
+		RAISE EXCEPTION '% % is outside the range 0..%', name, value, most
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF position_seconds < 0 THEN
-		RAISE EXCEPTION 'position_seconds % is negative', position_seconds
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	RETURN floor(value)::integer;
 END
 $$;
-COMMENT ON FUNCTION content_library.check_report(integer, integer) IS
-	'Fails with 22023 for a percentage or position out of range.';
+COMMENT ON FUNCTION content_library.whole_number(double precision, text, integer) IS
+	'A player''s number, rounded down. Fails with 22023 for one out of range.';
 
--- One report of a batch; whatever is wrong with it, also what a type's input says of it.
+CREATE FUNCTION content_library.whole_percent(watched_pct double precision) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RETURN content_library.whole_number(watched_pct, 'watched_pct', 100);
+END
+$$;
+COMMENT ON FUNCTION content_library.whole_percent(double precision) IS
+	'A percentage, rounded down: 99.9 percent is not all. Fails with 22023 for one out of range.';
+
+CREATE FUNCTION content_library.whole_position(position_seconds double precision) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RETURN content_library.whole_number(position_seconds, 'position_seconds', 2147483647);
+END
+$$;
+COMMENT ON FUNCTION content_library.whole_position(double precision) IS
+	'A position, rounded down. Fails with 22023 for one out of range.';
+
+CREATE FUNCTION content_library.json_number(value jsonb, name text) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+	number numeric;
+BEGIN
+	IF jsonb_typeof(value) <> 'number' THEN
+		RAISE EXCEPTION '% is not a number', name;
+	END IF;
+	number := value::numeric;
+	-- Where double precision ends, a cast would be an error of its own.
+	RETURN CASE
+		WHEN abs(number) >= 1.797693134862315808e308 THEN sign(number)::double precision * 'Infinity'
+		WHEN abs(number) < 1e-300 THEN 0
+		ELSE number::double precision END;
+END
+$$;
+COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
+	'A number of a report.';
+
+-- Errors of a type's input function may come from here as well as our own.
 CREATE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
@@ -317,7 +380,6 @@ DECLARE
 	pair record;
 	type text;
 	word text;
-	number numeric;
 	form CONSTANT text := '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?';
 BEGIN
 	IF jsonb_typeof(report) <> 'object' THEN
@@ -326,7 +388,7 @@ BEGIN
 	watched_at := at;
 	FOR pair IN SELECT * FROM jsonb_each(report) LOOP
 		type := jsonb_typeof(pair.value);
-		-- The beginning of a string is all of any that can be right.
+		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
 		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
@@ -334,28 +396,18 @@ BEGIN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
-		ELSIF pair.key IN ('watched_pct', 'position_seconds') THEN
-			IF type <> 'number' THEN
-				RAISE EXCEPTION '% is not a number', pair.key;
-			END IF;
-			number := trim_scale(word::numeric);
-			IF number <> trunc(number) THEN
-				RAISE EXCEPTION '% % is not an integer', pair.key, left(number::text, 40);
-			ELSIF number NOT BETWEEN -2147483648 AND 2147483647 THEN
-				RAISE EXCEPTION '% % is out of range', pair.key, left(number::text, 40);
-			END IF;
 		END IF;
 
 		CASE pair.key
 			WHEN 'lesson_id' THEN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
-				watched_pct := number::integer;
+				watched_pct := content_library.whole_percent(content_library.json_number(pair.value, pair.key));
 			WHEN 'position_seconds' THEN
-				position_seconds := number::integer;
+				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
-				-- Not all that the server takes for a time: it would find one in "now",
-				-- "2026-01-31 infinity" and "10:00 BC", too, and take its own zone for the player's.
+				-- The server would also read a time in "now", "2026-01-31 infinity" and
+				-- "10:00 BC". Without a zone it would use its own, not the player's.
 				IF word ~ (form || '$') THEN
 					RAISE EXCEPTION 'watched_at "%" needs a zone, as in "2026-01-31T12:00:00Z"', word;
 				ELSIF word !~ (form || '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN
@@ -368,7 +420,6 @@ BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
-	PERFORM content_library.check_report(watched_pct, position_seconds);
 	-- A player's clock may be a little fast: that counts as now.
 	IF watched_at > at + interval '1 minute' THEN
 		RAISE EXCEPTION 'watched_at % is in the future', watched_at;
@@ -377,7 +428,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
-	'One report of a batch that came at a time; fails, with any SQLSTATE, for a malformed one.';
+	'Reads one report of a batch that came at a time. Fails, with any SQLSTATE, for a malformed one.';
 
 CREATE FUNCTION content_library.read_reports(
 	reports jsonb,
@@ -394,12 +445,16 @@ DECLARE
 	n integer;
 	twice record;
 BEGIN
+	lesson_ids := ARRAY[]::uuid[];
+	pcts := ARRAY[]::integer[];
+	positions := ARRAY[]::integer[];
+	times := ARRAY[]::timestamptz[];
 	IF jsonb_typeof(reports) <> 'array' THEN
 		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	size := jsonb_array_length(reports);
-	IF size NOT BETWEEN 1 AND 1000 THEN
-		RAISE EXCEPTION 'reports has % elements; 1 to 1000 are possible', size
+	IF size > 1000 THEN
+		RAISE EXCEPTION 'reports has % elements; up to 1000 are possible', size
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	BEGIN
@@ -414,7 +469,7 @@ BEGIN
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": integer, "watched_at": time}; the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": number, "watched_at": time}; the last two may be left out.';
 	END;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
@@ -432,16 +487,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
-	'The reports of a batch that came at a time. Fails with 22023 for a malformed one.';
+	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
 CREATE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
+	watched_at timestamptz,
+	any_tier boolean,
 	OUT progress public.content_progress,
-	OUT bar integer,
-	OUT required boolean,
-	OUT admitted boolean,
-	OUT course_id uuid)
+	OUT threshold integer,
+	OUT course_id uuid,
+	OUT refusal text,
+	OUT unlocks_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 #variable_conflict use_column
@@ -450,37 +507,43 @@ BEGIN
 	FROM public.content_progress AS p
 	WHERE p.user_id = $1 AND p.lesson_id = $2;
 
-	IF progress.completed THEN
-		bar := 101;
-		required := true;
-		admitted := true;
-	ELSIF progress.id IS NOT NULL THEN
-		SELECT content_library.bar(l.id), l.is_required INTO bar, required
+	IF progress.id IS NULL THEN
+		SELECT content_library.threshold(l.id), c.id,
+			@REFUSAL_SQL("a.no_access", "false", EARLIER_IS_OPEN_SQL("$1"))@,
+			@UNLOCKS_AT_SQL@
+		INTO threshold, course_id, refusal, unlocks_at
 		FROM public.lessons AS l
-		WHERE l.id = $2;
-		bar := COALESCE(bar, 100);
-		required := COALESCE(required, true);
-		admitted := true;
-	ELSE
-		SELECT content_library.bar(l.id), l.is_required,
-			   l.is_preview OR EXISTS (
-				   SELECT FROM public.enrollments AS e
-				   WHERE e.user_id = $1 AND e.course_id = c.id),
-			   c.id
-		INTO bar, required, admitted, course_id
-		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $2 AND c.is_published;
+		@COURSE_OF_LESSON_SQL@
+		@ENROLLMENT_SQL("$1")@
+		CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+		WHERE l.id = $2 AND l.is_published AND c.is_published;
+	ELSIF NOT progress.completed OR progress.completed_at > watched_at THEN
+		threshold := content_library.threshold($2);
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.look(uuid, uuid) IS
-	'What a report meets: the row of a learner and a lesson, if there is one; the bar that is left to reach, 101 if none, NULL for a lesson that is unknown or not published; whether the lesson is required (true if completed); whether it may be begun, and the course, where there is no row.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, boolean) IS
+	'What a report of a time meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; and where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL.';
+
+CREATE FUNCTION content_library.completes(
+	progress public.content_progress,
+	threshold integer,
+	watched_pct integer)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+	-- The threshold may have been lowered since the stored percentage was reported.
+	RETURN COALESCE(watched_pct >= threshold
+		OR NOT progress.completed AND progress.watched_pct >= threshold, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.completes(public.content_progress, integer, integer) IS
+	'Whether a lesson becomes completed by a report, or is dated earlier by it.';
 
 CREATE FUNCTION content_library.is_news(
 	progress public.content_progress,
-	bar integer,
+	completes boolean,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -490,26 +553,59 @@ AS $$
 DECLARE
 	beat integer := (SELECT s.heartbeat_interval FROM public.content_library_settings AS s);
 BEGIN
-	RETURN watched_pct > progress.watched_pct
-		-- The threshold has come down since.
-		OR progress.watched_pct >= bar
+	RETURN completes
+		OR watched_pct > progress.watched_pct
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
-		-- In the future, where the clock of no report of ours has been.
+		-- No report of ours stores a time that lies in the future.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
 		OR position_seconds IS NOT NULL AND progress.position_seconds IS NULL
 		OR progress.last_watched <= watched_at
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION content_library.is_news(public.content_progress, integer, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
--- Of reports of one moment the furthest position counts, in whatever order they come.
-CREATE FUNCTION content_library.write(
+CREATE FUNCTION content_library.insert_row(
 	user_id uuid,
 	lesson_id uuid,
-	there boolean,
-	bar integer,
+	threshold integer,
+	watched_pct integer,
+	position_seconds integer,
+	watched_at timestamptz,
+	prefix text)
+RETURNS public.content_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+#variable_conflict use_column
+DECLARE
+	progress public.content_progress;
+	missing text;
+BEGIN
+	-- DO NOTHING: another session may insert the same row. Then there is no row here.
+	INSERT INTO public.content_progress AS p
+		(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
+	VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+	ON CONFLICT (user_id, lesson_id) DO NOTHING
+	RETURNING p.* INTO progress;
+	RETURN progress;
+EXCEPTION WHEN foreign_key_violation THEN
+	GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+	CASE missing
+		WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
+		WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
+		ELSE RAISE;
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
+	'Makes the row of a report; NULLs if there is one by now.';
+
+CREATE FUNCTION content_library.update_row(
+	user_id uuid,
+	lesson_id uuid,
+	completes boolean,
+	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz)
@@ -519,129 +615,187 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	progress public.content_progress;
-	missing text;
 BEGIN
-	IF there THEN
-		-- A fast clock that an app wrote with must not stand in the way.
-		UPDATE public.content_progress AS p
-		SET last_watched = '-infinity'
-		WHERE p.user_id = $1 AND p.lesson_id = $2
-			AND p.last_watched > $7 AND p.last_watched > clock_timestamp();
+	-- An app that writes the table itself may have a fast clock. Its time must not make
+	-- later reports look old. Any report is later than -infinity.
+	UPDATE public.content_progress AS p
+	SET last_watched = '-infinity'
+	WHERE p.user_id = $1 AND p.lesson_id = $2
+		AND p.last_watched > $7 AND p.last_watched > clock_timestamp();
 
+	IF completes THEN
 		UPDATE public.content_progress AS p
-		SET watched_pct = GREATEST(p.watched_pct, $5),
-			completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
-			completed_at = CASE
-				WHEN p.completed THEN p.completed_at
-				WHEN GREATEST(p.watched_pct, $5) >= $4 THEN COALESCE(p.completed_at, $7)
-				ELSE p.completed_at END,
-			last_watched = GREATEST(p.last_watched, $7),
-			position_seconds = CASE
-				WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
-				WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-				ELSE GREATEST(p.position_seconds, $6) END
+		@ADVANCE_SQL("$5", "$7", "$6") COMPLETE_SQL("$5", "$7", "$4")@
 		WHERE p.user_id = $1 AND p.lesson_id = $2
 		RETURNING p.* INTO progress;
-		RETURN progress;
+	ELSE
+		-- Does not name the column completed, and so does not fire its trigger.
+		UPDATE public.content_progress AS p
+		@ADVANCE_SQL("$5", "$7", "$6")@
+		WHERE p.user_id = $1 AND p.lesson_id = $2
+		RETURNING p.* INTO progress;
 	END IF;
-
-	BEGIN
-		INSERT INTO public.content_progress AS p
-			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-		VALUES ($1, $2, $5, $7, $6, $5 >= $4, CASE WHEN $5 >= $4 THEN $7 END)
-		ON CONFLICT (user_id, lesson_id) DO NOTHING
-		RETURNING p.* INTO progress;
-	EXCEPTION WHEN foreign_key_violation THEN
-		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
-		CASE missing
-			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
-			ELSE RAISE;
-		END CASE;
-	END;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.write(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Makes the row of a report, or advances the one that is there; NULLs if it came or went meanwhile.';
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
+	'Advances the row of a report; NULLs if it is gone.';
 
--- The completion of a course is claimed once. Learner, course, progress,
--- enrollment is the one order in which all that report, reset or delete take
--- their locks.
+-- The completion of a course is claimed once for each enrollment. All who report, reset
+-- or delete take their locks in one order: the learner, courses, lessons, the completion
+-- of courses, progress, enrollments.
 
-CREATE FUNCTION content_library.all_completed(user_id uuid, course_id uuid) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION content_library.lock_user(user_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 BEGIN
-	-- The course's lessons come first, by OFFSET 0, lest they be looked for among
-	-- all; the percentage, which is always there, keeps to the key of the row.
-	RETURN NOT EXISTS (
-			SELECT FROM (
-				SELECT l.id FROM public.modules AS m
-				JOIN public.lessons AS l ON l.module_id = m.id
-				WHERE m.course_id = $2 AND l.is_required OFFSET 0) AS r
-			LEFT JOIN LATERAL (
-				SELECT p.completed FROM public.content_progress AS p
-				WHERE p.user_id = $1 AND p.lesson_id = r.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE p.completed IS NOT TRUE)
-		AND EXISTS (
-			SELECT FROM public.modules AS m
-			JOIN public.lessons AS l ON l.module_id = m.id
-			WHERE m.course_id = $2 AND l.is_required);
+	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || user_id::text, 0));
 END
 $$;
-COMMENT ON FUNCTION content_library.all_completed(uuid, uuid) IS
-	'Whether a learner has completed each required lesson of a course that has one.';
+COMMENT ON FUNCTION content_library.lock_user(uuid) IS
+	'Lets only one batch, reset or completion of a learner run at a time.';
 
-CREATE FUNCTION content_library.complete(enrollments uuid[], at timestamptz) RETURNS void
+CREATE FUNCTION content_library.lock_completion(course_id uuid, for_all boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	key CONSTANT bigint := hashtextextended('content_library completion ' || course_id::text, 0);
+BEGIN
+	IF for_all THEN
+		PERFORM pg_advisory_xact_lock(key);
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(key);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_completion(uuid, boolean) IS
+	'Locks the completion of a course. Reports and enrollments share the lock. Who changes the course for all its learners is alone: so one of the two sees what the other has done.';
+
+CREATE FUNCTION content_library.claim_begin(user_id uuid, lesson_ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	courses uuid[];
+	course uuid;
+BEGIN
+	PERFORM content_library.lock_user(user_id);
+	courses := ARRAY(
+		SELECT c.id
+		FROM public.lessons AS l
+		@COURSE_OF_LESSON_SQL@
+		WHERE l.id = ANY (lesson_ids)
+		ORDER BY c.id FOR KEY SHARE OF c);
+	courses := ARRAY(SELECT DISTINCT c.id FROM unnest(courses) AS c(id) ORDER BY c.id);
+	PERFORM FROM public.lessons AS l WHERE l.id = ANY (lesson_ids) ORDER BY l.id FOR KEY SHARE;
+	FOREACH course IN ARRAY courses LOOP
+		PERFORM content_library.lock_completion(course, false);
+	END LOOP;
+	RETURN courses;
+END
+$$;
+COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
+	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
+
+CREATE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	event text;
 BEGIN
+	UPDATE public.enrollments AS e
+	SET completed_at = @COMPLETED_AT_SQL@
+	WHERE e.id = enrollment
+		AND @ALL_COMPLETED_SQL@
+		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
+	RETURNING @COMPLETED_EVENT_SQL@ INTO event;
+	IF send_event AND event IS NOT NULL THEN
+		PERFORM pg_notify('content_library', event);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
+	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
+
+CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	enrollment uuid;
+	open boolean;
+BEGIN
+	-- One that is completed and cannot be dated earlier is not locked.
+	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
+	FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2
+		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
+	FOR NO KEY UPDATE;
+	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
+	IF FOUND THEN
+		PERFORM content_library.complete(enrollment, open);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
+	'Completes a course for a learner and sends one event, if that is due.';
+
+CREATE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	rarest record;
+	most bigint := 64;
+	due uuid[];
+	event text;
+BEGIN
+	-- The lock comes after the change. In reports that began before it nothing is missed,
+	-- because the lock waits for them.
+	PERFORM content_library.lock_completion(course_id, true);
+	-- The lesson that the fewest learners have completed. It counts further only as long
+	-- as every lesson has more learners than that.
+	LOOP
+		SELECT r.id, n.learners INTO rarest
+		FROM (SELECT $1 AS course_id) AS e
+		CROSS JOIN LATERAL (
+			@REQUIRED_LESSONS_SQL@) AS r
+		CROSS JOIN LATERAL (
+			SELECT count(*) AS learners
+			FROM (SELECT FROM public.content_progress AS p
+				  WHERE p.lesson_id = r.id AND p.completed
+				  LIMIT most) AS counted) AS n
+		ORDER BY n.learners, r.id
+		LIMIT 1;
+		IF NOT FOUND THEN
+			RETURN;
+		END IF;
+		EXIT WHEN rarest.learners < most;
+		most := most * 4;
+	END LOOP;
+
+	-- Only who has completed that lesson is looked at, and OFFSET 0 keeps the planner from
+	-- reading all enrollments of the course.
+	due := ARRAY(
+		SELECT e.id
+		FROM public.content_progress AS d
+		CROSS JOIN LATERAL (
+			SELECT e.* FROM public.enrollments AS e
+			WHERE e.user_id = d.user_id AND e.course_id = $1 AND e.completed_at IS NULL OFFSET 0) AS e
+		WHERE d.lesson_id = rarest.id AND d.completed
+			AND @ALL_COMPLETED_SQL@);
+	-- In one order, so that two calls cannot deadlock.
+	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (due) ORDER BY e.user_id FOR NO KEY UPDATE;
 	FOR event IN
 		UPDATE public.enrollments AS e
-		SET completed_at = at
-		WHERE e.id = ANY (enrollments) AND e.completed_at IS NULL
-			AND content_library.all_completed(e.user_id, e.course_id)
-		RETURNING json_build_object(
-			'event', 'course_completed', 'course_id', e.course_id,
-			'user_id', e.user_id, 'completed_at', e.completed_at)::text
+		SET completed_at = @COMPLETED_AT_SQL@
+		WHERE e.id = ANY (due) AND e.completed_at IS NULL
+			AND @ALL_COMPLETED_SQL@
+		RETURNING @COMPLETED_EVENT_SQL@
 	LOOP
 		PERFORM pg_notify('content_library', event);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.complete(uuid[], timestamptz) IS
-	'Sets completed_at of those enrollments that are due, which the caller has locked, and sends an event for each.';
-
-CREATE FUNCTION content_library.lock_first(user_id uuid, course_ids uuid[]) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-BEGIN
-	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || $1::text, 0));
-	PERFORM FROM public.courses AS c WHERE c.id = ANY ($2) ORDER BY c.id FOR KEY SHARE;
-END
-$$;
-COMMENT ON FUNCTION content_library.lock_first(uuid, uuid[]) IS
-	'The first of the locks, a learner''s and courses'', to be taken before progress is written.';
-
-CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid, at timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-DECLARE
-	enrollment uuid;
-BEGIN
-	SELECT e.id INTO enrollment
-	FROM public.enrollments AS e
-	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NULL
-	FOR NO KEY UPDATE;
-	-- Looks only once the enrollment is locked, so that whoever comes last sees the rows of all.
-	PERFORM content_library.complete(ARRAY[enrollment], at);
-END
-$$;
-COMMENT ON FUNCTION content_library.claim(uuid, uuid, timestamptz) IS
-	'Completes a course for a learner, if that is due.';
+COMMENT ON FUNCTION content_library.claim_all(uuid) IS
+	'The same for every enrollment of a course, when something has changed for all of them.';
 
 -- Places in an order.
 
@@ -692,14 +846,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
-	'Fails with 22023 for a place before the moved row itself, or before a row of another parent.';
+	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
 -- Keeps video events and bindings of the same upload or asset apart.
 
--- An event tries its locks, and excludes those about the same and whoever binds
--- the upload; a binding waits, and excludes events. A transaction that takes
--- many of these locks goes on with one for all: the server has room for some
--- thousands. So each takes that one, too, shared.
+-- An event tries its locks without waiting. They exclude other events about the same
+-- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- excludes events.
+--
+-- The server has room for only some thousands of locks. So a transaction that needs
+-- many of these takes one lock for all of them instead. All others take that one as
+-- well, in shared mode.
 CREATE FUNCTION content_library.lock_video(for_event boolean, object text, id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -708,7 +865,8 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
-	-- A character for each, forgotten with the transaction, or what of it is rolled back.
+	-- One character for each lock. The server forgets them when the transaction ends or
+	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
@@ -740,9 +898,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks an upload or an asset for an event, which never waits: false if somebody else holds it; or an upload for a binding. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
 
--- The doors: of each pair the service's first.
+-- The doors. In each pair the service door comes first.
 
 CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -752,17 +910,16 @@ BEGIN
 	RETURN (
 		SELECT c.id
 		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $1 AND c.is_published);
+		@COURSE_OF_LESSON_SQL@
+		WHERE l.id = $1 AND l.is_published AND c.is_published);
 END
 $$;
 COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if that is published: the caller has yet to look whether it sees it.';
+	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
 
--- Reading comes first because most reports change nothing. The row of a first
--- report comes before the verdict, and an error takes it back: only the foreign
--- key knows whether the user exists.
+-- Reading comes first because most reports change nothing. The row of a first report
+-- comes before the refusal, and that error undoes it: only the foreign key knows whether
+-- the user exists.
 CREATE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
@@ -771,128 +928,166 @@ CREATE FUNCTION content_library.record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
+	skip_refused boolean,
+	any_tier boolean,
 	seen uuid[],
-	OUT rows public.content_progress[],
+	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_variable
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
+	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
+	-- A learner who calls this by hand must not give a time in the future.
+	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- The numbers of the reports in the order of their lessons, in which rows are locked.
+	sorted CONSTANT integer[] := ARRAY(
+		SELECT r.number::integer
+		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
+		ORDER BY r.lesson_id, r.number);
+	n integer;
 	-- What each report meets, and its row becomes.
 	met record;
-	bars integer[];
-	theres boolean[];
+	known boolean;
+	progress public.content_progress[];
+	thresholds integer[];
+	completes boolean[];
 	news boolean[];
-	refused uuid;
-	unknown uuid;
-	progress public.content_progress;
-	-- Their numbers in the order of their lessons, in which rows are locked.
-	sorted integer[] := '{1}';
-	n integer;
-	completes boolean;
-	completing boolean;
-	candidates uuid[];
-	claims uuid[];
-	course uuid;
+	skipped boolean[];
+	unknown integer;
+	refused integer;
+	refusal record;
+	-- Those that complete their lessons, in this attempt or an earlier one.
+	completing boolean[] := array_fill(false, ARRAY[size]);
+	courses uuid[] := ARRAY[]::uuid[];
+	uncompleted uuid[] := ARRAY[]::uuid[];
+	claimed record;
+	-- Those that have completed a course.
+	winners integer[] := ARRAY[]::integer[];
+	other uuid;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whoever calls by hand may tell no time that is still to come.
-	at := LEAST(GREATEST(at, now()), clock_timestamp());
 	IF batch THEN
-		PERFORM content_library.lock_first(user_id, '{}');
+		PERFORM content_library.lock_user(user_id);
 	END IF;
-	IF size > 1 THEN
-		sorted := ARRAY(SELECT r.number FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number) ORDER BY r.lesson_id, r.number);
-	END IF;
+	FOR i IN 1..size LOOP
+		times[i] := LEAST(times[i], latest);
+	END LOOP;
 
-	-- Again, when a row came or went between reading and writing.
+	-- Tries again when a row was made or deleted between reading and writing.
 	<<attempts>>
 	FOR attempt IN 1..10 LOOP
-		completing := false;
-		candidates := '{}';
-		claims := '{}';
-		refused := NULL;
 		unknown := NULL;
+		refused := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i]);
-			progress := met.progress;
-			rows[i] := progress;
-			bars[i] := met.bar;
-			theres[i] := progress.id IS NOT NULL;
-			IF theres[i] THEN
-				news[i] := content_library.is_news(progress, met.bar, pcts[i], positions[i], LEAST(times[i], at));
-			ELSIF seen IS NULL THEN
-				unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
-			ELSIF met.course_id = ANY (seen) THEN
-				IF NOT met.admitted THEN
-					refused := COALESCE(refused, lesson_ids[i]);
+			met := content_library.look(user_id, lesson_ids[i], times[i], any_tier);
+			progress[i] := met.progress;
+			thresholds[i] := met.threshold;
+			skipped[i] := false;
+			IF (progress[i]).id IS NULL THEN
+				known := COALESCE(met.course_id = ANY (seen), false);
+				IF seen IS NULL THEN
+					unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
+				ELSIF known AND met.refusal IS NULL THEN
+					NULL;
+				ELSIF skip_refused THEN
+					skipped[i] := true;
+				ELSIF NOT known THEN
+					unknown := COALESCE(unknown, i);
+				ELSIF refused IS NULL THEN
+					refused := i;
+					refusal := met;
 				END IF;
-			ELSE
-				unknown := COALESCE(unknown, lesson_ids[i]);
 			END IF;
-			completes := COALESCE(GREATEST(pcts[i], progress.watched_pct) >= met.bar, false);
-			completing := completing OR completes;
-			IF completes OR progress.completed IS TRUE OR NOT met.required THEN
-				candidates := candidates || lesson_ids[i];
-			END IF;
+			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], pcts[i]);
+			completing[i] := completing[i] OR completes[i];
+			news[i] := (progress[i]).id IS NOT NULL
+				AND content_library.is_news(progress[i], completes[i], pcts[i], positions[i], times[i]);
 		END LOOP;
 		IF unseen IS NOT NULL THEN
-			rows := NULL;
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
-			PERFORM content_library.missing_lesson(unknown);
+			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
 		END IF;
 
-		-- The courses that the reports may complete. What a completion needs is
-		-- locked before anything is written.
-		IF candidates <> '{}' THEN
-			claims := ARRAY(
-				SELECT c.course_id
-				FROM (SELECT DISTINCT m.course_id
-					  FROM public.lessons AS l
-					  JOIN public.modules AS m ON m.id = l.module_id
-					  WHERE l.id = ANY (candidates) OFFSET 0) AS c
-				WHERE completing OR EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = c.course_id AND e.completed_at IS NULL
-						AND content_library.all_completed(e.user_id, e.course_id))
-				ORDER BY c.course_id);
-		END IF;
-		IF claims <> '{}' THEN
-			PERFORM content_library.lock_first(user_id, claims);
+		-- The locks for completing courses come before anything is written. The triggers on
+		-- content_progress complete them too: so whether a report has done it shows in what
+		-- was there before.
+		IF true = ANY (completing) THEN
+			courses := content_library.claim_begin(user_id, lesson_ids);
+			uncompleted := uncompleted || ARRAY(
+				SELECT e.course_id FROM public.enrollments AS e
+				WHERE e.user_id = $1 AND e.course_id = ANY (courses) AND e.completed_at IS NULL);
 		END IF;
 
 		FOREACH n IN ARRAY sorted LOOP
-			IF NOT theres[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], false, bars[n], pcts[n], positions[n], LEAST(times[n], at));
-				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
+				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
+					pcts[n], positions[n], times[n], format(prefix, n - 1));
+				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
 		IF refused IS NOT NULL THEN
-			PERFORM content_library.not_enrolled(user_id, refused);
+			PERFORM content_library.refuse_lesson(format(prefix, refused - 1), user_id,
+				lesson_ids[refused], refusal.refusal, refusal.unlocks_at);
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
-				rows[n] := content_library.write(user_id, lesson_ids[n], true, bars[n], pcts[n], positions[n], LEAST(times[n], at));
-				CONTINUE attempts WHEN (rows[n]).id IS NULL;
+				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
+					pcts[n], positions[n], times[n]);
+				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
-		FOREACH course IN ARRAY claims LOOP
-			PERFORM content_library.claim(user_id, course, at);
-		END LOOP;
+		IF batch THEN
+			SELECT p.lesson_id INTO other
+			FROM unnest(progress) WITH ORDINALITY AS p
+			WHERE p.lesson_id <> lesson_ids[p.ordinality]
+			ORDER BY p.ordinality
+			LIMIT 1;
+			IF FOUND THEN
+				RAISE EXCEPTION 'the progress on lesson "%" was not written as reported', other
+					USING ERRCODE = 'object_not_in_prerequisite_state',
+						  HINT = 'Look for a trigger of your own on content_progress that changes lesson_id.';
+			END IF;
+		END IF;
+
+		-- Claims each course once. Of several reports the latest is the one that completed it.
+		IF true = ANY (completing) THEN
+			FOR claimed IN
+				SELECT DISTINCT ON (c.id) c.id, r.number
+				FROM unnest(lesson_ids, completing, times) WITH ORDINALITY AS r(lesson_id, completes, watched_at, number)
+				JOIN public.lessons AS l ON l.id = r.lesson_id
+				@COURSE_OF_LESSON_SQL@
+				WHERE r.completes
+				ORDER BY c.id, r.watched_at DESC, r.lesson_id
+			LOOP
+				PERFORM content_library.claim(user_id, claimed.id);
+				IF claimed.id = ANY (uncompleted) AND EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = claimed.id AND e.completed_at IS NOT NULL)
+				THEN
+					winners := winners || claimed.number::integer;
+				END IF;
+			END LOOP;
+		END IF;
+
+		rows := ARRAY(
+			SELECT ROW(p.id, p.user_id, p.lesson_id, p.watched_pct, p.completed, p.last_watched,
+					   p.position_seconds, p.completed_at, p.ordinality = ANY (winners))::public.recorded_progress
+			FROM unnest(progress) WITH ORDINALITY AS p
+			WHERE NOT skipped[p.ordinality]
+			ORDER BY p.ordinality);
 		RETURN;
 	END LOOP;
 
-	RAISE EXCEPTION 'the progress of user "%"% can be neither read nor written', user_id,
-		CASE WHEN batch THEN '' ELSE format(' on lesson "%s"', lesson_ids[1]) END
+	RAISE EXCEPTION 'the progress of user "%" can be neither read nor written', user_id
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			  HINT = format('Look for a trigger of your own on content_progress that takes %s back.',
-							CASE WHEN batch THEN 'rows' ELSE 'the row' END);
+			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'Records reports of a learner, sent at a time, in a batch or alone; returns the rows in their order, or, where there are first reports and it is not given which courses the caller sees, writes nothing and returns the courses to look for. Fails with 23503 for a lesson that is unknown or not seen, 42501 when not enrolled.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
+	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -901,20 +1096,22 @@ CREATE FUNCTION content_library.own_record(
 	times timestamptz[],
 	at timestamptz,
 	batch boolean,
+	skip_refused boolean,
 	seen uuid[],
-	OUT rows public.content_progress[],
+	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at, batch, seen);
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at,
+		batch, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]) IS
-	'content_library.record() of the user signed in.';
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
 CREATE FUNCTION content_library.send(
@@ -924,8 +1121,9 @@ CREATE FUNCTION content_library.send(
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
-	batch boolean)
-RETURNS public.content_progress[]
+	batch boolean,
+	skip_refused boolean)
+RETURNS public.recorded_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -935,9 +1133,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -949,14 +1147,14 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean) IS
-	'Sends reports through the caller''s door; only for a first report it looks up which courses the caller sees.';
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE FUNCTION content_library.enroll(
 	user_id uuid,
 	course_id uuid,
 	seen boolean,
-	ask_tier boolean DEFAULT false)
+	granting boolean DEFAULT true)
 RETURNS public.enrollments
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
@@ -967,36 +1165,64 @@ DECLARE
 	enrollment public.enrollments;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
-	IF FOUND THEN
-		RETURN enrollment;
-	END IF;
+	-- Before all other locks: see claim_begin().
+	PERFORM content_library.lock_user($1);
+	IF NOT granting THEN
+		-- A learner who is enrolled stays so, even if the course has closed since.
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
+		IF FOUND THEN
+			RETURN enrollment;
+		END IF;
 
-	-- free < pro < studio; what is missing or unknown counts as free. The server
-	-- sets app_metadata; user_metadata, which users set themselves, must not
-	-- open a course.
-	SELECT c.tier_required, j.tier,
-		   COALESCE(array_position('{free,pro,studio}'::text[], j.tier), 1)
-		   >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1) AS open
-	INTO course
-	FROM public.courses AS c
-	CROSS JOIN (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}' AS tier) AS j
-	WHERE c.id = $2 AND c.is_published AND seen;
-	IF NOT FOUND THEN
+		SELECT c.is_open, @TIER_SUFFICES_SQL@ AS suffices,
+			c.tier_required, @CALLER_TIER_SQL@ AS tier,
+			(SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)
+			 FROM public.course_prerequisites AS q
+			 WHERE q.course_id = c.id
+				AND NOT EXISTS (
+					SELECT FROM public.enrollments AS e
+					WHERE e.user_id = $1 AND e.course_id = q.required_course_id
+						AND e.completed_at IS NOT NULL)) AS missing
+		INTO course
+		FROM public.courses AS c
+		WHERE c.id = $2 AND c.is_published AND seen;
+		IF NOT FOUND THEN
+			PERFORM content_library.missing_course($2);
+		ELSIF NOT course.is_open THEN
+			RAISE EXCEPTION 'course "%" is closed to new learners', $2
+				USING ERRCODE = 'insufficient_privilege';
+		ELSIF NOT course.suffices THEN
+			RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = format('It requires the tier "%s".', course.tier_required),
+					  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
+		ELSIF course.missing IS NOT NULL THEN
+			RAISE EXCEPTION 'course "%" requires other courses to be completed first', $2
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = format('These are not completed: %s.', course.missing);
+		END IF;
+	ELSIF seen IS NOT TRUE THEN
 		PERFORM content_library.missing_course($2);
 	END IF;
-	IF ask_tier AND NOT course.open THEN
-		RAISE EXCEPTION 'course "%" is not open to the tier "%"', $2, left(COALESCE(course.tier, 'free'), 60)
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = format('It requires the tier "%s".', course.tier_required),
-				  HINT = 'The tier is app_metadata.tier of the JWT, which the server sets.';
-	END IF;
 
+	-- Another session may be enrolling the same learner.
 	BEGIN
-		INSERT INTO public.enrollments AS e (course_id, user_id)
-		VALUES ($2, $1)
-		ON CONFLICT (user_id, course_id) DO NOTHING
-		RETURNING e.* INTO enrollment;
+		IF granting THEN
+			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at, granted)
+			SELECT c.id, $1, now() + c.access_period, true
+			FROM public.courses AS c
+			WHERE c.id = $2
+			ON CONFLICT (user_id, course_id) DO UPDATE
+			SET granted = true,
+				expires_at = CASE WHEN e.expires_at <= now() THEN EXCLUDED.expires_at ELSE e.expires_at END
+			WHERE NOT e.granted OR e.expires_at <= now();
+		ELSE
+			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at)
+			SELECT c.id, $1, now() + c.access_period
+			FROM public.courses AS c
+			WHERE c.id = $2
+			ON CONFLICT (user_id, course_id) DO NOTHING;
+		END IF;
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		IF missing = 'enrollments_user_id_fkey' THEN
@@ -1004,11 +1230,9 @@ BEGIN
 		END IF;
 		RAISE;
 	END;
-	IF enrollment.id IS NULL THEN
-		-- Another session has just made it.
-		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
-	END IF;
-	IF enrollment.id IS NULL THEN
+	-- Read again, because a trigger may have completed it.
+	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
@@ -1017,18 +1241,54 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
-	'The enrollment of a user in a course, made if there is none. Fails with 23503 for a course that is not published or not seen, or an unknown user, 42501 for too low a tier, where that is asked.';
+	'The enrollment of a user in a course. It is made if there is none. When granting, it enrolls anyone in any course, and renews an enrollment that has expired. Else it fails with 42501 for a course that is closed, of a higher tier or with missing prerequisites, 23503 for one that is not published. Fails with 23503 for a course that is not seen or an unknown user.';
 
 CREATE FUNCTION content_library.own_enroll(course_id uuid, seen boolean)
 RETURNS public.enrollments
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.enroll(content_library.learner(), course_id, seen, true);
+	RETURN content_library.enroll(content_library.learner(), course_id, seen, false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
-	'content_library.enroll() of the user signed in, whose tier is asked.';
+	'content_library.enroll() of the user signed in, who grants nothing.';
+
+CREATE FUNCTION content_library.unenroll(user_id uuid, course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	enrollment public.enrollments;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($1);
+	DELETE FROM public.enrollments AS e
+	WHERE e.user_id = $1 AND e.course_id = $2
+	RETURNING e.* INTO enrollment;
+	IF FOUND THEN
+		RETURN enrollment;
+	ELSIF seen IS NOT TRUE THEN
+		PERFORM content_library.missing_course($2);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean) IS
+	'Ends an enrollment, and returns it; NULL if there was none. Fails with 23503 if the course is not seen either.';
+
+CREATE FUNCTION content_library.own_unenroll(course_id uuid, seen boolean)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN content_library.unenroll(content_library.learner(), course_id,
+		seen AND content_library.is_published(course_id));
+END
+$$;
+COMMENT ON FUNCTION content_library.own_unenroll(uuid, boolean) IS
+	'content_library.unenroll() of the user signed in.';
 
 CREATE FUNCTION content_library.reset_progress(
 	user_id uuid,
@@ -1059,7 +1319,9 @@ BEGIN
 		RETURN count;
 	END IF;
 
-	PERFORM content_library.lock_first($1, ARRAY[$2]);
+	-- These locks come before those on progress: see claim_begin().
+	PERFORM content_library.lock_user($1);
+	PERFORM FROM public.courses AS c WHERE c.id = $2 FOR KEY SHARE;
 	-- Locked in the order that batches and recomputations lock in.
 	WITH watched AS (
 		SELECT p.id
@@ -1077,15 +1339,16 @@ BEGIN
 	-- A report may be completing the course just now: its enrollment comes first.
 	PERFORM FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2 FOR NO KEY UPDATE;
+	-- Not if all lessons are completed: then a later report has completed it again.
 	UPDATE public.enrollments AS e
 	SET completed_at = NULL
 	WHERE e.user_id = $1 AND e.course_id = $2 AND e.completed_at IS NOT NULL
-		AND NOT content_library.all_completed($1, $2);
+		AND NOT (@ALL_COMPLETED_SQL@);
 	RETURN count;
 END
 $$;
 COMMENT ON FUNCTION content_library.reset_progress(uuid, uuid, boolean, boolean) IS
-	'Deletes the progress of a learner in a course and forgets its completion; returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
+	'Deletes the progress of a learner in a course. Forgets also its completion, and returns the number of rows. Fails with 42501 when not enrolled, or 23503 if the course is not seen either.';
 
 CREATE FUNCTION content_library.own_reset_progress(course_id uuid, dry_run boolean, seen boolean)
 RETURNS integer
@@ -1109,15 +1372,14 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT content_library.bar(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	SELECT content_library.threshold(l.id), c.id, c.is_published INTO threshold, course_id, is_published
 	FROM public.lessons AS l
-	JOIN public.modules AS m ON m.id = l.module_id
-	JOIN public.courses AS c ON c.id = m.course_id
+	@COURSE_OF_LESSON_SQL@
 	WHERE l.id = $1;
 END
 $$;
 COMMENT ON FUNCTION content_library.completion_threshold(uuid) IS
-	'The threshold and the course of a lesson; NULLs for an unknown one.';
+	'The threshold and the course of a lesson. NULLs for an unknown one.';
 
 CREATE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
@@ -1133,7 +1395,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson of a published course; NULLs for any other.';
+	'The threshold and the course of a lesson. NULLs unless the course is published.';
 
 CREATE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -1144,15 +1406,11 @@ DECLARE
 	completion integer;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- By its key, which the percentage, always there, keeps to: neither all that a
-	-- learner has ever watched is read, nor all learners of a lesson.
-	SELECT (SELECT public.content_library_percentage(count(*) FILTER (WHERE p.completed), count(*))
+	SELECT (SELECT content_library.percentage(count(*) FILTER (WHERE p.completed), count(*))
 			FROM public.modules AS m
 			JOIN public.lessons AS l ON l.module_id = m.id
-			LEFT JOIN LATERAL (
-				SELECT p.* FROM public.content_progress AS p
-				WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-			WHERE m.course_id = c.id AND l.is_required)
+			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+			WHERE m.course_id = c.id AND @COUNTS_SQL("l")@)
 	INTO completion
 	FROM public.courses AS c
 	WHERE c.id = $2;
@@ -1176,7 +1434,7 @@ $$;
 COMMENT ON FUNCTION content_library.own_course_completion(uuid) IS
 	'content_library.course_completion() of the user signed in, in a published course.';
 
-CREATE FUNCTION content_library.course_outline(user_id uuid, course_id uuid)
+CREATE FUNCTION content_library.course_outline(user_id uuid, course_id uuid, any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
@@ -1189,95 +1447,122 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
-		   c.tier_required, c.metadata, e.completed_at, e.id IS NOT NULL AS enrolled
+		   c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,
+		   @NO_ACCESS_SQL("any_tier")@ AS no_access
 	INTO course
 	FROM public.courses AS c
-	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
+	@ENROLLMENT_SQL("$1")@
 	WHERE c.id = $2;
 	IF NOT FOUND THEN
 		PERFORM content_library.missing_course($2);
 	END IF;
 
+	-- A playback id is shown only where the learner may watch. A lesson that is not
+	-- published is not in the document.
 	SELECT jsonb_agg(jsonb_build_object(
-			   'id', m.id, 'title', m.title, 'description', m.description, 'metadata', m.metadata,
-			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY m.sort_order, m.created_at, m.id),
-		   sum(o.required), sum(o.completed)
+			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
+			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
+		   sum(o.required)::bigint, sum(o.completed)::bigint
 	INTO modules, required, completed
-	FROM public.modules AS m
-	CROSS JOIN LATERAL (
-		SELECT jsonb_agg(jsonb_build_object(
-				   'id', l.id, 'title', l.title, 'description', l.description,
-				   'duration_seconds', l.duration_seconds, 'metadata', l.metadata,
-				   'is_required', l.is_required, 'is_preview', l.is_preview, 'mux_status', l.mux_status,
-				   'mux_playback_id', CASE WHEN l.is_preview OR course.enrolled THEN l.mux_playback_id END,
-				   'status', CASE WHEN p.id IS NULL THEN 'not_started'
-								  WHEN p.completed THEN 'completed'
+	FROM (
+		SELECT r.module_id AS id, r.module_title AS title, r.module_description AS description,
+			   r.module_metadata AS metadata, r.module_order AS sort_order, r.module_created AS created_at,
+			   jsonb_agg(jsonb_build_object(
+				   'id', r.id, 'title', r.title, 'description', r.description,
+				   'duration_seconds', r.duration_seconds, 'metadata', r.metadata,
+				   'is_required', r.is_required, 'is_preview', r.is_preview, 'mux_status', r.mux_status,
+				   'mux_playback_id', CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END,
+				   'locked', CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object(
+					   'reason', r.refusal,
+					   'unlocks_at', CASE r.refusal WHEN 'date' THEN r.unlocks_at END) END,
+				   'status', CASE WHEN r.watched_pct IS NULL THEN 'not_started'
+								  WHEN r.completed THEN 'completed'
 								  ELSE 'in_progress' END,
-				   'watched_pct', COALESCE(p.watched_pct, 0), 'position_seconds', p.position_seconds,
-				   'completed_at', p.completed_at) ORDER BY l.sort_order, l.created_at, l.id) AS lessons,
-			   count(*) FILTER (WHERE l.is_required) AS required,
-			   count(*) FILTER (WHERE l.is_required AND p.completed) AS completed
-		FROM public.lessons AS l
-		LEFT JOIN LATERAL (
-			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-		WHERE l.module_id = m.id) AS o
-	WHERE m.course_id = $2;
+				   'watched_pct', COALESCE(r.watched_pct, 0),
+				   'position_seconds', r.position_seconds,
+				   'completed_at', r.completed_at) ORDER BY r.sort_order, r.created_at, r.id)
+				   FILTER (WHERE r.id IS NOT NULL) AS lessons,
+			   count(*) FILTER (WHERE r.is_required) AS required,
+			   count(*) FILTER (WHERE r.is_required AND r.completed) AS completed
+		FROM (
+			SELECT m.id AS module_id, m.title AS module_title, m.description AS module_description,
+				   m.metadata AS module_metadata, m.sort_order AS module_order, m.created_at AS module_created,
+				   l.*, p.watched_pct, p.completed, p.completed_at, @POSITION_SQL@ AS position_seconds,
+				   @UNLOCKS_AT_SQL@ AS unlocks_at,
+				   @REFUSAL_SQL("course.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@ AS refusal
+			FROM public.courses AS c
+			@ENROLLMENT_SQL("$1")@
+			JOIN public.modules AS m ON m.course_id = c.id
+			LEFT JOIN LATERAL (
+				SELECT l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status, l.is_preview,
+					   l.is_required, l.is_published, l.metadata, l.sort_order, l.created_at, l.unlock_at, l.unlock_after
+				FROM public.lessons AS l
+				WHERE l.module_id = m.id AND l.is_published) AS l ON true
+			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+			WHERE c.id = $2) AS r
+		GROUP BY r.module_id, r.module_title, r.module_description, r.module_metadata, r.module_order, r.module_created) AS o;
 
-	RETURN to_jsonb(course) || jsonb_build_object(
+	RETURN to_jsonb(course) - 'no_access' || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', public.content_library_percentage(completed, required));
+		'completion', content_library.percentage(completed, required));
 END
 $$;
-COMMENT ON FUNCTION content_library.course_outline(uuid, uuid) IS
-	'A course page for a learner, as one document. Fails with 23503 for an unknown course.';
+COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
+	'A course page for a learner, as one document. any_tier asks no tier. Fails with 23503 for an unknown course.';
 
 CREATE FUNCTION content_library.own_course_outline(course_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id));
+	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_course_outline(uuid) IS
 	'content_library.course_outline() of the user signed in, of a published course.';
 
-CREATE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid)
+CREATE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid, any_tier boolean)
 RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
 	PERFORM content_library.require_owner();
+	-- The lessons are put in order before those that may not be watched are left out.
 	RETURN (
-		SELECT l.id
-		FROM public.modules AS m
-		JOIN public.lessons AS l ON l.module_id = m.id
-		LEFT JOIN LATERAL (
-			SELECT p.* FROM public.content_progress AS p
-			WHERE p.user_id = $1 AND p.lesson_id = l.id AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-		WHERE m.course_id = $2 AND l.is_required AND p.completed IS NOT TRUE
-		ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id
+		SELECT r.id
+		FROM (
+			SELECT l.id, p.completed,
+				row_number() OVER (ORDER BY @LESSON_PLACE_SQL("m", "l")@) AS place,
+				@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@ AS refusal
+			FROM public.courses AS c
+			@ENROLLMENT_SQL("$1")@
+			JOIN public.modules AS m ON m.course_id = c.id
+			JOIN public.lessons AS l ON l.module_id = m.id
+			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+			CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+			WHERE c.id = $2 AND @COUNTS_SQL("l")@) AS r
+		WHERE r.completed IS NOT TRUE AND r.refusal IS NULL
+		ORDER BY r.place
 		LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid) IS
-	'The first required lesson of a course that a learner has not completed; NULL when none is left.';
+COMMENT ON FUNCTION content_library.next_lesson(uuid, uuid, boolean) IS
+	'The next required lesson that a learner has to complete and may watch. NULL when there is none. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_next_lesson(course_id uuid)
 RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id));
+	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_next_lesson(uuid) IS
 	'content_library.next_lesson() of the user signed in, in a published course.';
 
-CREATE FUNCTION content_library.course_progress(user_id uuid)
+CREATE FUNCTION content_library.course_progress(user_id uuid, any_tier boolean)
 RETURNS TABLE (
 	course_id uuid,
 	title text,
@@ -1296,28 +1581,32 @@ AS $$
 BEGIN
 	PERFORM content_library.require_owner();
 	RETURN QUERY
-	SELECT c.id, c.title,
-		count(l.id) FILTER (WHERE l.is_required)::integer,
-		count(l.id) FILTER (WHERE l.is_required AND p.completed)::integer,
-		public.content_library_percentage(
-			count(l.id) FILTER (WHERE l.is_required AND p.completed),
-			count(l.id) FILTER (WHERE l.is_required)),
-		max(p.last_watched),
-		(array_agg(l.id ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
-			FILTER (WHERE l.is_required AND p.completed IS NOT TRUE))[1],
-		e.enrolled_at, e.completed_at
+	SELECT c.id, c.title, o.required::integer, o.completed::integer,
+		content_library.percentage(o.completed, o.required),
+		o.last_watched, o.next_lesson_id, e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	JOIN public.courses AS c ON c.id = e.course_id
-	LEFT JOIN public.modules AS m ON m.course_id = c.id
-	LEFT JOIN public.lessons AS l ON l.module_id = m.id
-	LEFT JOIN public.content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = l.id
+	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+	CROSS JOIN LATERAL (
+		SELECT count(*) FILTER (WHERE r.counts) AS required,
+			count(*) FILTER (WHERE r.counts AND r.completed) AS completed,
+			max(r.last_watched) AS last_watched,
+			(array_agg(r.id ORDER BY r.place) FILTER (WHERE r.counts AND r.completed IS NOT TRUE AND r.refusal IS NULL))[1]
+				AS next_lesson_id
+		FROM (
+			SELECT l.id, @COUNTS_SQL("l")@ AS counts, p.completed, p.last_watched,
+				row_number() OVER (ORDER BY @LESSON_PLACE_SQL("m", "l")@) AS place,
+				@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@ AS refusal
+			FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+			WHERE m.course_id = c.id) AS r) AS o
 	WHERE e.user_id = $1
-	GROUP BY e.id, c.id
 	ORDER BY e.enrolled_at, c.id;
 END
 $$;
-COMMENT ON FUNCTION content_library.course_progress(uuid) IS
-	'One row for each course that a learner is enrolled in.';
+COMMENT ON FUNCTION content_library.course_progress(uuid, boolean) IS
+	'One row for each course that a learner is enrolled in. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_course_progress()
 RETURNS TABLE (
@@ -1334,7 +1623,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 SECURITY DEFINER
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT p.* FROM content_library.course_progress(content_library.learner()) AS p
+	SELECT p.* FROM content_library.course_progress(content_library.learner(), false) AS p
 	WHERE content_library.is_published(p.course_id);
 END
 $$;
@@ -1346,6 +1635,7 @@ CREATE FUNCTION content_library.continue_watching(
 	max_rows integer,
 	before timestamptz,
 	after uuid,
+	any_tier boolean,
 	drafts boolean DEFAULT true)
 RETURNS TABLE (
 	course_id uuid,
@@ -1363,26 +1653,30 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Sorted first: only what is returned is looked up, whatever a learner has begun.
+	-- Sorted first, so that titles are looked up only for the rows that are returned.
 	RETURN QUERY
-	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct, p.position_seconds, l.duration_seconds, p.last_watched
+	SELECT l.course_id, l.course_title, p.lesson_id, l.title, p.watched_pct,
+		l.position_seconds, l.duration_seconds, p.last_watched
 	FROM (SELECT p.lesson_id, p.watched_pct, p.position_seconds, p.last_watched
 		  FROM public.content_progress AS p
 		  WHERE p.user_id = $1 AND NOT p.completed
 			AND (before IS NULL OR p.last_watched < before OR p.last_watched = before AND p.lesson_id > after)
 		  ORDER BY p.last_watched DESC, p.lesson_id OFFSET 0) AS p
 	CROSS JOIN LATERAL (
-		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds
+		SELECT c.id AS course_id, c.title AS course_title, l.title, l.duration_seconds,
+			@POSITION_SQL@ AS position_seconds
 		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = p.lesson_id AND (drafts OR c.is_published) OFFSET 0) AS l
+		@COURSE_OF_LESSON_SQL@
+		@ENROLLMENT_SQL("$1")@
+		CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+		WHERE l.id = p.lesson_id AND l.is_published AND (drafts OR c.is_published)
+			AND @REFUSAL_SQL("a.no_access", "true", "false")@ IS NULL OFFSET 0) AS l
 	ORDER BY p.last_watched DESC, p.lesson_id
 	LIMIT $2;
 END
 $$;
-COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean) IS
-	'The lessons that a learner has begun and not completed, the last watched first, after the one of a time and id, if they are given.';
+COMMENT ON FUNCTION content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean) IS
+	'The lessons that a learner has begun and not completed, and may watch. The last watched comes first. With a time and an id, only those after that one. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_continue_watching(
 	max_rows integer,
@@ -1401,7 +1695,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 SECURITY DEFINER
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false) AS w;
+	SELECT w.* FROM content_library.continue_watching(content_library.learner(), max_rows, before, after, false, false) AS w;
 END
 $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
@@ -1418,19 +1712,20 @@ DECLARE
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT l.mux_status, l.mux_playback_id,
-		   l.is_preview OR EXISTS (
-			   SELECT FROM public.enrollments AS e
-			   WHERE e.user_id = learner AND e.course_id = c.id) AS admitted
+		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("learner"))@ AS refusal,
+		@UNLOCKS_AT_SQL@ AS unlocks_at
 	INTO lesson
 	FROM public.lessons AS l
-	JOIN public.modules AS m ON m.id = l.module_id
-	JOIN public.courses AS c ON c.id = m.course_id
-	WHERE l.id = $1 AND c.is_published;
+	@COURSE_OF_LESSON_SQL@
+	@ENROLLMENT_SQL("learner")@
+	@PROGRESS_BY_KEY_SQL("learner", "l.id")@
+	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("false")@ AS no_access) AS a
+	WHERE l.id = $1 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
 		PERFORM content_library.missing_lesson($1);
 	END IF;
-	IF NOT lesson.admitted THEN
-		PERFORM content_library.not_enrolled(learner, $1);
+	IF lesson.refusal IS NOT NULL THEN
+		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
 		RAISE EXCEPTION 'lesson "%" has no video to play', $1
@@ -1443,9 +1738,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'What a token must say, with which the user signed in plays a lesson''s video until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 when not enrolled, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
 
--- Of the instructor's functions there is a service door alone.
+-- The functions for instructors have only a service door.
 
 CREATE FUNCTION content_library.course_report(course_id uuid)
 RETURNS TABLE (
@@ -1468,7 +1763,7 @@ BEGIN
 		SELECT l.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1 AND l.is_required
+		WHERE m.course_id = $1 AND @COUNTS_SQL("l")@
 	), completed AS (
 		SELECT p.user_id, count(*) AS lessons
 		FROM required AS r
@@ -1477,7 +1772,7 @@ BEGIN
 		GROUP BY p.user_id
 	)
 	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		public.content_library_percentage(COALESCE(d.lessons, 0), n.required),
+		content_library.percentage(COALESCE(d.lessons, 0), n.required),
 		e.enrolled_at, e.completed_at
 	FROM public.enrollments AS e
 	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
@@ -1516,11 +1811,11 @@ BEGIN
 		FROM public.content_progress AS p
 		WHERE p.lesson_id = l.id) AS s
 	WHERE m.course_id = $1
-	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+	ORDER BY @LESSON_PLACE_SQL("m", "l")@;
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
-	'How many learners have begun and completed each lesson of a course.';
+	'The lessons of a course, with how many watch them.';
 
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -1537,8 +1832,8 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Whatever moves within a course waits for its row; in the order of their
-	-- ids, so that two moves never wait for each other.
+	-- All moves within a course wait for the course's row. Rows are locked in the order
+	-- of their ids, so that two moves cannot deadlock.
 	left_course := content_library.course_of(content_library.module_of($1));
 	entered_course := content_library.course_of($2);
 	PERFORM FROM public.courses AS c
@@ -1587,7 +1882,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson into a module, before another lesson or to the end.';
+	'Moves a lesson into a module. It comes before another lesson or to the end.';
 
 CREATE FUNCTION content_library.move_module(
 	module_id uuid,
@@ -1630,29 +1925,28 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
-	'Moves a module before another one of its course, or to the end.';
+	'Moves a module within its course. It comes before another one or to the end.';
 
-CREATE FUNCTION content_library.recompute_completion(course_id uuid)
+-- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
+-- claimed for together.
+CREATE FUNCTION content_library.complete_lessons(course_id uuid)
 RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET row_security = off
 AS $$
-#variable_conflict use_column
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	count integer;
 BEGIN
-	PERFORM content_library.require_owner();
-	-- Rows are locked in the order that batches of reports lock them in.
-	WITH bar AS MATERIALIZED (
-		SELECT l.id AS lesson_id, content_library.bar(l.id) AS bar
+	-- Rows are locked first, in the order in which batches lock them.
+	WITH due AS (
+		SELECT p.id
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1
-	), due AS (
-		SELECT p.id
-		FROM bar AS b
-		JOIN public.content_progress AS p ON p.lesson_id = b.lesson_id
-		WHERE NOT p.completed AND p.watched_pct >= b.bar
+		JOIN public.content_progress AS p ON p.lesson_id = l.id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE m.course_id = $1 AND NOT p.completed
+			AND p.watched_pct >= @THRESHOLD_SQL("s.completion_threshold")@
 		ORDER BY p.user_id, p.lesson_id
 		FOR NO KEY UPDATE OF p
 	)
@@ -1661,16 +1955,29 @@ BEGIN
 	FROM due AS d
 	WHERE p.id = d.id AND NOT p.completed;
 	GET DIAGNOSTICS count = ROW_COUNT;
+	RETURN count;
+END
+$$;
+COMMENT ON FUNCTION content_library.complete_lessons(uuid) IS
+	'Completes the lessons of a course whose progress reaches their threshold; returns how many rows became completed.';
 
-	PERFORM content_library.complete(ARRAY(
-		SELECT e.id FROM public.enrollments AS e
-		WHERE e.course_id = $1 AND e.completed_at IS NULL
-		ORDER BY e.user_id FOR NO KEY UPDATE), at);
+CREATE FUNCTION content_library.recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+DECLARE
+	count integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- This lock comes before those on progress.
+	PERFORM content_library.lock_completion(course_id, true);
+	count := content_library.complete_lessons(course_id);
+	PERFORM content_library.claim_all(course_id);
 	RETURN count;
 END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
-	'Applies the thresholds of a course to past progress; returns how many rows became completed.';
+	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
 
 -- From zero, as for all others.
@@ -1690,20 +1997,24 @@ $$;
 -- What the functions in public call as their caller, and the learners' doors.
 GRANT EXECUTE ON FUNCTION
 	content_library.missing_course(uuid),
-	content_library.missing_lesson(uuid),
+	content_library.missing_lesson(uuid, text),
 	content_library.nobody(),
 	content_library.writes(text),
 	content_library.acts_for_others(),
 	content_library.caller(uuid),
 	content_library.sees_course(uuid),
 	content_library.require_course(uuid),
-	content_library.check_report(integer, integer),
+	content_library.whole_number(double precision, text, integer),
+	content_library.whole_percent(double precision),
+	content_library.whole_position(double precision),
+	content_library.json_number(jsonb, text),
 	content_library.read_report(jsonb, timestamptz),
 	content_library.read_reports(jsonb, timestamptz),
-	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean),
+	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean),
 	content_library.published_course_of(uuid),
-	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
 	content_library.own_enroll(uuid, boolean),
+	content_library.own_unenroll(uuid, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),
 	content_library.own_completion_threshold(uuid),
 	content_library.own_course_completion(uuid),
@@ -1715,15 +2026,16 @@ GRANT EXECUTE ON FUNCTION
 	TO authenticated, service_role;
 -- The service doors.
 GRANT EXECUTE ON FUNCTION
-	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, uuid[]),
+	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
 	content_library.enroll(uuid, uuid, boolean, boolean),
+	content_library.unenroll(uuid, uuid, boolean),
 	content_library.reset_progress(uuid, uuid, boolean, boolean),
 	content_library.completion_threshold(uuid),
 	content_library.course_completion(uuid, uuid),
-	content_library.course_outline(uuid, uuid),
-	content_library.next_lesson(uuid, uuid),
-	content_library.course_progress(uuid),
-	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean),
+	content_library.course_outline(uuid, uuid, boolean),
+	content_library.next_lesson(uuid, uuid, boolean),
+	content_library.course_progress(uuid, boolean),
+	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.lock_video(boolean, text, text),
@@ -1738,53 +2050,128 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 -- The twins, in the order of content_library--1.0.sql.
 
-CREATE FUNCTION public.content_library_percentage(completed bigint, required bigint)
-RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (100 * completed / NULLIF(required, 0))::int4;
-END;
+CREATE FUNCTION public.content_library_on_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER
+AS $$
+DECLARE
+	access record;
+	changed uuid[];
+	course uuid;
+BEGIN
+	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
+	IF TG_WHEN = 'BEFORE' THEN
+		SELECT now() AS begins, now() + c.access_period AS ends INTO access
+		FROM public.courses AS c
+		WHERE c.id = NEW.course_id;
+		IF FOUND THEN
+			NEW.enrolled_at := access.begins;
+			NEW.expires_at := access.ends;
+		END IF;
+		RETURN NEW;
+	END IF;
 
+	-- The courses whose learners may be done now, because lessons or modules have gone or
+	-- have changed. A course or module that is deleted itself is not found.
+	IF TG_LEVEL = 'STATEMENT' THEN
+		IF TG_TABLE_NAME = 'lessons' AND TG_OP = 'DELETE' THEN
+			changed := ARRAY(
+				SELECT m.course_id
+				FROM old_rows AS l
+				JOIN public.modules AS m ON m.id = l.module_id
+				WHERE @COUNTS_SQL("l")@);
+		ELSIF TG_TABLE_NAME = 'lessons' THEN
+			changed := ARRAY(
+				SELECT m.course_id
+				FROM old_rows AS l
+				JOIN new_rows AS n ON n.id = l.id
+				JOIN public.modules AS m ON m.id IN (l.module_id, n.module_id)
+				WHERE @COUNTS_SQL("l")@ <> @COUNTS_SQL("n")@
+					OR @COUNTS_SQL("l")@ AND l.module_id <> n.module_id);
+		ELSIF TG_OP = 'DELETE' THEN
+			changed := ARRAY(
+				SELECT c.id
+				FROM old_rows AS m
+				JOIN public.courses AS c ON c.id = m.course_id);
+		ELSE
+			changed := ARRAY(
+				SELECT c.id
+				FROM old_rows AS m
+				JOIN new_rows AS n ON n.id = m.id
+				JOIN public.courses AS c ON c.id IN (m.course_id, n.course_id)
+				WHERE m.course_id <> n.course_id);
+		END IF;
+		FOR course IN SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id LOOP
+			PERFORM content_library.claim_all(course);
+		END LOOP;
+		RETURN NULL;
+	END IF;
+
+	-- A dump sets row_security to off for its restore: its rows are as they were.
+	IF NOT current_setting('row_security')::boolean THEN
+		RETURN NULL;
+	ELSIF TG_TABLE_NAME = 'enrollments' THEN
+		-- The learner may have done everything before. A date comes from an import.
+		IF NEW.completed_at IS NULL THEN
+			PERFORM content_library.lock_user(NEW.user_id);
+			PERFORM content_library.lock_completion(NEW.course_id, false);
+			PERFORM content_library.complete(NEW.id, true);
+		END IF;
+	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
+		-- The application itself may have marked a lesson as completed.
+		FOREACH course IN ARRAY content_library.claim_begin(NEW.user_id, ARRAY[NEW.lesson_id]) LOOP
+			PERFORM content_library.claim(NEW.user_id, course);
+		END LOOP;
+	END IF;
+	RETURN NULL;
+END
+$$;
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct integer,
-	position_seconds integer DEFAULT NULL,
+	watched_pct double precision,
+	position_seconds double precision DEFAULT NULL,
 	user_id uuid DEFAULT NULL)
-RETURNS public.content_progress
+RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
+	pct integer;
+	place integer;
 BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM content_library.check_report(watched_pct, position_seconds);
+	pct := content_library.whole_percent(watched_pct);
+	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[watched_pct], ARRAY[position_seconds], ARRAY[at], at, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
 
 CREATE FUNCTION public.record_progress_batch(
 	reports jsonb,
-	user_id uuid DEFAULT NULL)
-RETURNS SETOF public.content_progress
+	user_id uuid DEFAULT NULL,
+	skip_refused boolean DEFAULT false)
+RETURNS SETOF public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
 AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	read record;
 BEGIN
-	IF reports IS NULL THEN
-		RAISE EXCEPTION 'reports must not be null' USING ERRCODE = 'null_value_not_allowed';
+	IF reports IS NULL OR skip_refused IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN reports IS NULL THEN 'reports' ELSE 'skip_refused' END
+			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	read := content_library.read_reports(reports, at);
 	PERFORM content_library.writes('record_progress_batch');
 	RETURN QUERY
-	SELECT * FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true));
+	SELECT *
+	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true, skip_refused));
 END
 $$;
 
@@ -1804,11 +2191,34 @@ BEGIN
 	PERFORM content_library.writes('enroll');
 	learner := content_library.caller(user_id);
 	seen := content_library.sees_course(course_id);
-	-- Whom the service does not name has a tier.
+	-- The service grants to whom it names.
 	IF learner IS NULL OR user_id IS NULL THEN
 		RETURN content_library.own_enroll(course_id, seen);
 	END IF;
 	RETURN content_library.enroll(learner, course_id, seen);
+END
+$$;
+
+CREATE FUNCTION public.unenroll(
+	course_id uuid,
+	user_id uuid DEFAULT NULL)
+RETURNS public.enrollments
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	learner uuid;
+	seen boolean;
+BEGIN
+	IF course_id IS NULL THEN
+		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('unenroll');
+	learner := content_library.caller(user_id);
+	seen := content_library.sees_course(course_id);
+	IF learner IS NULL THEN
+		RETURN content_library.own_unenroll(course_id, seen);
+	END IF;
+	RETURN content_library.unenroll(learner, course_id, seen);
 END
 $$;
 
@@ -1899,7 +2309,7 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_course_outline(course_id);
 	END IF;
-	RETURN content_library.course_outline(learner, course_id);
+	RETURN content_library.course_outline(learner, course_id, user_id IS NOT NULL);
 END
 $$;
 
@@ -1920,7 +2330,7 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_next_lesson(course_id);
 	END IF;
-	RETURN content_library.next_lesson(learner, course_id);
+	RETURN content_library.next_lesson(learner, course_id, user_id IS NOT NULL);
 END
 $$;
 
@@ -1946,7 +2356,7 @@ BEGIN
 		WHERE content_library.sees_course(p.course_id);
 	ELSE
 		RETURN QUERY
-		SELECT p.* FROM content_library.course_progress(learner) AS p
+		SELECT p.* FROM content_library.course_progress(learner, $1 IS NOT NULL) AS p
 		WHERE content_library.sees_course(p.course_id);
 	END IF;
 END
@@ -1969,7 +2379,7 @@ AS $$
 DECLARE
 	learner uuid;
 	begun refcursor;
-	-- Where to go on, how many rows are wanted, and how many came.
+	-- The row to continue after, how many rows are still wanted, and how many came.
 	before timestamptz;
 	after uuid;
 	wanted integer := max_rows;
@@ -1984,12 +2394,12 @@ BEGIN
 	END IF;
 	learner := content_library.caller(user_id);
 
-	-- Once, unless there are lessons of courses that the caller does not see.
+	-- Repeats only if some lessons are of courses that the caller does not see.
 	LOOP
 		IF learner IS NULL THEN
 			OPEN begun FOR SELECT * FROM content_library.own_continue_watching(wanted, before, after);
 		ELSE
-			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after);
+			OPEN begun FOR SELECT * FROM content_library.continue_watching(learner, wanted, before, after, user_id IS NOT NULL);
 		END IF;
 		asked := wanted;
 		came := 0;
@@ -2103,7 +2513,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	owner regrole;
+	owner oid;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -2112,7 +2522,7 @@ BEGIN
 	SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = 'public.content_progress'::regclass;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'content_library_strict() needs the rights of the owner of the tables'
-			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner);
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Call it as %s.', owner::regrole);
 	END IF;
 
 	IF enabled THEN
@@ -2182,7 +2592,8 @@ BEGIN
 		RETURN 'no_v1_signature';
 	END IF;
 
-	-- Each with each, and by their hashes: how long that takes tells nothing of the right one.
+	-- Compares all secrets with all signatures, by their hashes. So the time that this
+	-- takes tells nothing about the right signature.
 	signed := convert_to(times[1] || '.' || body, 'UTF8');
 	SELECT bool_or(sha256(convert_to(s, 'UTF8')) = sha256(convert_to(h.expected, 'UTF8'))) INTO matches
 	FROM (SELECT encode(extensions.hmac(signed, convert_to(k, 'UTF8'), 'sha256'), 'hex') AS expected
@@ -2212,13 +2623,15 @@ BEGIN
 END
 $$;
 
--- Who holds what an event needs may be about to wait for what it holds: so it
--- never waits, but lets go of all and tries again, and is never part of a
--- deadlock. What the server locks by itself, it waits for a moment only.
+-- A transaction that holds what an event needs may itself wait for what the event
+-- holds. So an event never waits for it: it releases all its locks and tries again.
+-- Locks that the server takes by itself it waits for only 100 ms. So an event is never
+-- part of a deadlock.
 CREATE FUNCTION public.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET row_security = off
--- Look-ups by key, whose plan is kept from when the tables were small.
+-- All are look-ups by key. Without these settings a plan made while the tables were
+-- small would read whole tables later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
@@ -2228,9 +2641,9 @@ DECLARE
 	fact record;
 	uploads text[];
 	bound integer;
-	-- Mux waits no longer for an answer, and comes again.
+	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
-	pause float8 := 0.001;
+	pause float8 := 0.001::float8;
 BEGIN
 	fact := public.content_library_mux_read(event);
 	IF fact.object IS NULL THEN
@@ -2252,8 +2665,8 @@ BEGIN
 				RETURN 'duplicate';
 			END IF;
 
-			-- With the asset locked, no other event can give it another upload; with
-			-- those locked, nobody can be binding one of them.
+			-- While the asset is locked, no other event can give it another upload. While
+			-- its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
@@ -2296,7 +2709,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Take the event in again, as Mux sends it again. If that does not help, pg_stat_activity shows the transaction that is open: it binds the upload, takes in an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -2317,7 +2730,8 @@ BEGIN
 	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
 
 	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- Nothing known: a new row stays as it is given, and so does a video given whole.
+	-- If nothing is known, a new row stays as it is, and so does one that is given
+	-- another asset in the same command.
 	IF NOT FOUND AND (TG_OP = 'INSERT'
 		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
 	THEN
