@@ -627,7 +627,7 @@ class Generator:
         """What several devices do at once, all with one or two learners and one course: each as many
         requests, of which the first ones meet, then the second ones, ..."""
         random = self.random
-        kind = random.choice(('finish', 'finish', 'finish', 'commuting', 'resets', 'account'))
+        kind = random.choice(('finish', 'finish', 'content', 'content', 'commuting', 'resets', 'account'))
         users = random.sample(USERS[:4], random.randint(1, 2))
         course = self.some('courses', 0)
         unfinished = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is None]
@@ -636,11 +636,18 @@ class Generator:
         lessons = self.lessons_of(course)
         rounds = random.randint(1, 4)
         devices = [[self.request(kind, random.choice(users), course, lessons) for _ in range(rounds)] for _ in range(4)]
-        if kind == 'finish':
+        if kind in ('finish', 'content'):
             # The last lessons, each by a device of its own.
             random.shuffle(lessons)
             for number, lesson in enumerate(lessons):
                 devices[number % 4][number // 4 % rounds] = self.finish(users[0], lesson)
+        if kind == 'content' and lessons != ['l0']:
+            # One that is not finished goes, just as the others are.
+            lesson = random.choice(lessons)
+            devices[random.randrange(4)][random.randrange(rounds)] = ({'role': 'service_role'}, *random.choice((
+                ('delete', {'table': 'lessons', 'where': {'id': lesson}}),
+                ('update', {'table': 'lessons', 'where': {'id': lesson}, 'values': {'is_required': False}}),
+                ('update', {'table': 'lessons', 'where': {'id': lesson}, 'values': {'is_published': False}}))))
         if kind == 'account':
             devices[0][random.randrange(rounds)] = ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}})
         return {'devices': devices}
