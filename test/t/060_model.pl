@@ -58,7 +58,7 @@ note($out);
 sub spoiled
 {
 	my ($right, $wrong) = @_;
-	return <<"END";
+	return <<"SQL";
 DO \$spoil\$
 DECLARE
 	spoiled CONSTANT regprocedure[] := ARRAY(
@@ -73,7 +73,7 @@ BEGIN
 	END LOOP;
 END
 \$spoil\$
-END
+SQL
 }
 
 my @faults = (
