@@ -185,6 +185,12 @@ typedef struct Claims
 	Datum	   *course_ids;
 } Claims;
 
+static bool
+is_completing(const RecordedReport *report)
+{
+	return report->completing;
+}
+
 /*
  * Takes the locks for completing courses.  This comes before anything is written, and is for
  * all reports, also those that complete nothing: see claim_begin().
@@ -195,8 +201,10 @@ begin_claims(Recording *recording)
 	Claims		claims = {0};
 	int			size = 0;
 
+	for (int i = 0; i < recording->size; i++)
+		recording->reports[i].completing |= completes(&recording->reports[i]);
 	/* Most calls end here: no lesson is completed by them. */
-	if (count(recording, completes) == 0)
+	if (count(recording, is_completing) == 0)
 		return claims;
 	claims.lesson_ids = palloc(recording->size * sizeof(Datum));
 	for (int i = 0; i < recording->size; i++)
@@ -213,6 +221,15 @@ is_last_of_course(const Claims *claims, int i)
 			   DatumGetUUIDP(claims->course_ids[i + 1]), UUID_LEN) != 0;
 }
 
+/* Whether a report is later than another one, or has its time and comes later in the array. */
+static bool
+is_later(const RecordedReport *one, const RecordedReport *other)
+{
+	if (one->report.watched_at != other->report.watched_at)
+		return one->report.watched_at > other->report.watched_at;
+	return one->number > other->number;
+}
+
 /* Claims each course once.  Of several reports the latest is the one that completed it. */
 static void
 claim(Recording *recording, const Claims *claims)
@@ -223,8 +240,7 @@ claim(Recording *recording, const Claims *claims)
 	{
 		RecordedReport *report = find_report(recording, claims->lesson_ids[i]);
 
-		if (completes(report) &&
-			(latest == NULL || report->report.watched_at > latest->report.watched_at))
+		if (report->completing && (latest == NULL || is_later(report, latest)))
 			latest = report;
 		if (latest == NULL || !is_last_of_course(claims, i))
 			continue;

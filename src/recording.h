@@ -11,6 +11,7 @@ typedef struct RecordedReport
 	int			number;			/* its place in the caller's array */
 	bool		exists;			/* whether its row does */
 	bool		skipped;		/* refused, and left out as the caller wishes */
+	bool		completing;		/* completes its lesson, in this attempt or an earlier one */
 	bool		course_completed;	/* by this report */
 	Datum		id;				/* of the row, if it exists; only in a batch */
 	Progress	progress;		/* the row, or what a new one must reach */

@@ -583,19 +583,21 @@ DECLARE
 	missing text;
 BEGIN
 	-- DO NOTHING: another session may insert the same row. Then there is no row here.
-	INSERT INTO public.content_progress AS p
-		(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-	VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
-	ON CONFLICT (user_id, lesson_id) DO NOTHING
-	RETURNING p.* INTO progress;
+	BEGIN
+		INSERT INTO public.content_progress AS p
+			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
+		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+		ON CONFLICT (user_id, lesson_id) DO NOTHING
+		RETURNING p.* INTO progress;
+	EXCEPTION WHEN foreign_key_violation THEN
+		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+		CASE missing
+			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
+			ELSE RAISE;
+		END CASE;
+	END;
 	RETURN progress;
-EXCEPTION WHEN foreign_key_violation THEN
-	GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
-	CASE missing
-		WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
-		WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
-		ELSE RAISE;
-	END CASE;
 END
 $$;
 COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
@@ -743,7 +745,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	rarest record;
-	most bigint := 64;
+	most bigint := bigint '64';
 	due uuid[];
 	event text;
 BEGIN
@@ -1060,7 +1062,7 @@ BEGIN
 				JOIN public.lessons AS l ON l.id = r.lesson_id
 				@COURSE_OF_LESSON_SQL@
 				WHERE r.completes
-				ORDER BY c.id, r.watched_at DESC, r.lesson_id
+				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
 				PERFORM content_library.claim(user_id, claimed.id);
 				IF claimed.id = ANY (uncompleted) AND EXISTS (
@@ -2055,19 +2057,13 @@ LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER
 AS $$
 DECLARE
-	access record;
 	changed uuid[];
 	course uuid;
 BEGIN
 	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
 	IF TG_WHEN = 'BEFORE' THEN
-		SELECT now() AS begins, now() + c.access_period AS ends INTO access
-		FROM public.courses AS c
-		WHERE c.id = NEW.course_id;
-		IF FOUND THEN
-			NEW.enrolled_at := access.begins;
-			NEW.expires_at := access.ends;
-		END IF;
+		NEW.enrolled_at := now();
+		NEW.expires_at := now() + (SELECT c.access_period FROM public.courses AS c WHERE c.id = NEW.course_id);
 		RETURN NEW;
 	END IF;
 

@@ -206,6 +206,7 @@ DROP FUNCTION
 	public.content_library_mux_bind(),
 	public.mux_begin_upload(uuid, text),
 	public.mux_playback_claims(uuid, interval);
+DROP TYPE public.recorded_progress;
 DROP SCHEMA content_library;
 
 -- The settings are the server's from now on, and a superuser's.
