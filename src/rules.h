@@ -56,7 +56,7 @@
 	"  completed_at = CASE" \
 	"    WHEN p.completed AND p.completed_at IS NULL THEN NULL" \
 	"    WHEN " pct " >= " threshold " THEN LEAST(p.completed_at, " at ")" \
-	"    WHEN NOT p.completed AND p.watched_pct >= " threshold " THEN " at \
+	"    WHEN NOT p.completed AND p.watched_pct >= " threshold " THEN LEAST(p.completed_at, " at ")" \
 	"    ELSE p.completed_at END"
 
 /* Where to resume: never past the end of the video, which may have become shorter. */

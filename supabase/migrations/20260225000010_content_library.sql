@@ -1313,7 +1313,7 @@ BEGIN
 		        completed_at = CASE
 		          WHEN p.completed AND p.completed_at IS NULL THEN NULL
 		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $7)
-		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN $7
+		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN LEAST(p.completed_at, $7)
 		          ELSE p.completed_at END
 		WHERE p.user_id = $1 AND p.lesson_id = $2
 		RETURNING p.* INTO progress;

@@ -6,17 +6,19 @@ owner's; the others are what an application's pool holds.
 """
 import datetime
 import json
+import math
 
-from rules import DEFAULT_THRESHOLD, KEYS, TABLES, TIERS, instant, uid
+from rules import DEFAULT_THRESHOLD, KEYS, OWN, TABLES, TIERS, instant, uid
 
 CONNECTIONS = (1, 2, 3, 4)
 USERS = [f'u{n}' for n in range(1, 6)]
 ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_seconds', 'user': 'user_id',
              'course': 'course_id', 'module': 'module_id'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
-         'continue_watching', 'course_report', 'lesson_report', 'select'}
+         'continue_watching', 'course_report', 'lesson_report', 'mux_playback_claims', 'select'}
 SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
+DAY = datetime.timedelta(days=1)
 
 
 # As SQL.
@@ -38,12 +40,14 @@ def literal(value, column=None):
         return 'NULL'
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int) and column not in ('reports', 'metadata'):
-        return str(value)
+    if isinstance(value, (int, float)) and column not in ('reports', 'metadata'):
+        return str(value) if math.isfinite(value) else f"'{value}'"
     if column in ('reports', 'metadata'):
         return "'" + json.dumps(plain(value)) + "'"
     if isinstance(value, datetime.datetime):
         return f"'{value.isoformat()}'"
+    if isinstance(value, datetime.timedelta):
+        return f"'{value.days} days {value.seconds} seconds'"
     if column in ('id', 'before') or column and column.endswith('_id') and not column.startswith('mux_'):
         value = uid(value)
     return f"'{value}'"
@@ -104,12 +108,12 @@ def footprint(session, name, args):
     """The learners whose rows are written, and the content: 0 untouched, 1 relied on, 2 written."""
     if name in READS or args.get('dry_run'):
         return set(), 0
-    if name in ('record_progress', 'record_progress_batch', 'enroll', 'reset_progress'):
+    if name in ('record_progress', 'record_progress_batch', 'enroll', 'unenroll', 'reset_progress'):
         return {args.get('user') or session.user}, 1
     if name in ('insert', 'update', 'delete'):
         if args['table'] == 'users':
             return {args.get('values', args.get('where'))['id']}, 1 if name == 'insert' else 2
-        if args['table'] in KEYS:
+        if args['table'] in OWN:
             named = {**args.get('values', {}), **args.get('where', {})}.get('user_id')
             if named is None and session.role == 'service_role':
                 return set(), 2
@@ -140,15 +144,27 @@ def must_skip(model, sessions, connection, name, args):
     if inside:
         session.users |= users
         session.content = max(session.content, content)
-    return name == 'record_progress_batch' and uncertain(model, session, args)
+    return (name == 'record_progress_batch' and uncertain(model, session, args)
+            or name == 'update' and args['table'] == 'enrollments' and reopens(model, session, args))
+
+
+def reopens(model, session, args):
+    """Whether the service takes back the date of a completed course: the contract does not say what sets it again."""
+    if session.role != 'service_role' or args['values'].get('completed_at', 0) is not None:
+        return False
+    model.session, model.layer = session, {}
+    return any(model.counts(row['course_id'], row['user_id'])[2] == 100
+               for row in model.matching('enrollments', args['where']))
 
 
 def uncertain(model, session, args):
-    """A known limit of R2: a report that is late, or of the same instant, with a position, for a row
+    """What the contract leaves open; above all a known limit of R2: a report that is late, or of the same instant, with a position, for a row
     whose position is older than it (the report between them had none)."""
     if not isinstance(args['reports'], list):
         return False
     model.session, model.layer = session, {}
+    if args.get('skip_refused') and (args.get('user') or session.user) not in model.rows('users'):
+        return True     # refused, or all left out
     rows = model.rows('content_progress')
     for report in args['reports']:
         if not isinstance(report, dict) or not isinstance(report.get('watched_at'), datetime.datetime):
@@ -235,26 +251,30 @@ class Generator:
     def row(self, session, args, lesson):
         return self.model.committed['content_progress'].get((args.get('user') or session.user, lesson))
 
+    def fraction(self, number):
+        """A whole number, or now and then one with a fraction, as a player has it."""
+        return number + self.random.choice((0.25, 0.5, 0.9999)) if self.chance(0.15) else number
+
     def percent(self, wrong=0.01):
         random = self.random
         if self.chance(wrong):
-            return random.choice((-1, 101, 2147483647, None))
+            return random.choice((-1, -0.5, 101, 2147483647, math.nan, math.inf, None))
         if self.chance(0.35):
             return 100
         if self.chance(0.3):
             bars = {DEFAULT_THRESHOLD} | {row['completion_threshold'] or 80 for table in ('courses', 'lessons')
                                           for row in self.model.committed[table].values()}
-            return max(0, min(100, random.choice(sorted(bars)) - random.randint(0, 1)))
-        return random.randint(0, 100)
+            return max(0, min(100, random.choice(sorted(bars)) - random.choice((0, 0.5, 0.0001, 1))))
+        return self.fraction(random.randint(0, 99))
 
     def place(self, session, row, wrong=0.01):
         """A position, often just as far from the last one as matters."""
         if self.chance(wrong):
-            return -1
+            return self.random.choice((-1, -0.1, 3e9, math.nan))
         if row and row['position_seconds'] is not None and self.chance(0.5):
             step = self.random.choice((0, 1, session.interval, session.interval + 1))
             return max(0, row['position_seconds'] + self.random.choice((-1, 1)) * step)
-        return self.random.randint(0, 9000)
+        return self.fraction(self.random.randint(0, 9000))
 
     def time(self, session, row):
         """A time, often just as far from the last one as matters."""
@@ -265,7 +285,8 @@ class Generator:
         return self.past()
 
     def record_progress(self, session):
-        args = self.user(session, {'lesson': self.some('lessons'), 'pct': self.percent()})
+        args = self.user(session, {'pct': self.percent()})
+        args['lesson'] = self.lesson_for(args.get('user') or session.user)
         if self.chance(0.6):
             args['position'] = self.place(session, self.row(session, args, args['lesson']))
         if self.chance(0.003):
@@ -275,11 +296,17 @@ class Generator:
     def record_progress_batch(self, session):
         random = self.random
         args = self.user(session, {})
+        finishing = self.chance(0.35)
         lessons = list(self.model.committed['lessons']) or ['l0']
+        size = min(len(lessons), random.randint(1, 5))
+        if finishing:
+            # All lessons of a course, or all but one.
+            lessons = self.lessons_of(self.unfinished(args.get('user') or session.user))
+            size = len(lessons) - (len(lessons) > 1 and self.chance(0.5))
         reports = []
-        for lesson in random.sample(lessons, min(len(lessons), random.randint(1, 5))):
+        for lesson in random.sample(lessons, size):
             row = self.row(session, args, lesson)
-            report = {'lesson_id': lesson, 'watched_pct': self.percent(0)}
+            report = {'lesson_id': lesson, 'watched_pct': 100 if finishing and self.chance(0.9) else self.percent(0)}
             if self.chance(0.85):
                 report['position_seconds'] = self.place(session, row, 0)
             if self.chance(0.8):
@@ -288,15 +315,54 @@ class Generator:
         if self.chance(0.05):
             self.spoil(reports)
         args['reports'] = reports
+        if self.chance(0.3):
+            args['skip_refused'] = random.choice((True, True, True, True, False, None))
         if self.chance(0.01):
             args['reports'] = random.choice(([], {}, 5, None, [5], [None], [[]]))
         return args
+
+    def unfinished(self, user):
+        """A course that a learner is enrolled in, mostly one not completed."""
+        rows = [row for (who, _), row in self.model.committed['enrollments'].items() if who == user]
+        open_ones = [row for row in rows if row['completed_at'] is None]
+        rows = open_ones if open_ones and self.chance(0.8) else rows
+        return self.random.choice(rows)['course_id'] if rows else self.some('courses')
+
+    def last_ones(self):
+        """The learners and lessons of which one alone is left in a course that is not completed."""
+        model = self.model
+        model.session, model.layer = self.sessions[0], {}
+        answer = []
+        for (user, of), row in model.committed['enrollments'].items():
+            if row['completed_at'] is None:
+                left = [lesson for lesson in model.required(of) if not model.is_completed(user, lesson)]
+                answer += [(user, left[0])] if len(left) == 1 else []
+        return answer
+
+    def finished(self, user):
+        """A course of which a learner has completed everything, mostly one left since."""
+        model = self.model
+        model.session, model.layer = self.sessions[0], {}
+        done = [course for course in model.committed['courses'] if model.counts(course, user)[2] == 100]
+        left = [course for course in done if (user, course) not in model.committed['enrollments']]
+        return self.random.choice(left or done) if done else self.some('courses')
+
+    def lesson_for(self, user):
+        """A lesson, mostly of a course that the learner is enrolled in."""
+        if self.chance(0.5):
+            return self.random.choice(self.lessons_of(self.unfinished(user)))
+        return self.some('lessons')
+
+    def lessons_of(self, course):
+        modules = self.model.committed['modules']
+        return [row['id'] for row in self.model.committed['lessons'].values()
+                if modules[row['module_id']]['course_id'] == course] or ['l0']
 
     def spoil(self, reports):
         random = self.random
         report = random.choice(reports)
         report.update(random.choice((
-            {'watched_pct': 101}, {'watched_pct': None}, {'watched_pct': '50'}, {'watched_pct': 5.5},
+            {'watched_pct': 101}, {'watched_pct': None}, {'watched_pct': '50'}, {'watched_pct': -0.5}, {'position_seconds': 3e9},
             {'position_seconds': -1}, {'position_seconds': '5'}, {'lesson_id': 'no uuid'}, {'lesson_id': None},
             {'watched_at': self.base + 86400 * 400 * SECOND}, {'watched_at': 'no time'}, {'extra': 1},
             {'lesson_id': 'l0'}, {'lesson_id': reports[0]['lesson_id']})))
@@ -306,14 +372,19 @@ class Generator:
         name = self.new(table[0])
         values = {'id': name, 'title': f'{name}, so called'}
         if table == 'courses':
-            values.update(slug=name, is_published=self.chance(0.85), tier_required=random.choice(('free', 'free', *TIERS)))
+            values.update(slug=name, is_published=self.chance(0.9), is_open=self.chance(0.85), is_sequential=self.chance(0.2),
+                          tier_required=random.choice(('free', 'free', 'free', *TIERS)))
+            if self.chance(0.3):
+                values['access_period'] = self.period()
         if table == 'modules':
             values['course_id'] = self.some('courses')
         if table == 'lessons':
             values['module_id'] = self.some('modules')
             if self.chance(0.5):
                 values.update(mux_playback_id=f'play-{name}', mux_status='ready', duration_seconds=random.randint(1, 9000))
-            values.update(is_required=self.chance(0.75), is_preview=self.chance(0.2))
+            values.update(is_required=self.chance(0.75), is_preview=self.chance(0.2), is_published=self.chance(0.85))
+        if table != 'courses' and self.chance(0.1):
+            values.update(self.lock())
         if table != 'modules' and self.chance(0.3):
             values['completion_threshold'] = random.randint(1, 100)
         if self.chance(0.7):
@@ -324,6 +395,16 @@ class Generator:
             values.update(random.choice(({'title': None}, {'metadata': []}, {'sort_order': None})))
         return {'table': table, 'values': values}
 
+    def period(self):
+        return self.random.choice((DAY, 30 * DAY, 365 * DAY + 3600 * SECOND))
+
+    def lock(self):
+        """A time of opening, clearly past or ahead: who says when they enrolled did so 3 to 30 days ago."""
+        random = self.random
+        if self.chance(0.5):
+            return {'unlock_at': random.choice((None, self.base - 10 * DAY, self.base + 100 * DAY, self.base + 200 * DAY))}
+        return {'unlock_after': random.choice((None, 0 * DAY, 2 * DAY, 2 * DAY, 40 * DAY, 50 * DAY))}
+
     def update_content(self):
         random = self.random
         table = random.choice(('courses', 'lessons', 'lessons', 'lessons', 'modules'))
@@ -332,12 +413,15 @@ class Generator:
         if table == 'courses':
             changes += [{'is_published': True}, {'is_published': True}, {'is_published': False},
                         {'tier_required': random.choice(TIERS)}, {'tier_required': 'gold'},
+                        {'is_open': self.chance(0.7)}, {'is_sequential': self.chance(0.3)},
+                        {'access_period': random.choice((None, self.period()))}, {'access_period': 0 * DAY},
                         {'slug': self.some('courses')}]
         if table == 'modules':
-            changes += [{'course_id': self.some('courses')}] * 2
+            changes += [{'course_id': self.some('courses')}] * 3 + [self.lock()]
         if table == 'lessons':
-            changes += [{'is_required': self.chance(0.5)}] * 3 + [
-                {'is_preview': self.chance(0.5)}, {'module_id': self.some('modules')},
+            changes += [{'is_required': self.chance(0.5)}] * 3 + [{'is_published': self.chance(0.6)}] * 3 + [
+                {'module_id': self.some('modules')}] * 3 + [
+                {'is_preview': self.chance(0.3)}, self.lock(), {'unlock_after': -DAY}, {'duration_seconds': random.randint(1, 9000)},
                 {'mux_playback_id': f'play-{random.randint(1, 9)}'}, {'mux_status': 'gone'}]
         if table != 'modules':
             changes += [{'completion_threshold': random.choice((None, 1, 50, 100, random.randint(1, 100)))}] * 3
@@ -363,6 +447,16 @@ class Generator:
         if self.chance(0.65):
             where = {'user_id': user, 'lesson_id': self.some('lessons')}
             kind = random.random()
+            last = [pair for pair in self.last_ones() if session.role == 'service_role' or pair[0] == user]
+            if last and self.chance(0.4):
+                where = dict(zip(('user_id', 'lesson_id'), random.choice(last)))
+                if kind < 0.75:
+                    values = {'watched_pct': 100, 'completed': True, 'last_watched': self.past()}
+                    if self.chance(0.5):
+                        values['completed_at'] = self.past()
+                    if kind < 0.4:
+                        return 'insert', {'table': 'content_progress', 'values': {**where, **values}, 'upsert': True}
+                    return 'update', {'table': 'content_progress', 'where': where, 'values': values}
             if kind < 0.5:
                 values = {**where, **self.progress_values(), 'last_watched': self.past()}
                 return 'insert', {'table': 'content_progress', 'values': values, 'upsert': self.chance(0.7)}
@@ -374,28 +468,60 @@ class Generator:
                     values['last_watched'] = self.past()
                 return 'update', {'table': 'content_progress', 'where': where, 'values': values}
             return 'delete', {'table': 'content_progress', 'where': where}
-        where = {'user_id': user, 'course_id': self.some('courses')}
+        where = {'user_id': user, 'course_id': self.finished(user) if self.chance(0.5) else self.some('courses')}
         kind = random.random()
-        done = {'completed_at': random.choice((None, self.past()))}
         if kind < 0.5:
             values = {**where, 'enrolled_at': self.past()} if self.chance(0.5) else dict(where)
-            return 'insert', {'table': 'enrollments', 'values': {**values, **done} if self.chance(0.1) else values}
-        if kind < 0.7:
-            return 'update', {'table': 'enrollments', 'where': where, 'values': done}
+            if self.chance(0.4 if session.role == 'service_role' else 0.1):
+                values.update(self.access())
+            return 'insert', {'table': 'enrollments', 'values': values}
+        if kind < 0.8:
+            return 'update', {'table': 'enrollments', 'where': where, 'values': self.access()}
         return 'delete', {'table': 'enrollments', 'where': where}
+
+    def access(self):
+        """What only the service may write of an enrollment."""
+        random = self.random
+        return random.choice(({'expires_at': self.base - random.randint(1, 9) * DAY}, {'expires_at': self.base - DAY},
+                              {'expires_at': None}, {'expires_at': self.base + 300 * DAY}, {'granted': self.chance(0.5)},
+                              {'completed_at': random.choice((None, self.past()))}))
 
     def editing(self):
         """A statement on a table of the content."""
         random = self.random
         kind = random.random()
         content = self.model.committed
+        last = self.last_ones()
+        if last and self.chance(0.35):
+            return self.out_of_the_way(random.choice(last)[1])
         if kind < 0.62:
             return 'update', self.update_content()
+        if self.chance(0.1):
+            where = {'course_id': self.some('courses'), 'required_course_id': self.some('courses')}
+            if self.chance(0.6):
+                return 'insert', {'table': 'course_prerequisites', 'values': where}
+            del where['required_course_id']
+            return 'delete', {'table': 'course_prerequisites', 'where': where}
         few = {'courses': 2, 'modules': 4, 'lessons': 8}
         table = random.choice(('courses', 'modules', 'lessons', 'lessons', 'lessons'))
         if len(content[table]) < few[table] + random.randint(0, few[table]):
             return 'insert', self.insert_content(table)
         return 'delete', {'table': table, 'where': {'id': self.some(table)}}
+
+    def out_of_the_way(self, lesson):
+        """A change of the content by which a lesson does not stand in the way of a completed course any more."""
+        random = self.random
+        module = self.model.committed['lessons'][lesson]['module_id']
+        if self.chance(0.2):
+            if self.chance(0.5):
+                return 'delete', {'table': 'modules', 'where': {'id': module}}
+            return 'update', {'table': 'modules', 'where': {'id': module}, 'values': {'course_id': self.some('courses')}}
+        if self.chance(0.2):
+            return 'delete', {'table': 'lessons', 'where': {'id': lesson}}
+        if self.chance(0.2):
+            return 'move_lesson', {'lesson': lesson, 'module': self.some('modules')}
+        return 'update', {'table': 'lessons', 'where': {'id': lesson}, 'values': random.choice((
+            {'is_required': False}, {'is_published': False}, {'module_id': self.some('modules')}))}
 
     def moving(self):
         random = self.random
@@ -421,12 +547,15 @@ class Generator:
     def reading(self, session):
         random = self.random
         name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
-                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select'))
+                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select',
+                              'mux_playback_claims', 'course_outline'))
+        if name == 'mux_playback_claims' and session.role == 'service_role' and self.chance(0.9):
+            name = 'next_lesson'
         if name == 'select':
             return name, {'table': random.choice(list(TABLES))}
         if name in ('course_report', 'lesson_report'):
             return name, {'course': self.some('courses')}
-        if name == 'completion_threshold':
+        if name in ('completion_threshold', 'mux_playback_claims'):
             return name, {'lesson': None if self.chance(0.01) else self.some('lessons')}
         args = {}
         if name in ('course_completion', 'course_outline', 'next_lesson'):
@@ -444,17 +573,26 @@ class Generator:
             return connection, random.choice(('commit', 'commit', 'commit', 'rollback', 'savepoint', 'savepoint',
                                               'rollback_to')), {}
         kind = random.choices(
-            ('report', 'batch', 'read', 'enroll', 'reset', 'recompute', 'move', 'edit', 'direct',
+            ('report', 'batch', 'read', 'enroll', 'unenroll', 'reset', 'recompute', 'move', 'edit', 'direct',
              'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
-            (35, 12, 22, 3, 3, 2, 3, 6, 7, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+            (30, 14, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+        servers = [number for number in CONNECTIONS if self.sessions[number].role == 'service_role']
+        if servers and kind in ('edit', 'move', 'recompute') and self.chance(0.7):
+            connection = random.choice(servers)
         if kind == 'report':
             return connection, 'record_progress', self.record_progress(session)
         if kind == 'batch':
             return connection, 'record_progress_batch', self.record_progress_batch(session)
         if kind == 'read':
             return connection, *self.reading(session)
-        if kind == 'enroll':
-            return connection, 'enroll', self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
+        if kind in ('enroll', 'unenroll'):
+            args = self.user(session, {})
+            args['course'] = self.some('courses')
+            if self.chance(0.5):
+                args['course'] = self.finished(args.get('user') or session.user)
+            if self.chance(0.01):
+                args['course'] = None
+            return connection, kind, args
         if kind == 'reset':
             args = self.user(session, {'course': None if self.chance(0.01) else self.some('courses')})
             if self.chance(0.4):
@@ -489,27 +627,33 @@ class Generator:
         """What several devices do at once, all with one or two learners and one course: each as many
         requests, of which the first ones meet, then the second ones, ..."""
         random = self.random
-        kind = random.choice(('finish', 'finish', 'finish', 'commuting', 'resets', 'account'))
+        kind = random.choice(('finish', 'finish', 'content', 'content', 'commuting', 'resets', 'account'))
         users = random.sample(USERS[:4], random.randint(1, 2))
         course = self.some('courses', 0)
         unfinished = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is None]
         if unfinished and self.chance(0.8):
             users[0], course = random.choice(unfinished)
-        lessons = [row['id'] for row in self.model.committed['lessons'].values()
-                   if self.model.committed['modules'][row['module_id']]['course_id'] == course] or ['l0']
+        lessons = self.lessons_of(course)
         rounds = random.randint(1, 4)
         devices = [[self.request(kind, random.choice(users), course, lessons) for _ in range(rounds)] for _ in range(4)]
-        if kind == 'finish':
+        if kind in ('finish', 'content'):
             # The last lessons, each by a device of its own.
             random.shuffle(lessons)
             for number, lesson in enumerate(lessons):
                 devices[number % 4][number // 4 % rounds] = self.finish(users[0], lesson)
+        if kind == 'content' and lessons != ['l0']:
+            # One that is not finished goes, just as the others are.
+            lesson = random.choice(lessons)
+            devices[random.randrange(4)][random.randrange(rounds)] = ({'role': 'service_role'}, *random.choice((
+                ('delete', {'table': 'lessons', 'where': {'id': lesson}}),
+                ('update', {'table': 'lessons', 'where': {'id': lesson}, 'values': {'is_required': False}}),
+                ('update', {'table': 'lessons', 'where': {'id': lesson}, 'values': {'is_published': False}}))))
         if kind == 'account':
             devices[0][random.randrange(rounds)] = ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}})
         return {'devices': devices}
 
     def finish(self, user, lesson):
-        who = {'role': 'authenticated', 'user': user}
+        who = {'role': 'authenticated', 'user': user, 'tier': 'studio'}
         if self.chance(0.5):
             return who, 'record_progress', {'lesson': lesson, 'pct': 100, 'position': self.random.randint(0, 9000)}
         return who, 'record_progress_batch', {'reports': [

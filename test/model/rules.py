@@ -1,13 +1,14 @@
 """rules: what the contract says that every operation answers and leaves.
 
-Written from the rules R1 to R11, the README and the comments of the functions,
-not from the extension's code. A Model holds the five tables and auth.users in
+Written from the rules R1 to R13, the README and the comments of the functions,
+not from the extension's code. A Model holds the six tables and auth.users in
 dictionaries; an operation is run on it as on the server and returns the rows
 that are due, or raises Refused with the SQLSTATEs of which one is due: where
 several things are wrong at once, the contract does not say which is named.
 """
 import datetime
 import hashlib
+import math
 import uuid
 from decimal import Decimal, ROUND_HALF_UP
 
@@ -15,27 +16,40 @@ TABLES = {
     'courses': {
         'id': None, 'title': None, 'description': '', 'slug': None, 'thumbnail_url': None, 'stage': None,
         'topic': None, 'tier_required': 'free', 'is_published': False, 'sort_order': 0, 'created_at': 'now',
-        'updated_at': 'now', 'completion_threshold': None, 'metadata': {}},
+        'updated_at': 'now', 'completion_threshold': None, 'metadata': {}, 'is_open': True,
+        'is_sequential': False, 'access_period': None},
+    'course_prerequisites': {'course_id': None, 'required_course_id': None},
     'modules': {
         'id': None, 'course_id': None, 'title': None, 'description': '', 'sort_order': 0, 'created_at': 'now',
-        'updated_at': 'now', 'metadata': {}},
+        'updated_at': 'now', 'metadata': {}, 'unlock_at': None, 'unlock_after': None},
     'lessons': {
         'id': None, 'module_id': None, 'title': None, 'description': '', 'sort_order': 0,
         'duration_seconds': None, 'mux_upload_id': None, 'mux_asset_id': None, 'mux_playback_id': None,
         'mux_status': 'pending', 'is_preview': False, 'created_at': 'now', 'updated_at': 'now',
-        'completion_threshold': None, 'is_required': True, 'metadata': {}},
+        'completion_threshold': None, 'is_required': True, 'metadata': {}, 'is_published': True,
+        'unlock_at': None, 'unlock_after': None},
     'enrollments': {
-        'id': 'new', 'user_id': None, 'course_id': None, 'enrolled_at': 'now', 'completed_at': None},
+        'id': 'new', 'user_id': None, 'course_id': None, 'enrolled_at': 'now', 'completed_at': None,
+        'expires_at': None, 'granted': False},
     'content_progress': {
         'id': 'new', 'user_id': None, 'lesson_id': None, 'watched_pct': 0, 'completed': False,
         'last_watched': 'now', 'position_seconds': None, 'completed_at': None},
 }
 CONTENT = ('courses', 'modules', 'lessons')
 NULLABLE = {'thumbnail_url', 'stage', 'topic', 'completion_threshold', 'duration_seconds', 'mux_upload_id',
-            'mux_asset_id', 'mux_playback_id', 'position_seconds', 'completed_at'}
+            'mux_asset_id', 'mux_playback_id', 'position_seconds', 'completed_at', 'access_period', 'unlock_at',
+            'unlock_after', 'expires_at'}
 TIERS = ('free', 'pro', 'studio')
-KEYS = {'enrollments': ('user_id', 'course_id'), 'content_progress': ('user_id', 'lesson_id')}
+# The tables whose rows are a learner's own, and the keys of those that have another one than id.
+OWN = ('enrollments', 'content_progress')
+KEYS = {'enrollments': ('user_id', 'course_id'), 'content_progress': ('user_id', 'lesson_id'),
+        'course_prerequisites': ('course_id', 'required_course_id')}
+# The columns of an enrollment that learners may insert.
+ENROLLING = {'id', 'user_id', 'course_id', 'enrolled_at'}
 DEFAULT_THRESHOLD = 90
+ZERO = datetime.timedelta(0)
+# The greatest integer of the server's.
+MOST = 2147483647
 
 _ids = {}
 
@@ -81,6 +95,39 @@ class Unknown:
         return repr(self.value) if self.value is not None else f'<{self.low or "any"}>'
 
 
+class Later(Unknown):
+    """A time so long after one that the server has chosen."""
+    __slots__ = ('begin', 'delta')
+
+    def __init__(self, begin, delta):
+        self.begin, self.delta = begin, delta
+
+    low = property(lambda self: self.begin.low + self.delta)
+    high = property(lambda self: self.begin.high + self.delta)
+    value = property(lambda self: self.begin.value and self.begin.value + self.delta)
+
+    def matches(self, seen):
+        return isinstance(seen, datetime.datetime) and self.begin.matches(seen - self.delta)
+
+
+def later(time, delta):
+    return Later(time, delta) if isinstance(time, Unknown) else time + delta
+
+
+class OneOf:
+    """A flag that the server sets in exactly one of several rows."""
+
+    def __init__(self, rows):
+        self.rows, self.seen = rows, []
+
+    def matches(self, seen):
+        self.seen.append(seen)
+        return sum(self.seen) == 1 if len(self.seen) == self.rows else sum(self.seen) <= 1
+
+    def __repr__(self):
+        return f'<true in one of {self.rows}>'
+
+
 def instant(time):
     """A time as one that compares: statements follow one another, so a bound will do."""
     if isinstance(time, Unknown):
@@ -95,6 +142,8 @@ def same(expected, seen):
     """Whether the server's value is the expected one."""
     if expected is ANYTHING:
         return True
+    if isinstance(expected, OneOf):
+        return isinstance(seen, bool) and expected.matches(seen)
     if isinstance(expected, Unknown):
         if expected.low is not None and isinstance(seen, str):
             seen = datetime.datetime.fromisoformat(seen)
@@ -131,6 +180,10 @@ class Session:
 class Model:
     # Whether content_library_strict() was called: learners write through functions alone.
     strict = False
+    # Until lesson_report() leaves out learners who are not enrolled.
+    report_counts_everybody = True
+    # Until a batch of the SQL edition claims a course once, after all of its rows: its notification has a date from between.
+    sql_tells_later_dates = False
 
     def __init__(self):
         self.committed = {table: {} for table in (*TABLES, 'users')}
@@ -170,7 +223,9 @@ class Model:
         self.clock = Unknown(low, high)
         self.now = session.start or self.clock
         self.bounds = low, high
+        self.completed = []
         rows = getattr(self, name)(**args)
+        self.complete_courses()
         if session.layers is None:
             self.commit_layer(self.layer)
         else:
@@ -208,8 +263,14 @@ class Model:
         self.session.layers[-1] = {}
 
     def commit(self):
+        told = []
         for layer in self.session.layers:
+            # The server sends the same notification once in a transaction.
+            for event in layer.pop('events', ()):
+                if not any(same_event(event, one) for one in told):
+                    told.append(event)
             self.commit_layer(layer)
+        self.events += told
         self.session.end()
 
     def rollback(self):
@@ -230,8 +291,11 @@ class Model:
             wrong.add('42501')
         return user
 
+    def is_service(self):
+        return self.session.role in ('service_role', 'owner')
+
     def server_only(self):
-        if self.session.role not in ('service_role', 'owner'):
+        if not self.is_service():
             raise Refused('42501')
 
     def sees(self, course):
@@ -265,44 +329,123 @@ class Model:
             return course['completion_threshold']
         return self.session.threshold
 
-    def counts(self, course, user):
-        """R4 to R6: required lessons, completed ones, the percentage, and the first that is not completed."""
-        progress = self.rows('content_progress')
-        required = [row['id'] for row in self.course_lessons(course) if row['is_required']]
-        open_ones = [lesson for lesson in required
-                     if not (progress.get((user, lesson)) or {'completed': False})['completed']]
-        done = len(required) - len(open_ones)
-        return len(required), done, (100 * done // len(required) if required else None), (open_ones or [None])[0]
+    def required(self, course):
+        """R6: what counts; a draft does not."""
+        return [row['id'] for row in self.course_lessons(course) if row['is_required'] and row['is_published']]
 
-    def claim(self, course, user, time):
-        """R10: the report or the operator's call that finds a course finished claims it, once."""
+    def is_completed(self, user, lesson):
+        row = self.rows('content_progress').get((user, lesson))
+        return row is not None and row['completed']
+
+    def counts(self, course, user):
+        """R4, R5: required lessons, completed ones, and the percentage."""
+        required = self.required(course)
+        done = sum(self.is_completed(user, lesson) for lesson in required)
+        return len(required), done, 100 * done // len(required) if required else None
+
+    def following(self, course, user):
+        """The first required lesson that is not completed and may be watched."""
+        return next((lesson for lesson in self.required(course)
+                     if not self.is_completed(user, lesson) and not self.refusal(lesson, user)), None)
+
+    def latest(self, course, user):
+        """R10: the date of a completed course. A lesson that the app has marked may have none, and counts as last watched."""
+        rows = [self.rows('content_progress')[user, lesson] for lesson in self.required(course)]
+        return max((row['completed_at'] or row['last_watched'] for row in rows), key=instant)
+
+    def claim(self, course, user):
+        """R10: completes a course, once; one that is completed may be dated earlier, without another event."""
         row = self.rows('enrollments').get((user, course))
-        if row and row['completed_at'] is None and self.counts(course, user)[2] == 100:
-            self.put('enrollments', (user, course), {**row, 'completed_at': time})
-            self.layer.setdefault('events', []).append(
-                {'event': 'course_completed', 'course_id': course, 'user_id': user, 'completed_at': time})
+        if row is None or self.counts(course, user)[2] != 100:
+            return False
+        time = self.latest(course, user)
+        if row['completed_at'] is not None and instant(time) >= instant(row['completed_at']):
+            return False
+        self.put('enrollments', (user, course), {**row, 'completed_at': time})
+        if row['completed_at'] is not None:
+            return False
+        self.layer.setdefault('events', []).append(
+            {'event': 'course_completed', 'course_id': course, 'user_id': user, 'completed_at': time})
+        return True
+
+    def complete_courses(self):
+        """R10, whatever path: after each operation no enrollment is open whose required lessons are completed."""
+        for user, lesson in self.completed:
+            self.claim(self.course_of(lesson), user)
+        if not self.layer:
+            return
+        for (user, course), row in list(self.rows('enrollments').items()):
+            if row['completed_at'] is None:
+                self.claim(course, user)
 
     def output(self, table, row):
         return tuple(row[column] for column in TABLES[table])
 
     # Learners' functions.
 
+    def tier_suffices(self, course):
+        tier = self.session.tier if self.session.tier in TIERS else 'free'
+        return TIERS.index(tier) >= TIERS.index(self.rows('courses')[course]['tier_required'])
+
+    def no_access(self, course, user):
+        """R8: why a learner has no access to the lessons of a course."""
+        row = self.rows('enrollments').get((user, course))
+        if row is None:
+            return 'not_enrolled'
+        if row['expires_at'] is not None and instant(row['expires_at']) <= instant(self.now):
+            return 'expired'
+        if not row['granted'] and not self.is_service() and not self.tier_suffices(course):
+            return 'tier'
+        return None
+
+    def unlocks_at(self, lesson, enrollment):
+        """R12: when a lesson opens."""
+        module = self.rows('modules')[lesson['module_id']]
+        times = [row['unlock_at'] for row in (lesson, module) if row['unlock_at'] is not None]
+        times += [later(enrollment['enrolled_at'], row['unlock_after']) for row in (lesson, module)
+                  if row['unlock_after'] is not None]
+        return max(times, key=instant) if times else None
+
+    def refusal(self, lesson, user):
+        """R8, R12: why a learner may not watch a published lesson of a course that the caller sees."""
+        row = self.rows('lessons')[lesson]
+        course = self.course_of(lesson)
+        if row['is_preview']:
+            return None
+        reason = self.no_access(course, user)
+        if reason:
+            return reason
+        enrollment = self.rows('enrollments')[user, course]
+        if (user, lesson) in self.rows('content_progress') or enrollment['completed_at'] is not None:
+            return None
+        opens = self.unlocks_at(row, enrollment)
+        if opens is not None and instant(opens) > instant(self.now):
+            return 'date'
+        if self.rows('courses')[course]['is_sequential']:
+            place = [other['id'] for other in self.course_lessons(course)].index(lesson)
+            before = {other['id'] for other in self.course_lessons(course)[:place]}
+            if any(not self.is_completed(user, other) for other in self.required(course) if other in before):
+                return 'sequence'
+        return None
+
+    def is_there(self, lesson):
+        """Whether a lesson is there for learners."""
+        return (lesson in self.rows('lessons') and self.rows('lessons')[lesson]['is_published']
+                and self.rows('courses')[self.course_of(lesson)]['is_published'])
+
     def may_begin(self, lesson, user):
         """R8, for a lesson without progress: what stands in the way."""
         wrong = set()
         if user not in self.rows('users'):
             wrong.add('23503')
-        if lesson not in self.rows('lessons'):
-            return wrong | {'23503'}
-        course = self.course_of(lesson)
-        if not self.rows('courses')[course]['is_published']:
+        if not self.is_there(lesson):
             wrong.add('23503')
-        if not self.rows('lessons')[lesson]['is_preview'] and (user, course) not in self.rows('enrollments'):
+        elif self.refusal(lesson, user):
             wrong.add('42501')
         return wrong
 
     def advance(self, lesson, user, pct, position, time):
-        """R1, R2, R3, R9: one report, of which all is known to be well."""
+        """R1, R2, R3, R9: one report, of which all is known to be well. Whether it completes the lesson or dates it."""
         key = user, lesson
         old = self.rows('content_progress').get(key)
         bar = self.bar(lesson)
@@ -313,35 +456,46 @@ class Model:
                    'completed_at': time if completed else None,
                    'placed': time if position is not None else None}
             self.put('content_progress', key, row)
-            return
+            return completed
         best = max(pct, old['watched_pct'])
         completes = not old['completed'] and best >= bar
+        # A lesson that the app has completed without a date keeps none.
+        earlier = (old['completed'] and pct >= bar and old['completed_at'] is not None
+                   and instant(time) < instant(old['completed_at']))
         ahead = instant(time) - instant(old['last_watched'])
-        zero = datetime.timedelta(0)
         interval = self.session.interval
         stood = old['position_seconds']
-        moved = ahead > zero and ahead > datetime.timedelta(seconds=interval)
+        moved = ahead > ZERO and ahead > datetime.timedelta(seconds=interval)
         if position is not None:
-            moved = moved or stood is None or ahead >= zero and abs(position - stood) > interval
-        if not (best > old['watched_pct'] or completes or moved):
-            return
+            moved = moved or stood is None or ahead >= ZERO and abs(position - stood) > interval
+        if not (best > old['watched_pct'] or completes or earlier or moved):
+            return False
         row = dict(old, watched_pct=best)
         if completes:
             row['completed'] = True
-            row['completed_at'] = old['completed_at'] or time
-        if ahead > zero:
+        if completes and old['completed_at'] is None or (completes or earlier) and instant(time) < instant(old['completed_at']):
+            row['completed_at'] = time
+        if ahead > ZERO:
             row['last_watched'] = time
         # The position of the latest report counts; of two at one instant the further; a late one if there is none.
-        if position is not None and (stood is None or ahead > zero or ahead == zero and position > stood):
+        if position is not None and (stood is None or ahead > ZERO or ahead == ZERO and position > stood):
             row['position_seconds'], row['placed'] = position, time
         self.put('content_progress', key, row)
+        return completes or earlier
+
+    @staticmethod
+    def whole(number, most):
+        """A player's number, rounded down; None if it is out of range."""
+        if number is None or not math.isfinite(number) or not 0 <= math.floor(number) <= most:
+            return None
+        return math.floor(number)
 
     def record_progress(self, lesson, pct, position=None, user=None):
         wrong = set()
         user = self.caller(user, wrong)
         if lesson is None or pct is None:
             wrong.add('22004')
-        if pct is not None and not 0 <= pct <= 100 or position is not None and position < 0:
+        if pct is not None and self.whole(pct, 100) is None or position is not None and self.whole(position, MOST) is None:
             wrong.add('22023')
         if wrong:
             # What else is wrong may be named as well.
@@ -352,36 +506,44 @@ class Model:
             wrong = self.may_begin(lesson, user)
             if wrong:
                 raise Refused(*wrong)
-        time = self.live()
-        self.advance(lesson, user, pct, position, time)
-        self.claim(self.course_of(lesson), user, time)
-        return [self.output('content_progress', self.rows('content_progress')[user, lesson])]
+        return self.record(user, [(lesson, self.whole(pct, 100), self.whole(position, MOST), self.live())])
 
-    def record_progress_batch(self, reports, user=None):
+    def record(self, user, reports):
+        """Reports of which all is known to be well; of those that complete a course, one says so."""
+        dated = [lesson for lesson, pct, position, time in reports if self.advance(lesson, user, pct, position, time)]
+        flags = {}
+        for course in {self.course_of(lesson) for lesson in dated}:
+            if self.claim(course, user):
+                lessons = [lesson for lesson in dated if self.course_of(lesson) == course]
+                flags.update(dict.fromkeys(lessons, OneOf(len(lessons))))
+        return [self.output('content_progress', self.rows('content_progress')[user, lesson]) + (flags.get(lesson, False),)
+                for lesson, *_ in reports]
+
+    def record_progress_batch(self, reports, user=None, skip_refused=False):
         wrong = set()
         user = self.caller(user, wrong)
-        if reports is None:
+        if reports is None or skip_refused is None:
             raise Refused('22004', *wrong)
-        if not isinstance(reports, list) or not 1 <= len(reports) <= 1000:
+        if not isinstance(reports, list) or len(reports) > 1000:
             raise Refused('22023', *wrong)
-        seen = set()
+        seen, refused = set(), set()
         for report in reports:
             if not self.well_formed(report) or report['lesson_id'] in seen:
                 wrong.add('22023')
                 continue
             seen.add(report['lesson_id'])
             if (user, report['lesson_id']) not in self.rows('content_progress'):
-                wrong |= self.may_begin(report['lesson_id'], user)
+                reasons = self.may_begin(report['lesson_id'], user)
+                if reasons and skip_refused:
+                    refused.add(report['lesson_id'])
+                else:
+                    wrong |= reasons
         if wrong:
             raise Refused(*wrong)
-        times = []
-        for report in reports:
-            times.append(report.get('watched_at') or self.live())
-            self.advance(report['lesson_id'], user, report['watched_pct'], report.get('position_seconds'), times[-1])
-        for course in {self.course_of(report['lesson_id']) for report in reports}:
-            self.claim(course, user, self.live())
-        return [self.output('content_progress', self.rows('content_progress')[user, report['lesson_id']])
-                for report in reports]
+        now = self.live()
+        return self.record(user, [(report['lesson_id'], self.whole(report['watched_pct'], 100),
+                                   self.whole(report.get('position_seconds'), MOST), report.get('watched_at') or now)
+                                  for report in reports if report['lesson_id'] not in refused])
 
     def well_formed(self, report):
         if not isinstance(report, dict) or not {'lesson_id', 'watched_pct'} <= report.keys():
@@ -391,9 +553,9 @@ class Model:
         pct, position, time = report['watched_pct'], report.get('position_seconds'), report.get('watched_at')
         if not isinstance(report['lesson_id'], str) or report['lesson_id'] == 'no uuid':
             return False
-        if type(pct) is not int or not 0 <= pct <= 100:
+        if type(pct) not in (int, float) or self.whole(pct, 100) is None:
             return False
-        if position is not None and (type(position) is not int or position < 0):
+        if position is not None and (type(position) not in (int, float) or self.whole(position, MOST) is None):
             return False
         return time is None or isinstance(time, datetime.datetime) and time <= self.bounds[1]
 
@@ -406,20 +568,45 @@ class Model:
         there = self.rows('enrollments').get((user, course))
         # An enrollment that is there is answered with, whatever the course is now.
         if there is None:
-            if row is None or not row['is_published']:
+            if not self.sees(course):
                 wrong.add('23503')
             if user is not None and user not in self.rows('users'):
                 wrong.add('23503')
-            tier = self.session.tier if self.session.tier in TIERS else 'free'
-            if (row and self.session.role == 'authenticated'
-                    and TIERS.index(tier) < TIERS.index(row['tier_required'])):
+            if row and not self.is_service() and not (
+                    row['is_open'] and self.tier_suffices(course) and self.has_prerequisites(course, user)):
                 wrong.add('42501')
         if wrong:
             raise Refused(*wrong)
+        ends = later(self.now, row['access_period']) if row['access_period'] else None
         if there is None:
             there = {'id': Unknown(), 'user_id': user, 'course_id': course, 'enrolled_at': self.now,
-                     'completed_at': None}
-            self.put('enrollments', (user, course), there)
+                     'completed_at': None, 'expires_at': ends, 'granted': self.is_service()}
+        elif self.is_service():
+            expired = there['expires_at'] is not None and instant(there['expires_at']) <= instant(self.now)
+            there = {**there, 'granted': True, 'expires_at': ends if expired else there['expires_at']}
+        self.put('enrollments', (user, course), there)
+        self.complete_courses()
+        return [self.output('enrollments', self.rows('enrollments')[user, course])]
+
+    def has_prerequisites(self, course, user):
+        """R12: whether a learner has completed the courses that must come first."""
+        enrollments = self.rows('enrollments')
+        return all((enrollments.get((user, required)) or {'completed_at': None})['completed_at'] is not None
+                   for of, required in self.rows('course_prerequisites') if of == course)
+
+    def unenroll(self, course, user=None):
+        wrong = set()
+        user = self.caller(user, wrong)
+        if course is None:
+            raise Refused('22004', *wrong)
+        there = self.rows('enrollments').get((user, course))
+        if there is None and not self.sees(course):
+            wrong.add('23503')
+        if wrong:
+            raise Refused(*wrong)
+        if there is None:
+            return [(None,) * len(TABLES['enrollments'])]
+        self.put('enrollments', (user, course), None)
         return [self.output('enrollments', there)]
 
     def reset_progress(self, course, user=None, dry_run=False):
@@ -467,23 +654,24 @@ class Model:
         return [(self.counts(course, self.of_course(course, user))[2],)]
 
     def next_lesson(self, course, user=None):
-        return [(self.counts(course, self.of_course(course, user))[3],)]
+        return [(self.following(course, self.of_course(course, user)),)]
 
     def course_outline(self, course, user=None):
         user = self.of_course(course, user)
         row = self.rows('courses')[course]
         enrollment = self.rows('enrollments').get((user, course))
-        required, done, percent, _ = self.counts(course, user)
+        required, done, percent = self.counts(course, user)
         page = {key: row[key] for key in ('id', 'title', 'description', 'slug', 'thumbnail_url', 'stage', 'topic',
                                           'tier_required', 'metadata')}
         modules = [m for m in self.rows('modules').values() if m['course_id'] == course]
         page.update(
             enrolled=enrollment is not None, completed_at=enrollment and enrollment['completed_at'],
+            expires_at=enrollment and enrollment['expires_at'],
             required_lessons=required, completed_lessons=done, completion=percent,
             modules=[{**{key: module[key] for key in ('id', 'title', 'description', 'metadata')},
                       'lessons': [self.outline_lesson(lesson, user, row['is_published'], enrollment)
                                   for lesson in self.in_order(one for one in self.rows('lessons').values()
-                                                              if one['module_id'] == module['id'])]}
+                                                              if one['module_id'] == module['id'] and one['is_published'])]}
                      for module in self.in_order(modules)])
         return [(page,)]
 
@@ -491,15 +679,39 @@ class Model:
         progress = self.rows('content_progress').get((user, lesson['id']))
         entry = {key: lesson[key] for key in ('id', 'title', 'description', 'duration_seconds', 'metadata',
                                               'is_required', 'is_preview', 'mux_status')}
-        may_watch = lesson['is_preview'] or enrollment is not None
+        reason = self.refusal(lesson['id'], user)
         entry.update(
+            locked=reason and {'reason': reason,
+                               'unlocks_at': self.unlocks_at(lesson, enrollment) if reason == 'date' else None},
             # A draft's page is for the server alone; whether it plays there the contract leaves open.
-            mux_playback_id=ANYTHING if not published else lesson['mux_playback_id'] if may_watch else None,
+            mux_playback_id=ANYTHING if not published else None if reason else lesson['mux_playback_id'],
             status='not_started' if progress is None else 'completed' if progress['completed'] else 'in_progress',
             watched_pct=progress['watched_pct'] if progress else 0,
-            position_seconds=progress and progress['position_seconds'],
+            position_seconds=progress and self.place_in(lesson, progress),
             completed_at=progress and progress['completed_at'])
         return entry
+
+    @staticmethod
+    def place_in(lesson, progress):
+        """Where to resume: never past the end of the video."""
+        position, end = progress['position_seconds'], lesson['duration_seconds']
+        return position if None in (position, end) else min(position, end)
+
+    def mux_playback_claims(self, lesson):
+        wrong = set()
+        user = self.caller(None, wrong)
+        if lesson is None:
+            raise Refused('22004', *wrong)
+        if not self.is_there(lesson):
+            raise Refused('23503', *wrong)
+        row = self.rows('lessons')[lesson]
+        if self.refusal(lesson, user):
+            wrong.add('42501')
+        if row['mux_status'] != 'ready' or row['mux_playback_id'] is None:
+            wrong.add('55000')
+        if wrong:
+            raise Refused(*wrong)
+        return [({'sub': row['mux_playback_id'], 'aud': 'v', 'exp': ANYTHING},)]
 
     def course_progress(self, user=None):
         wrong = set()
@@ -511,12 +723,12 @@ class Model:
             course = self.sees(row['course_id']) if row['user_id'] == user else None
             if course is None:
                 continue
-            required, done, percent, following = self.counts(course['id'], user)
+            required, done, percent = self.counts(course['id'], user)
             lessons = {lesson['id'] for lesson in self.course_lessons(course['id'])}
             watched = [p['last_watched'] for (who, lesson), p in self.rows('content_progress').items()
                        if who == user and lesson in lessons]
             answer.append((course['id'], course['title'], required, done, percent,
-                           max(watched, key=instant) if watched else None, following,
+                           max(watched, key=instant) if watched else None, self.following(course['id'], user),
                            row['enrolled_at'], row['completed_at']))
         return ordered(answer, 7, False)
 
@@ -537,8 +749,10 @@ class Model:
             if course is None:
                 continue
             about = self.rows('lessons')[lesson]
+            if not about['is_published'] or self.refusal(lesson, user):
+                continue
             answer.append((course['id'], course['title'], lesson, about['title'], row['watched_pct'],
-                           row['position_seconds'], about['duration_seconds'], row['last_watched']))
+                           self.place_in(about, row), about['duration_seconds'], row['last_watched']))
         answer = ordered(answer, 7, True)
         answer.limit = max_rows
         return answer
@@ -554,7 +768,7 @@ class Model:
 
     def course_report(self, course):
         self.known_course(course)
-        answer = [(row['user_id'], *self.counts(course, row['user_id'])[:3], row['enrolled_at'], row['completed_at'])
+        answer = [(row['user_id'], *self.counts(course, row['user_id']), row['enrolled_at'], row['completed_at'])
                   for row in self.rows('enrollments').values() if row['course_id'] == course]
         return ordered(answer, 4, False)
 
@@ -562,7 +776,8 @@ class Model:
         self.known_course(course)
         answer = []
         for lesson in self.course_lessons(course):
-            watched = [row for (_, about), row in self.rows('content_progress').items() if about == lesson['id']]
+            watched = [row for (user, about), row in self.rows('content_progress').items() if about == lesson['id']
+                       and (self.report_counts_everybody or (user, course) in self.rows('enrollments'))]
             average = None
             if watched:
                 average = (Decimal(sum(row['watched_pct'] for row in watched)) / len(watched)).quantize(
@@ -574,15 +789,12 @@ class Model:
     def recompute_completion(self, course):
         self.known_course(course)
         lessons = {row['id'] for row in self.course_lessons(course)}
-        changed = 0
+        changed, now = 0, self.live()
         for key, row in list(self.rows('content_progress').items()):
             if key[1] in lessons and not row['completed'] and row['watched_pct'] >= self.bar(key[1]):
                 self.put('content_progress', key,
-                         {**row, 'completed': True, 'completed_at': row['completed_at'] or self.live()})
+                         {**row, 'completed': True, 'completed_at': row['completed_at'] or now})
                 changed += 1
-        for row in list(self.rows('enrollments').values()):
-            if row['course_id'] == course:
-                self.claim(course, row['user_id'], self.live())
         return [(changed,)]
 
     def renumber(self, table, parent, of, moved=None, before=None):
@@ -641,7 +853,7 @@ class Model:
         if role == 'authenticated':
             if command == 'select' or table == 'content_progress' and not self.strict:
                 return
-            if table == 'enrollments' and not self.strict and command == 'insert' and 'completed_at' not in columns:
+            if table == 'enrollments' and not self.strict and command == 'insert' and ENROLLING.issuperset(columns):
                 return
         raise Refused('42501')
 
@@ -651,19 +863,19 @@ class Model:
         if self.session.role == 'authenticated':
             if table == 'courses':
                 return [row for row in rows if row['is_published']]
-            if table in KEYS:
+            if table in OWN:
                 return [row for row in rows if row['user_id'] == self.session.user]
-            if self.strict and table == 'modules':
+            if table == 'course_prerequisites' or self.strict and table == 'modules':
                 return [row for row in rows if self.sees(row['course_id'])]
             if self.strict and table == 'lessons':
                 return [row for row in rows if self.reads(row)]
         return list(rows)
 
     def reads(self, lesson):
-        """Whether a learner reads a lesson directly, strict: one that the learner may watch."""
+        """Whether a learner reads a lesson directly, strict: one that the learner may watch, but for locks."""
         course = self.course_of(lesson['id'])
-        return self.sees(course) is not None and (
-            lesson['is_preview'] or (self.session.user, course) in self.rows('enrollments'))
+        return lesson['is_published'] and self.sees(course) is not None and (
+            lesson['is_preview'] or not self.no_access(course, self.session.user))
 
     def check(self, table, row, old=None):
         """The constraints that a row would break."""
@@ -675,6 +887,12 @@ class Model:
         if bar is not None and not 1 <= bar <= 100:
             wrong.add('23514')
         if 'metadata' in row and row['metadata'] is not None and not isinstance(row['metadata'], dict):
+            wrong.add('23514')
+        if row.get('access_period') is not None and row['access_period'] <= ZERO:
+            wrong.add('23514')
+        if row.get('unlock_after') is not None and row['unlock_after'] < ZERO:
+            wrong.add('23514')
+        if table == 'course_prerequisites' and row['course_id'] == row['required_course_id']:
             wrong.add('23514')
         if table == 'courses':
             if row['tier_required'] is not None and row['tier_required'] not in TIERS:
@@ -688,11 +906,11 @@ class Model:
                 wrong.add('23514')
             if row['position_seconds'] is not None and row['position_seconds'] < 0:
                 wrong.add('23514')
-        for column, parent in (('course_id', 'courses'), ('module_id', 'modules'), ('lesson_id', 'lessons'),
+        for column, parent in (('course_id', 'courses'), ('required_course_id', 'courses'), ('module_id', 'modules'), ('lesson_id', 'lessons'),
                                ('user_id', 'users')):
             if row.get(column) is not None and row[column] not in self.rows(parent):
                 wrong.add('23503')
-        if table in KEYS and self.session.role == 'authenticated' and row['user_id'] != self.session.user:
+        if table in OWN and self.session.role == 'authenticated' and row['user_id'] != self.session.user:
             wrong.add('42501')
         return wrong
 
@@ -700,8 +918,11 @@ class Model:
         return tuple(row[column] for column in KEYS[table]) if table in KEYS else row['id']
 
     def stored(self, table, row):
-        """A row written by hand: its position is as old as its time."""
+        """A row written by hand: its position is as old as its time, and what it completes is claimed."""
         if table == 'content_progress':
+            there = self.rows(table).get(self.key(table, row))
+            if row['completed'] and not (there and there['completed']):
+                self.completed.append(self.key(table, row))
             row['placed'] = None if row['position_seconds'] is None else row['last_watched']
         self.put(table, self.key(table, row), row)
         return self.output(table, row)
@@ -723,6 +944,11 @@ class Model:
                 row[column] = values[column]
             else:
                 row[column] = self.now if default == 'now' else Unknown() if default == 'new' else default
+        if table == 'enrollments' and self.session.role == 'authenticated':
+            # A learner's own enrollment begins now, and lasts as the course says.
+            course = self.rows('courses').get(row['course_id'])
+            period = course and course['access_period']
+            row.update(enrolled_at=self.now, expires_at=later(self.now, period) if period else None)
         there = self.rows(table).get(self.key(table, row))
         wrong = self.check(table, row, there)
         if upsert and there is not None and '42501' not in wrong:
@@ -769,13 +995,21 @@ class Model:
         if key not in self.rows(table):
             return
         self.put(table, key, None)
-        children = {'courses': (('modules', 'course_id'), ('enrollments', 'course_id')),
+        children = {'courses': (('modules', 'course_id'), ('enrollments', 'course_id'),
+                                ('course_prerequisites', 'course_id'), ('course_prerequisites', 'required_course_id')),
                     'modules': (('lessons', 'module_id'),), 'lessons': (('content_progress', 'lesson_id'),),
                     'users': (('enrollments', 'user_id'), ('content_progress', 'user_id'))}
         for child, column in children.get(table, ()):
             for row in list(self.rows(child).values()):
                 if row[column] == key:
                     self.cascade(child, self.key(child, row))
+
+
+def same_event(one, other):
+    """Whether two notifications read the same."""
+    times = one['completed_at'], other['completed_at']
+    return (one['course_id'], one['user_id']) == (other['course_id'], other['user_id']) and (
+        times[0] is times[1] or None not in (known := [getattr(time, 'value', time) for time in times]) and known[0] == known[1])
 
 
 class Unordered(list):

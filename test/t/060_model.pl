@@ -1,7 +1,7 @@
-# 060_model: R1 to R11. Random sequences of everything that learners, servers and
+# 060_model: R1 to R13. Random sequences of everything that learners, servers and
 # owners may do, several connections at once, answer and leave what a model of the
-# rules says, from the extension and from the SQL edition, open and strict; and a
-# fault that is planted is found and made short.
+# rules says, from the extension and from the SQL edition, open and strict; and faults
+# that are planted are found, one of them made short.
 use strict;
 use warnings;
 use FindBin;
@@ -53,5 +53,42 @@ my ($length) = $out =~ /^(\d+) operations \(/m;
 like($out, qr/disagrees after \d+ operations/, 'a percentage that is rounded up is found');
 cmp_ok($length // 1000, '<=', 20, 'and shown in a short sequence') or diag($out);
 note($out);
+
+# A rule is pasted into the functions of the SQL edition, so there it can be spoiled wherever it is used.
+sub spoiled
+{
+	my ($right, $wrong) = @_;
+	return <<"SQL";
+DO \$spoil\$
+DECLARE
+	spoiled CONSTANT regprocedure[] := ARRAY(
+		SELECT p.oid::regprocedure FROM pg_proc AS p
+		WHERE p.pronamespace IN ('public'::regnamespace, 'content_library'::regnamespace)
+			AND strpos(p.prosrc, \$right\$$right\$right\$) > 0);
+	one regprocedure;
+BEGIN
+	ASSERT cardinality(spoiled) > 0, 'no function has it';
+	FOREACH one IN ARRAY spoiled LOOP
+		EXECUTE replace(pg_get_functiondef(one), \$right\$$right\$right\$, \$wrong\$$wrong\$wrong\$);
+	END LOOP;
+END
+\$spoil\$
+SQL
+}
+
+my @faults = (
+	[ 'a lesson that is made optional and completes nobody', 'extension',
+		'DROP TRIGGER claim_after_update ON lessons' ],
+	[ 'a date that a late report does not move back', 'sql',
+		spoiled('LEAST(p.completed_at,', 'GREATEST(p.completed_at,') ],
+	[ 'a refusal that forgets that access has ended', 'sql',
+		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ]);
+for my $fault (@faults)
+{
+	my ($name, $edition, $sql) = @$fault;
+	(undef, $out) = run_model('--operations', 20_000, '--edition', $edition, '--long', '--fault', $sql);
+	like($out, qr/disagrees after \d+ operations/, "$name is found");
+	note($out);
+}
 
 done_testing();
