@@ -561,18 +561,22 @@ COMMENT ON FUNCTION @extschema@.continue_watching(integer, uuid) IS
 
 -- 9. Functions for instructors and operators ---------------------------------
 
-CREATE FUNCTION @extschema@.course_report(course_id uuid)
+CREATE FUNCTION @extschema@.course_report(
+	course_id uuid,
+	max_rows integer DEFAULT NULL,
+	after uuid DEFAULT NULL)
 RETURNS TABLE (
 	user_id uuid,
 	required_lessons integer,
 	completed_lessons integer,
 	completion integer,
 	enrolled_at timestamptz,
-	completed_at timestamptz)
+	completed_at timestamptz,
+	last_watched timestamptz)
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.course_report(uuid) IS
-	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+COMMENT ON FUNCTION @extschema@.course_report(uuid, integer, uuid) IS
+	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -586,7 +590,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
-	'The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
@@ -600,12 +604,23 @@ COMMENT ON FUNCTION @extschema@.move_lesson(uuid, uuid, uuid) IS
 
 CREATE FUNCTION @extschema@.move_module(
 	module_id uuid,
-	before uuid DEFAULT NULL)
+	before uuid DEFAULT NULL,
+	course_id uuid DEFAULT NULL)
 RETURNS @extschema@.modules
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.move_module(uuid, uuid) IS
-	'Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.';
+COMMENT ON FUNCTION @extschema@.move_module(uuid, uuid, uuid) IS
+	'Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.';
+
+CREATE FUNCTION @extschema@.copy_course(
+	course_id uuid,
+	slug text,
+	title text DEFAULT NULL)
+RETURNS @extschema@.courses
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.copy_course(uuid, text, text) IS
+	'Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Returns the new course. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.';
 
 CREATE FUNCTION @extschema@.recompute_completion(course_id uuid)
 RETURNS integer
@@ -1654,14 +1669,15 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
 		('code', '', 'function content_library_warn_of_columns()', 'c, event_trigger, $libdir/content_library, content_library_warn_of_columns'),
 		('code', '', 'function continue_watching(integer, uuid)', 'c, TABLE(course_id uuid, course_title text, lesson_id uuid, lesson_title text, watched_pct integer, position_seconds integer, duration_seconds integer, last_watched timestamp with time zone), $libdir/content_library, continue_watching'),
+		('code', '', 'function copy_course(uuid, text, text)', 'c, courses, $libdir/content_library, copy_course'),
 		('code', '', 'function course_completion(uuid, uuid)', 'c, integer, $libdir/content_library, course_completion'),
 		('code', '', 'function course_outline(uuid, uuid)', 'c, jsonb, $libdir/content_library, course_outline'),
 		('code', '', 'function course_progress(uuid)', 'c, TABLE(course_id uuid, title text, required_lessons integer, completed_lessons integer, completion integer, last_watched timestamp with time zone, next_lesson_id uuid, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_progress'),
-		('code', '', 'function course_report(uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_report'),
+		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
 		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
-		('code', '', 'function move_module(uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
+		('code', '', 'function move_module(uuid, uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
 		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
 		('code', '', 'function mux_begin_upload(uuid, text)', 'c, lessons, $libdir/content_library, mux_begin_upload'),
 		('code', '', 'function mux_playback_claims(uuid, interval)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
@@ -1687,14 +1703,15 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
 		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
+		('comment', '', 'function copy_course(uuid, text, text)', 'COMMENT ON FUNCTION {schema}.copy_course(uuid, text, text) IS ''Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Returns the new course. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.'';'),
 		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
 		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
-		('comment', '', 'function course_report(uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), and when the course was completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
-		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, in order: how many learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
-		('comment', '', 'function move_module(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid) IS ''Moves a module within its course. It comes before another module of the course or to the end, and sort_order is numbered from 1. Returns the module. Fails with 22004 for a NULL, 22023 when before is the module itself or in another course, 23503 for an unknown module.'';'),
+		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.'';'),
 		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
 		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. The lesson''''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
 		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
@@ -1721,14 +1738,15 @@ BEGIN ATOMIC
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_warn_of_columns()', 'ALTER FUNCTION {schema}.content_library_warn_of_columns() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'continue_watching(integer, uuid)', 'ALTER FUNCTION {schema}.continue_watching(integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 10 RESET ALL;'),
+		('function', '', 'copy_course(uuid, text, text)', 'ALTER FUNCTION {schema}.copy_course(uuid, text, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'course_completion(uuid, uuid)', 'ALTER FUNCTION {schema}.course_completion(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'course_outline(uuid, uuid)', 'ALTER FUNCTION {schema}.course_outline(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'course_progress(uuid)', 'ALTER FUNCTION {schema}.course_progress(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 20 RESET ALL;'),
-		('function', '', 'course_report(uuid)', 'ALTER FUNCTION {schema}.course_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
+		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'move_module(uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'move_module(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_begin_upload(uuid, text)', 'ALTER FUNCTION {schema}.mux_begin_upload(uuid, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_playback_claims(uuid, interval)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
@@ -2005,12 +2023,17 @@ BEGIN ATOMIC
 		CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p(privilege)
 		WHERE NOT has_table_privilege(r.oid, t.oid, p.privilege)
 		UNION ALL
-		SELECT 'function', f.name, f.qualified, o.rolname, 'EXECUTE'
+		-- Whatever service_role may call, and two functions more.
+		SELECT 'function', string_agg(f.name, ', ' ORDER BY f.name COLLATE "C"),
+			   string_agg(f.qualified, ', ' ORDER BY f.name COLLATE "C"), o.rolname, 'EXECUTE'
 		FROM functions AS f
 		CROSS JOIN owner AS o
-		WHERE f.proname IN ('content_library_attach', 'content_library_check', 'content_library_strict',
-				'mux_state', 'content_library_mux_latest', 'content_library_mux_policies')
-			AND NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
+		WHERE NOT has_function_privilege(o.oid, f.oid, 'EXECUTE')
+			AND (f.proname IN ('content_library_attach', 'content_library_strict')
+				OR EXISTS (SELECT FROM first
+						   JOIN pg_roles AS r ON r.oid = first.grantee
+						   WHERE first.class = f.tableoid AND first.oid = f.oid AND r.rolname = 'service_role'))
+		GROUP BY o.rolname
 	), finding(severity, object, problem, remedy) AS (
 		SELECT 'error',
 			   format('%s %s', CASE WHEN g.column_name IS NULL THEN lower(g.type) ELSE 'column' END,
@@ -2066,8 +2089,10 @@ BEGIN ATOMIC
 				OR t.name = 'enrollments' AND has_any_column_privilege('authenticated', t.oid, 'INSERT'))
 		GROUP BY m.type, m.name, m.qualified, m.role, m.on_purpose
 		UNION ALL
-		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END, format('%s %s', o.type, o.name),
-			   format('the owner of the tables, %I, has no %s', o.owner, string_agg(o.privilege, ', ' ORDER BY o.privilege)),
+		SELECT CASE o.type WHEN 'table' THEN 'error' ELSE 'warning' END,
+			   CASE o.type WHEN 'table' THEN format('table %s', o.name) ELSE 'functions' END,
+			   format('the owner of the tables, %I, has no %s%s', o.owner, string_agg(o.privilege, ', ' ORDER BY o.privilege),
+				   CASE o.type WHEN 'function' THEN ' on ' || o.name END),
 			   format('GRANT %s ON %s %s TO %I;', string_agg(o.privilege, ', ' ORDER BY o.privilege), upper(o.type), o.qualified, o.owner)
 		FROM owed AS o
 		GROUP BY o.type, o.name, o.qualified, o.owner
@@ -2172,10 +2197,11 @@ GRANT EXECUTE ON FUNCTION
 	TO authenticated, service_role;
 
 GRANT EXECUTE ON FUNCTION
-	@extschema@.course_report(uuid),
+	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
 	@extschema@.move_lesson(uuid, uuid, uuid),
-	@extschema@.move_module(uuid, uuid),
+	@extschema@.move_module(uuid, uuid, uuid),
+	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
@@ -2193,11 +2219,35 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_attach(),
 	@extschema@.content_library_strict(boolean)
 	TO @extowner@;
--- Functions in C call these as the owner of the tables.
+
+-- The owner of the tables may call what service_role may. Functions in C call some of
+-- these as the owner.
 GRANT EXECUTE ON FUNCTION
+	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress_batch(jsonb, uuid, boolean),
+	@extschema@.enroll(uuid, uuid),
+	@extschema@.unenroll(uuid, uuid),
+	@extschema@.reset_progress(uuid, uuid, boolean),
+	@extschema@.completion_threshold(uuid),
+	@extschema@.course_completion(uuid, uuid),
+	@extschema@.course_outline(uuid, uuid),
+	@extschema@.next_lesson(uuid, uuid),
+	@extschema@.course_progress(uuid),
+	@extschema@.continue_watching(integer, uuid),
+	@extschema@.mux_playback_claims(uuid, interval),
+	@extschema@.course_report(uuid, integer, uuid),
+	@extschema@.lesson_report(uuid),
+	@extschema@.move_lesson(uuid, uuid, uuid),
+	@extschema@.move_module(uuid, uuid, uuid),
+	@extschema@.copy_course(uuid, text, text),
+	@extschema@.recompute_completion(uuid),
+	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text)
+	@extschema@.mux_state(text),
+	@extschema@.content_library_mux_read(jsonb),
+	@extschema@.mux_apply_event(jsonb),
+	@extschema@.mux_begin_upload(uuid, text)
 	TO @extowner@;
 
 

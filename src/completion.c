@@ -196,26 +196,45 @@ lock_completion(Datum course_id, LOCKMODE mode)
 	library_lock(hash_bytes_extended(DatumGetUUIDP(course_id)->data, UUID_LEN, COMPLETION_LOCK), mode);
 }
 
+static bool
+same_ids(const Datum *ids, int count, const Datum *others, int others_count)
+{
+	if (count != others_count)
+		return false;
+	for (int i = 0; i < count; i++)
+		if (memcmp(DatumGetUUIDP(ids[i]), DatumGetUUIDP(others[i]), UUID_LEN) != 0)
+			return false;
+	return true;
+}
+
 /*
  * To be called before the progress of these lessons is written, if that may complete one of
  * their courses.  Puts the lessons in the order of their courses, and returns how many there are;
- * course_ids are the courses.
+ * course_ids are the courses.  While this waits for a lock, a lesson may be moved to another
+ * course.  So it reads the courses until they stay the same.
  */
 int
 claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids)
 {
 	Datum		array = uuid_array(*lesson_ids, lessons);
-	int			count;
+	Datum	   *locked = NULL;
+	int			locked_count = 0;
 
 	call_lock_user(call);
-	query_execute_latest(&call->library, &lock_courses_of, &array);
-	count = (int) SPI_processed;
-	*lesson_ids = ids_read(1);
-	*course_ids = ids_read(2);
-	query_execute_latest(&call->library, &lock_lessons, &array);
-	for (int i = 0; i < count; i++)
-		lock_completion((*course_ids)[i], ShareLock);
-	return count;
+	for (;;)
+	{
+		int			count = (int) query_execute_latest(&call->library, &lock_courses_of, &array);
+
+		*lesson_ids = ids_read(1);
+		*course_ids = ids_read(2);
+		if (same_ids(*course_ids, count, locked, locked_count))
+			return count;
+		query_execute_latest(&call->library, &lock_lessons, &array);
+		for (int i = 0; i < count; i++)
+			lock_completion((*course_ids)[i], ShareLock);
+		locked = *course_ids;
+		locked_count = count;
+	}
 }
 
 /* To be called before the progress of a course is deleted. */

@@ -5,41 +5,91 @@
 #include "funcapi.h"
 
 #include "course.h"
+#include "result.h"
+
+/* The lessons of course $1, and whether each counts for the percentage. */
+#define LESSONS_SQL \
+	" WITH lessons AS MATERIALIZED (" \
+	"   SELECT l.id, " COUNTS_SQL("l") " AS counts" \
+	"   FROM %1$s.modules AS m" \
+	"   JOIN %1$s.lessons AS l ON l.module_id = m.id" \
+	"   WHERE m.course_id = $1" \
+	" )"
+
+/* What the report says of enrollment e, whose learner has completed d.completed of n.required lessons. */
+#define LEARNER_SQL \
+	" SELECT e.user_id," \
+	"   n.required::int4," \
+	"   COALESCE(d.completed, 0)::int4," \
+	"   " PERCENTAGE_SQL(COALESCE(d.completed, 0), n.required) "," \
+	"   e.enrolled_at, e.completed_at, d.last_watched"
+
+/* The enrollments of the course that come after the time $2 and the learner $3; all if they are NULL. */
+#define LATER_SQL \
+	" WHERE e.course_id = $1" \
+	"   AND ($2 IS NULL OR (e.enrolled_at, e.user_id) > ($2, $3))" \
+	" ORDER BY e.enrolled_at, e.user_id"
 
 /*
- * required holds the required lessons of the course, and completed how many of them each
- * learner has completed.  Progress is counted in idx_content_progress_lesson_id alone,
- * which has all the columns that this needs.
+ * All learners.  Their progress is read lesson by lesson, and so found by the index on
+ * lessons: OFFSET 0 keeps the planner from reading the whole table.
  */
-static const LibraryQuery learners_of_course = {
-	" WITH required AS ("
-	"   SELECT l.id"
-	"   FROM %1$s.modules AS m"
-	"   JOIN %1$s.lessons AS l ON l.module_id = m.id"
-	"   WHERE m.course_id = $1"
-	"     AND " COUNTS_SQL("l")
-	" ),"
-	" completed AS ("
-	"   SELECT p.user_id, count(*) AS lessons"
-	"   FROM required AS r"
-	"   JOIN %1$s.content_progress AS p ON p.lesson_id = r.id"
-	"   WHERE p.completed"
+static const LibraryQuery all_learners = {
+	LESSONS_SQL
+	", done AS ("
+	"   SELECT p.user_id,"
+	"     count(*) FILTER (WHERE p.completed AND l.counts) AS completed,"
+	"     max(p.last_watched) AS last_watched"
+	"   FROM lessons AS l"
+	"   CROSS JOIN LATERAL ("
+	"     SELECT p.user_id, p.completed, p.last_watched"
+	"     FROM %1$s.content_progress AS p"
+	"     WHERE p.lesson_id = l.id OFFSET 0) AS p"
 	"   GROUP BY p.user_id"
 	" )"
-	" SELECT e.user_id,"
-	"   n.required::int4,"
-	"   COALESCE(d.lessons, 0)::int4,"
-	"   " PERCENTAGE_SQL(COALESCE(d.lessons, 0), n.required) ","
-	"   e.enrolled_at, e.completed_at"
+	LEARNER_SQL
 	" FROM %1$s.enrollments AS e"
-	" CROSS JOIN (SELECT count(*) AS required FROM required) AS n"
-	" LEFT JOIN completed AS d ON d.user_id = e.user_id"
-	" WHERE e.course_id = $1"
-	" ORDER BY e.enrolled_at, e.user_id",
-	1, {UUIDOID}, .sizes_differ = true
+	" CROSS JOIN (SELECT count(*) FILTER (WHERE counts) AS required FROM lessons) AS n"
+	" LEFT JOIN done AS d ON d.user_id = e.user_id"
+	LATER_SQL,
+	3, {UUIDOID, TIMESTAMPTZOID, UUIDOID}, .sizes_differ = true
 };
 
-/* Counts the progress on each lesson by itself, and so finds it by the lesson's index. */
+/* $4 learners of a course that may have many more.  Their progress is read learner by learner. */
+static const LibraryQuery page_of_learners = {
+	LESSONS_SQL
+	", learners AS MATERIALIZED ("
+	"   SELECT e.user_id, e.enrolled_at, e.completed_at"
+	"   FROM %1$s.enrollments AS e"
+	LATER_SQL
+	"   LIMIT $4"
+	" )"
+	LEARNER_SQL
+	" FROM learners AS e"
+	" CROSS JOIN ("
+	"   SELECT array_agg(id) AS ids,"
+	"     array_agg(id) FILTER (WHERE counts) AS required_ids,"
+	"     count(*) FILTER (WHERE counts) AS required"
+	"   FROM lessons) AS n"
+	" CROSS JOIN LATERAL ("
+	"   SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (n.required_ids)) AS completed,"
+	"     max(p.last_watched) AS last_watched"
+	"   FROM %1$s.content_progress AS p"
+	"   WHERE p.user_id = e.user_id AND p.lesson_id = ANY (n.ids)) AS d"
+	" ORDER BY e.enrolled_at, e.user_id",
+	4, {UUIDOID, TIMESTAMPTZOID, UUIDOID, INT4OID}, .sizes_differ = true
+};
+
+/* Where a learner stands in the report. */
+static const LibraryQuery place_of_learner = {
+	"SELECT e.enrolled_at FROM %1$s.enrollments AS e WHERE e.course_id = $1 AND e.user_id = $2",
+	2, {UUIDOID, UUIDOID}
+};
+
+/*
+ * Counts the progress on each lesson by itself, and so finds it by the lesson's index.  Only
+ * who is enrolled counts: not who has left, or has watched a preview.
+ */
 static const LibraryQuery lessons_of_course = {
 	" SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct"
 	" FROM %1$s.modules AS m"
@@ -48,8 +98,10 @@ static const LibraryQuery lessons_of_course = {
 	"   SELECT count(*)::int4 AS started,"
 	"     count(*) FILTER (WHERE p.completed)::int4 AS completed,"
 	"     round(avg(p.watched_pct), 1) AS average_pct"
-	"   FROM %1$s.content_progress AS p"
-	"   WHERE p.lesson_id = l.id) AS s"
+	"   FROM (SELECT p.user_id, p.completed, p.watched_pct"
+	"         FROM %1$s.content_progress AS p"
+	"         WHERE p.lesson_id = l.id OFFSET 0) AS p"
+	"   JOIN %1$s.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id) AS s"
 	" WHERE m.course_id = $1"
 	" ORDER BY " LESSON_PLACE_SQL("m", "l"),
 	1, {UUIDOID}, .sizes_differ = true
@@ -61,7 +113,7 @@ static const LibraryQuery lessons_of_course = {
  */
 static void
 return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query,
-			const Datum *values)
+			const Datum *values, const char *nulls)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
@@ -72,21 +124,33 @@ return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query
 									false, result->setDesc,
 									"the tables of content_library were altered: see content_library_check()");
 	set_until_caller("jit", "off");
-	query_send(&call->library, query, values, receiver);
+	query_send(&call->library, query, values, nulls, receiver);
 }
 
-/* Returns the rows of a query about a course, argument 0, if the caller sees the course. */
+/* The number of rows of a page; all rows if it is NULL. */
 static Datum
-report(FunctionCallInfo fcinfo, const LibraryQuery *query)
+max_rows_arg(FunctionCallInfo fcinfo)
 {
-	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	Call		call;
+	if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows %d is not positive", PG_GETARG_INT32(1))));
+	return PG_GETARG_DATUM(1);
+}
 
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, course_id);
-	return_rows(fcinfo, &call, query, &course_id);
-	call_end(&call);
-	return (Datum) 0;
+/* When the learner has enrolled after whom the page begins. */
+static Datum
+enrolled_at(const Call *call, Datum course_id, Datum user_id)
+{
+	Datum		values[] = {course_id, user_id};
+
+	if (query_execute(&call->library, &place_of_learner, values, NULL, true) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("after \"%s\" is not enrolled in course \"%s\"",
+						uuid_text(user_id), uuid_text(course_id)),
+				 errhint("Name the user_id in the last row of the page before.")));
+	return result_value(0, 1, TIMESTAMPTZOID);
 }
 
 PG_FUNCTION_INFO_V1(course_report);
@@ -94,7 +158,22 @@ PG_FUNCTION_INFO_V1(course_report);
 Datum
 course_report(PG_FUNCTION_ARGS)
 {
-	return report(fcinfo, &learners_of_course);
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Datum		after = PG_GETARG_DATUM(2);
+	Datum		values[] = {course_id, 0, after, max_rows_arg(fcinfo)};
+	char		nulls[] = {' ', 'n', 'n', ' '};
+	Call		call;
+
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, course_id);
+	if (!PG_ARGISNULL(2))
+	{
+		values[1] = enrolled_at(&call, course_id, after);
+		nulls[1] = nulls[2] = ' ';
+	}
+	return_rows(fcinfo, &call, PG_ARGISNULL(1) ? &all_learners : &page_of_learners, values, nulls);
+	call_end(&call);
+	return (Datum) 0;
 }
 
 PG_FUNCTION_INFO_V1(lesson_report);
@@ -102,5 +181,12 @@ PG_FUNCTION_INFO_V1(lesson_report);
 Datum
 lesson_report(PG_FUNCTION_ARGS)
 {
-	return report(fcinfo, &lessons_of_course);
+	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Call		call;
+
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, course_id);
+	return_rows(fcinfo, &call, &lessons_of_course, &course_id, NULL);
+	call_end(&call);
+	return (Datum) 0;
 }

@@ -92,6 +92,8 @@ check_relations(const Library *library, const Query *query)
 		check_relation(library, lfirst(cell), ++number == excluded);
 }
 
+static void check_query(const Library *library, Query *query);
+
 /* Walks through a query with all its subqueries and expressions. */
 static bool
 check_node(Node *node, void *library)
@@ -100,8 +102,8 @@ check_node(Node *node, void *library)
 		return false;
 	if (IsA(node, Query))
 	{
-		check_relations(library, (Query *) node);
-		return query_tree_walker((Query *) node, tree_walker(check_node), library, 0);
+		check_query(library, (Query *) node);
+		return false;
 	}
 	check_functions_in_node(node, refuse_function, library);
 	return expression_tree_walker(node, tree_walker(check_node), library);
@@ -118,7 +120,8 @@ check_query(const Library *library, Query *query)
 
 	if (query->commandType == CMD_INSERT)
 		query->targetList = NIL;
-	check_node((Node *) query, (void *) library);
+	check_relations(library, query);
+	query_tree_walker(query, tree_walker(check_node), (void *) library, 0);
 	query->targetList = targets;
 }
 

@@ -60,17 +60,23 @@ static const LibraryQuery place_module = {
 	PLACE_SQL("modules", "course_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
 };
 
-/* Numbers the lessons of the module that a lesson has left from 1. */
-static const LibraryQuery close_gap = {
-	"UPDATE %1$s.lessons AS t"
-	"   SET sort_order = n.place"
-	"  FROM (SELECT l.id,"
-	"               row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::int4 AS place"
-	"          FROM %1$s.lessons AS l"
-	"         WHERE l.module_id = $1) AS n"
-	" WHERE t.id = n.id"
-	"   AND t.sort_order <> n.place",
-	1, {UUIDOID}
+/* Numbers the rows of the parent that a row has left from 1. */
+#define CLOSE_GAP_SQL(table, parent) \
+	"UPDATE %1$s." table " AS t" \
+	"   SET sort_order = n.place" \
+	"  FROM (SELECT o.id," \
+	"               row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id)::int4 AS place" \
+	"          FROM %1$s." table " AS o" \
+	"         WHERE o." parent " = $1) AS n" \
+	" WHERE t.id = n.id" \
+	"   AND t.sort_order <> n.place"
+
+static const LibraryQuery close_gap_of_lesson = {
+	CLOSE_GAP_SQL("lessons", "module_id"), 1, {UUIDOID}
+};
+
+static const LibraryQuery close_gap_of_module = {
+	CLOSE_GAP_SQL("modules", "course_id"), 1, {UUIDOID}
 };
 
 /* The rows as the functions return them. */
@@ -165,13 +171,29 @@ course_of_lesson(const Call *call, Datum lesson_id)
 	return parent_of(&module_course, call, module_id, no_module);
 }
 
-/* Locks the rows of two courses, so that all moves within a course wait for each other. */
+/*
+ * Locks the courses that a row leaves and enters, so that all moves within a course wait for
+ * each other.
+ */
 static void
-lock_both_courses(const Call *call, Datum one, Datum other)
+lock_both_courses(Call *call, Datum left, Datum entered)
 {
-	Datum		values[] = {one, other};
+	Datum		values[] = {left, entered};
 
+	require_course(call, left);
+	require_course(call, entered);
 	query_execute(&call->library, &lock_courses, values, NULL, false);
+}
+
+/* Refuses to move a row that was moved before the lock on its course was taken. */
+static void
+check_still_there(Datum course_id, Datum left, const char *kind, Datum id)
+{
+	if (!same_uuid(course_id, left))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("%s \"%s\" has just been moved to another course", kind, uuid_text(id)),
+				 errhint("Try again.")));
 }
 
 /* Locks the courses that a lesson leaves and enters; returns the module it leaves. */
@@ -179,18 +201,9 @@ static Datum
 lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 {
 	Datum		left = course_of_lesson(call, lesson_id);
-	Datum		entered = parent_of(&module_course, call, module_id, no_module);
 
-	require_course(call, left);
-	require_course(call, entered);
-	lock_both_courses(call, left, entered);
-	/* The lesson can have moved before the lock was taken. */
-	if (!same_uuid(course_of_lesson(call, lesson_id), left))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("lesson \"%s\" has just been moved to another course",
-						uuid_text(lesson_id)),
-				 errhint("Try again.")));
+	lock_both_courses(call, left, parent_of(&module_course, call, module_id, no_module));
+	check_still_there(course_of_lesson(call, lesson_id), left, "lesson", lesson_id);
 	return parent_of(&lesson_module, call, lesson_id, no_lesson);
 }
 
@@ -213,7 +226,7 @@ move_lesson(PG_FUNCTION_ARGS)
 	check_before(fcinfo, 2, &lesson_module, &call, module_id, no_lesson);
 	place(fcinfo, 2, &place_lesson, &call, module_id);
 	if (!same_uuid(left, module_id))
-		query_execute(&call.library, &close_gap, &left, NULL, false);
+		query_execute(&call.library, &close_gap_of_lesson, &left, NULL, false);
 	row = row_of(&lesson_row, &call, lesson_id);
 	call_end(&call);
 
@@ -222,22 +235,28 @@ move_lesson(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(move_module);
 
+/* Numbers are given in the course that the module enters, and in the one that it leaves. */
 Datum
 move_module(PG_FUNCTION_ARGS)
 {
 	Datum		module_id = required_arg(fcinfo, 0, "module_id");
 	Call		call;
-	Datum		course_id;
+	Datum		left;
+	Datum		entered;
 	Datum		row;
 
 	PreventCommandIfReadOnly("move_module()");
 
 	call_begin_as_operator(&call, fcinfo);
-	course_id = parent_of(&module_course, &call, module_id, no_module);
-	require_course(&call, course_id);
-	lock_both_courses(&call, course_id, course_id);
-	check_before(fcinfo, 1, &module_course, &call, course_id, no_module);
-	place(fcinfo, 1, &place_module, &call, course_id);
+	left = parent_of(&module_course, &call, module_id, no_module);
+	entered = PG_ARGISNULL(2) ? left : PG_GETARG_DATUM(2);
+	lock_both_courses(&call, left, entered);
+	check_still_there(parent_of(&module_course, &call, module_id, no_module), left,
+					  "module", module_id);
+	check_before(fcinfo, 1, &module_course, &call, entered, no_module);
+	place(fcinfo, 1, &place_module, &call, entered);
+	if (!same_uuid(left, entered))
+		query_execute(&call.library, &close_gap_of_module, &left, NULL, false);
 	row = row_of(&module_row, &call, module_id);
 	call_end(&call);
 

@@ -192,16 +192,17 @@ query_execute_latest(const Library *library, const LibraryQuery *query, Datum *v
 	return execute(library, query, values, NULL, GetLatestSnapshot(), false);
 }
 
-/* Parameters that are never NULL.  They are constants to the planner, as sizes_differ needs. */
+/* Parameters are constants to the planner, as sizes_differ needs. */
 static ParamListInfo
-make_params(const LibraryQuery *query, const Datum *values)
+make_params(const LibraryQuery *query, const Datum *values, const char *nulls)
 {
 	ParamListInfo params = makeParamList(query->nargs);
 
 	for (int i = 0; i < query->nargs; i++)
 	{
 		params->params[i] = (ParamExternData) {
-			.value = values[i], .pflags = PARAM_FLAG_CONST, .ptype = query->argtypes[i]
+			.value = values[i], .isnull = nulls != NULL && nulls[i] == 'n',
+			.pflags = PARAM_FLAG_CONST, .ptype = query->argtypes[i]
 		};
 	}
 	return params;
@@ -210,10 +211,10 @@ make_params(const LibraryQuery *query, const Datum *values)
 /* Runs a query that only reads, and sends its rows to a receiver without keeping them. */
 void
 query_send(const Library *library, const LibraryQuery *query, const Datum *values,
-		   DestReceiver *receiver)
+		   const char *nulls, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {
-		.params = make_params(query, values), .read_only = true, .dest = receiver
+		.params = make_params(query, values, nulls), .read_only = true, .dest = receiver
 	};
 	int			code = SPI_execute_plan_extended(find_plan(library, query), &options);
 

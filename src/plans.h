@@ -23,6 +23,6 @@ extern uint64 query_execute(const Library *library, const LibraryQuery *query,
 extern uint64 query_execute_latest(const Library *library, const LibraryQuery *query,
 								   Datum *values);
 extern void query_send(const Library *library, const LibraryQuery *query,
-					   const Datum *values, DestReceiver *receiver);
+					   const Datum *values, const char *nulls, DestReceiver *receiver);
 
 #endif							/* CONTENT_LIBRARY_PLANS_H */

@@ -1744,47 +1744,101 @@ COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) I
 
 -- The functions for instructors have only a service door.
 
-CREATE FUNCTION content_library.course_report(course_id uuid)
+CREATE FUNCTION content_library.course_report(
+	course_id uuid,
+	max_rows integer,
+	after uuid)
 RETURNS TABLE (
 	user_id uuid,
 	required_lessons integer,
 	completed_lessons integer,
 	completion integer,
 	enrolled_at timestamptz,
-	completed_at timestamptz)
+	completed_at timestamptz,
+	last_watched timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
 SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+	later_than timestamptz;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- Counted in idx_content_progress_lesson_id alone.
+	IF $3 IS NOT NULL THEN
+		SELECT e.enrolled_at INTO later_than FROM public.enrollments AS e WHERE e.course_id = $1 AND e.user_id = $3;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'after "%" is not enrolled in course "%"', $3, $1
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = 'Name the user_id in the last row of the page before.';
+		END IF;
+	END IF;
+
+	-- All learners: their progress is read lesson by lesson.
+	IF $2 IS NULL THEN
+		RETURN QUERY
+		WITH lessons AS MATERIALIZED (
+			SELECT l.id, @COUNTS_SQL("l")@ AS counts
+			FROM public.modules AS m
+			JOIN public.lessons AS l ON l.module_id = m.id
+			WHERE m.course_id = $1
+		), done AS (
+			SELECT p.user_id,
+				count(*) FILTER (WHERE p.completed AND l.counts) AS completed,
+				max(p.last_watched) AS last_watched
+			FROM lessons AS l
+			CROSS JOIN LATERAL (
+				SELECT p.user_id, p.completed, p.last_watched
+				FROM public.content_progress AS p
+				WHERE p.lesson_id = l.id OFFSET 0) AS p
+			GROUP BY p.user_id
+		)
+		SELECT e.user_id, n.required::integer, COALESCE(d.completed, 0)::integer,
+			content_library.percentage(COALESCE(d.completed, 0), n.required),
+			e.enrolled_at, e.completed_at, d.last_watched
+		FROM public.enrollments AS e
+		CROSS JOIN (SELECT count(*) FILTER (WHERE counts) AS required FROM lessons) AS n
+		LEFT JOIN done AS d ON d.user_id = e.user_id
+		WHERE e.course_id = $1
+			AND (later_than IS NULL OR (e.enrolled_at, e.user_id) > (later_than, $3))
+		ORDER BY e.enrolled_at, e.user_id;
+		RETURN;
+	END IF;
+
+	-- A page of a course that may have many more: learner by learner.
 	RETURN QUERY
-	WITH required AS (
-		SELECT l.id
+	WITH lessons AS MATERIALIZED (
+		SELECT l.id, @COUNTS_SQL("l")@ AS counts
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = $1 AND @COUNTS_SQL("l")@
-	), completed AS (
-		SELECT p.user_id, count(*) AS lessons
-		FROM required AS r
-		JOIN public.content_progress AS p ON p.lesson_id = r.id
-		WHERE p.completed
-		GROUP BY p.user_id
+		WHERE m.course_id = $1
+	), learners AS MATERIALIZED (
+		SELECT e.user_id, e.enrolled_at, e.completed_at
+		FROM public.enrollments AS e
+		WHERE e.course_id = $1
+			AND (later_than IS NULL OR (e.enrolled_at, e.user_id) > (later_than, $3))
+		ORDER BY e.enrolled_at, e.user_id
+		LIMIT $2
 	)
-	SELECT e.user_id, n.required::integer, COALESCE(d.lessons, 0)::integer,
-		content_library.percentage(COALESCE(d.lessons, 0), n.required),
-		e.enrolled_at, e.completed_at
-	FROM public.enrollments AS e
-	CROSS JOIN (SELECT count(*) AS required FROM required) AS n
-	LEFT JOIN completed AS d ON d.user_id = e.user_id
-	WHERE e.course_id = $1
+	SELECT e.user_id, n.required::integer, d.completed::integer,
+		content_library.percentage(d.completed, n.required),
+		e.enrolled_at, e.completed_at, d.last_watched
+	FROM learners AS e
+	CROSS JOIN (
+		SELECT array_agg(id) AS ids,
+			array_agg(id) FILTER (WHERE counts) AS required_ids,
+			count(*) FILTER (WHERE counts) AS required
+		FROM lessons) AS n
+	CROSS JOIN LATERAL (
+		SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (n.required_ids)) AS completed,
+			max(p.last_watched) AS last_watched
+		FROM public.content_progress AS p
+		WHERE p.user_id = e.user_id AND p.lesson_id = ANY (n.ids)) AS d
 	ORDER BY e.enrolled_at, e.user_id;
 END
 $$;
-COMMENT ON FUNCTION content_library.course_report(uuid) IS
-	'How far each learner enrolled in a course has got.';
+COMMENT ON FUNCTION content_library.course_report(uuid, integer, uuid) IS
+	'How far each learner enrolled in a course has got, page by page. Fails with 22023 when after is not enrolled in the course.';
 
 CREATE FUNCTION content_library.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -1810,14 +1864,16 @@ BEGIN
 		SELECT count(*)::integer AS started,
 			count(*) FILTER (WHERE p.completed)::integer AS completed,
 			round(avg(p.watched_pct), 1) AS average_pct
-		FROM public.content_progress AS p
-		WHERE p.lesson_id = l.id) AS s
+		FROM (SELECT p.user_id, p.completed, p.watched_pct
+			  FROM public.content_progress AS p
+			  WHERE p.lesson_id = l.id OFFSET 0) AS p
+		JOIN public.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id) AS s
 	WHERE m.course_id = $1
 	ORDER BY @LESSON_PLACE_SQL("m", "l")@;
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
-	'The lessons of a course, with how many watch them.';
+	'How many enrolled learners have begun and completed each lesson of a course.';
 
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -1888,27 +1944,36 @@ COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
 
 CREATE FUNCTION content_library.move_module(
 	module_id uuid,
-	before uuid DEFAULT NULL)
+	before uuid,
+	course_id uuid)
 RETURNS public.modules
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 DECLARE
-	course uuid;
+	left_course uuid;
+	entered_course uuid;
 	module public.modules;
 BEGIN
 	PERFORM content_library.require_owner();
-	course := content_library.course_of($1);
-	PERFORM FROM public.courses AS c WHERE c.id = course FOR NO KEY UPDATE;
+	left_course := content_library.course_of($1);
+	entered_course := COALESCE($3, left_course);
+	PERFORM FROM public.courses AS c
+	WHERE c.id IN (left_course, entered_course)
+	ORDER BY c.id FOR NO KEY UPDATE;
+	IF content_library.course_of($1) <> left_course THEN
+		RAISE EXCEPTION 'module "%" has just been moved to another course', $1
+			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	END IF;
 	IF before IS NOT NULL THEN
 		PERFORM content_library.check_before($1, before,
-			CASE WHEN before <> $1 THEN content_library.course_of(before) END, course);
+			CASE WHEN before <> $1 THEN content_library.course_of(before) END, entered_course);
 	END IF;
 
 	WITH others AS (
 		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
 		FROM public.modules AS o
-		WHERE o.course_id = course AND o.id <> $1
+		WHERE o.course_id = entered_course AND o.id <> $1
 	), placed AS (
 		SELECT o.id, o.place, 1 AS late FROM others AS o
 		UNION ALL
@@ -1918,19 +1983,137 @@ BEGIN
 		FROM placed AS p
 	)
 	UPDATE public.modules AS t
-	SET course_id = course, sort_order = n.place
+	SET course_id = entered_course, sort_order = n.place
 	FROM numbered AS n
 	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+
+	-- Closes the gap in the course that it has left.
+	IF left_course <> entered_course THEN
+		UPDATE public.modules AS t
+		SET sort_order = n.place
+		FROM (SELECT m.id, row_number() OVER (ORDER BY m.sort_order, m.created_at, m.id)::integer AS place
+			  FROM public.modules AS m
+			  WHERE m.course_id = left_course) AS n
+		WHERE t.id = n.id AND t.sort_order <> n.place;
+	END IF;
 
 	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
 	RETURN module;
 END
 $$;
-COMMENT ON FUNCTION content_library.move_module(uuid, uuid) IS
-	'Moves a module within its course. It comes before another one or to the end.';
+COMMENT ON FUNCTION content_library.move_module(uuid, uuid, uuid) IS
+	'Moves a module into a course, before another module or to the end.';
 
--- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
--- claimed for together.
+CREATE FUNCTION content_library.copy_course(
+	course_id uuid,
+	slug text,
+	title text)
+RETURNS public.courses
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	copy_id uuid;
+	upload text;
+	course public.courses;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- It must not be deleted while it is copied.
+	PERFORM FROM public.courses AS c WHERE c.id = $1 FOR KEY SHARE;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_course($1);
+	END IF;
+
+	-- One statement, so that the course is copied as it is at one moment. Nothing is
+	-- copied if the slug is taken: then c is empty. New ids have the order of the old
+	-- ones, because ids decide between rows of the same sort_order and created_at.
+	WITH c AS (
+		INSERT INTO public.courses AS n
+			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
+			 completion_threshold, metadata, is_open, is_sequential, access_period)
+		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+		FROM public.courses AS o
+		WHERE o.id = $1
+		ON CONFLICT (slug) DO NOTHING
+		RETURNING n.id
+	), prerequisites AS (
+		INSERT INTO public.course_prerequisites (course_id, required_course_id)
+		SELECT c.id, o.required_course_id
+		FROM c
+		JOIN public.course_prerequisites AS o ON o.course_id = $1
+	), module_copies AS (
+		SELECT o.id, n.copy
+		FROM (SELECT x.id, row_number() OVER (ORDER BY x.id) AS place
+			  FROM c JOIN public.modules AS x ON x.course_id = $1) AS o
+		JOIN (SELECT r.copy, row_number() OVER (ORDER BY r.copy) AS place
+			  FROM (SELECT gen_random_uuid() AS copy
+					FROM c JOIN public.modules AS x ON x.course_id = $1) AS r) AS n
+			ON n.place = o.place
+	), lesson_copies AS (
+		SELECT o.id, n.copy
+		FROM (SELECT x.id, row_number() OVER (ORDER BY x.id) AS place
+			  FROM module_copies AS k JOIN public.lessons AS x ON x.module_id = k.id) AS o
+		JOIN (SELECT r.copy, row_number() OVER (ORDER BY r.copy) AS place
+			  FROM (SELECT gen_random_uuid() AS copy
+					FROM module_copies AS k JOIN public.lessons AS x ON x.module_id = k.id) AS r) AS n
+			ON n.place = o.place
+	), modules AS (
+		INSERT INTO public.modules
+			(id, course_id, title, description, sort_order, created_at, metadata, unlock_at, unlock_after)
+		SELECT k.copy, c.id, o.title, o.description, o.sort_order, o.created_at, o.metadata, o.unlock_at, o.unlock_after
+		FROM c
+		CROSS JOIN module_copies AS k
+		JOIN public.modules AS o ON o.id = k.id
+	), lessons AS (
+		INSERT INTO public.lessons
+			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+		FROM lesson_copies AS k
+		JOIN public.lessons AS o ON o.id = k.id
+		JOIN module_copies AS m ON m.id = o.module_id
+	)
+	SELECT c.id INTO copy_id FROM c;
+	IF copy_id IS NULL THEN
+		RAISE EXCEPTION 'a course with the slug "%" exists already', left($2, 60)
+			USING ERRCODE = 'unique_violation', HINT = 'Choose another slug.';
+	END IF;
+
+	-- An event of an upload can have changed the lessons of the course, but not yet their
+	-- copies. So the videos are read again, after the uploads are locked.
+	FOR upload IN
+		SELECT DISTINCT l.mux_upload_id
+		FROM public.modules AS m
+		JOIN public.lessons AS l ON l.module_id = m.id
+		WHERE m.course_id = copy_id AND l.mux_upload_id IS NOT NULL
+	LOOP
+		PERFORM content_library.lock_video(false, 'upload', upload);
+	END LOOP;
+	IF FOUND THEN
+		UPDATE public.lessons AS l
+		SET mux_asset_id = s.mux_asset_id,
+			mux_playback_id = s.mux_playback_id,
+			mux_status = s.mux_status,
+			duration_seconds = s.duration_seconds
+		FROM (SELECT o.id, v.*
+			  FROM public.modules AS m
+			  JOIN public.lessons AS o ON o.module_id = m.id
+			  CROSS JOIN LATERAL public.mux_state(o.mux_upload_id) AS v
+			  WHERE m.course_id = copy_id AND o.mux_upload_id IS NOT NULL) AS s
+		WHERE l.id = s.id
+			AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
+				IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+	END IF;
+
+	SELECT c.* INTO course FROM public.courses AS c WHERE c.id = copy_id;
+	RETURN course;
+END
+$$;
+COMMENT ON FUNCTION content_library.copy_course(uuid, text, text) IS
+	'Copies a course with its modules, lessons and prerequisites. Fails with 23505 for a slug that is taken.';
+
 CREATE FUNCTION content_library.complete_lessons(course_id uuid)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -2041,10 +2224,11 @@ GRANT EXECUTE ON FUNCTION
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.lock_video(boolean, text, text),
-	content_library.course_report(uuid),
+	content_library.course_report(uuid, integer, uuid),
 	content_library.lesson_report(uuid),
 	content_library.move_lesson(uuid, uuid, uuid),
-	content_library.move_module(uuid, uuid),
+	content_library.move_module(uuid, uuid, uuid),
+	content_library.copy_course(uuid, text, text),
 	content_library.recompute_completion(uuid)
 	TO service_role;
 GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
@@ -2416,22 +2600,29 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.course_report(course_id uuid)
+CREATE FUNCTION public.course_report(
+	course_id uuid,
+	max_rows integer DEFAULT NULL,
+	after uuid DEFAULT NULL)
 RETURNS TABLE (
 	user_id uuid,
 	required_lessons integer,
 	completed_lessons integer,
 	completion integer,
 	enrolled_at timestamptz,
-	completed_at timestamptz)
+	completed_at timestamptz,
+	last_watched timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
 AS $$
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF max_rows <= 0 THEN
+		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	PERFORM content_library.require_course($1);
-	RETURN QUERY SELECT * FROM content_library.course_report($1);
+	RETURN QUERY SELECT * FROM content_library.course_report($1, max_rows, after);
 END
 $$;
 
@@ -2476,7 +2667,8 @@ $$;
 
 CREATE FUNCTION public.move_module(
 	module_id uuid,
-	before uuid DEFAULT NULL)
+	before uuid DEFAULT NULL,
+	course_id uuid DEFAULT NULL)
 RETURNS public.modules
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -2486,7 +2678,31 @@ BEGIN
 	END IF;
 	PERFORM content_library.writes('move_module');
 	PERFORM content_library.require_course(content_library.course_of(module_id));
-	RETURN content_library.move_module(module_id, before);
+	IF course_id IS NOT NULL THEN
+		PERFORM content_library.require_course(course_id);
+	END IF;
+	RETURN content_library.move_module(module_id, before, course_id);
+END
+$$;
+
+CREATE FUNCTION public.copy_course(
+	course_id uuid,
+	slug text,
+	title text DEFAULT NULL)
+RETURNS public.courses
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF course_id IS NULL OR slug IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN course_id IS NULL THEN 'course_id' ELSE 'slug' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF slug = '' THEN
+		RAISE EXCEPTION 'slug is empty' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.writes('copy_course');
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.copy_course(course_id, slug, title);
 END
 $$;
 

@@ -15,7 +15,7 @@ GRANT INSERT (completed_at), UPDATE (completed_at, enrolled_at) ON enrollments T
 GRANT SELECT ON content_progress TO PUBLIC;
 GRANT SELECT ON lessons TO authenticated WITH GRANT OPTION;
 GRANT EXECUTE ON FUNCTION record_progress(uuid, double precision, double precision, uuid) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION course_report(uuid) TO authenticated, anon;
+GRANT EXECUTE ON FUNCTION course_report(uuid, integer, uuid) TO authenticated, anon;
 SELECT * FROM test.findings();
 CALL test.mend();
 SELECT * FROM test.findings();

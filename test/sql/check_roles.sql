@@ -43,7 +43,7 @@ SELECT pg_temp.try('ALTER ROLE service_role NOBYPASSRLS');
 
 -- Rights that come through a group, of two steps, and whether or not they are inherited.
 SELECT pg_temp.try('GRANT regress_outer TO authenticated, anon', 'GRANT SELECT, TRUNCATE ON content_progress TO regress_group',
-	'GRANT UPDATE (completed_at) ON enrollments TO regress_outer', 'GRANT EXECUTE ON FUNCTION course_report(uuid) TO regress_group');
+	'GRANT UPDATE (completed_at) ON enrollments TO regress_outer', 'GRANT EXECUTE ON FUNCTION course_report(uuid, integer, uuid) TO regress_group');
 REVOKE regress_outer FROM authenticated, anon;
 
 -- The same grants to a group that no learner is in.

@@ -59,6 +59,30 @@ SELECT title, sort_order FROM move_module(test.id('moves/o'));
 SELECT title, sort_order FROM move_module(test.id('moves/o'));
 SELECT * FROM test.places;
 
+-- To another course: before a module there, to its end, and back; lessons and progress go along,
+-- and both courses are numbered from 1.
+SELECT title, sort_order, course_id = test.id('moves-other') AS there
+FROM move_module(test.id('moves/m'), test.id('moves-other/m'), test.id('moves-other'));
+SELECT * FROM test.places;
+SELECT title, sort_order FROM move_module(test.id('moves/n'), course_id => test.id('moves-other'));
+SELECT * FROM test.places;
+SELECT course_completion(test.id('moves'), test.id('moves-ann')), course_completion(test.id('moves-other'), test.id('moves-ann'));
+SELECT title, sort_order FROM move_module(test.id('moves/m'), NULL, test.id('moves'));
+SELECT title, sort_order FROM move_module(test.id('moves/n'), test.id('moves/m'), test.id('moves'));
+SELECT title, sort_order FROM move_module(test.id('moves/o'), NULL, test.id('moves'));
+SELECT * FROM test.places;
+
+-- Who is done with what is left completes the course.
+SELECT completed, course_completed FROM record_progress(test.id('moves/1'), 100, NULL, test.id('moves-ann'));
+SELECT completed, course_completed FROM record_progress(test.id('moves/2'), 100, NULL, test.id('moves-ann'));
+SELECT title, sort_order FROM move_module(test.id('moves/m'), course_id => test.id('moves-other'));
+SELECT c.title, e.completed_at = p.completed_at AS completed, course_completion(c.id, e.user_id)
+FROM enrollments AS e
+JOIN courses AS c ON c.id = e.course_id
+JOIN content_progress AS p ON p.user_id = e.user_id AND p.lesson_id = test.id('moves/2')
+WHERE e.user_id = test.id('moves-ann') ORDER BY c.title;
+SELECT title, sort_order FROM move_module(test.id('moves/m'), test.id('moves/o'), test.id('moves'));
+
 -- Bad places: 22023 before itself or in another parent, 23503 unknown, 22004 NULL.
 CREATE TEMP TABLE places_before AS SELECT * FROM test.places;
 SELECT move_lesson(test.id('moves/1'), test.id('moves/n'), test.id('moves/1'));
@@ -76,6 +100,13 @@ SELECT move_module(test.id('moves/n'), test.id('moves-other/m'));
 SELECT move_module(test.id('moves/n'), test.id('nothing'));
 SELECT move_module(test.id('nothing'));
 SELECT move_module(NULL);
+SELECT move_module(test.id('moves/n'), test.id('moves/n'), test.id('moves'));
+SELECT move_module(test.id('moves/n'), test.id('moves/n'), test.id('moves-other'));
+SELECT move_module(test.id('moves/n'), test.id('moves/o'), test.id('moves-other'));
+SELECT move_module(test.id('moves/n'), test.id('moves-other/m'), test.id('moves'));
+SELECT move_module(test.id('moves/n'), test.id('nothing'), test.id('moves-other'));
+SELECT move_module(test.id('moves/n'), NULL, test.id('nothing'));
+SELECT move_module(test.id('nothing'), NULL, test.id('moves'));
 (TABLE test.places EXCEPT ALL TABLE places_before) UNION ALL (TABLE places_before EXCEPT ALL TABLE test.places);
 
 -- Words for the client.
@@ -84,6 +115,8 @@ SELECT move_module(NULL);
 SELECT move_lesson(test.id('moves/1'), test.id('moves/n'), test.id('moves/1'));
 SELECT move_lesson(test.id('moves/1'), test.id('moves/n'), test.id('moves/4'));
 SELECT move_lesson(test.id('moves/1'), test.id('nothing'));
+SELECT move_module(test.id('moves/n'), test.id('moves-other/m'));
+SELECT move_module(test.id('moves/n'), NULL, test.id('nothing'));
 
 -- Any moves at all: dense from 1 after each, nothing lost, and the moved one in its place.
 RESET ROLE;

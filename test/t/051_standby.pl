@@ -61,6 +61,7 @@ my %calls = (
 
 	content_library_attach => 'SELECT content_library_attach()',
 	enroll => $as_learner . "SELECT enroll('$course')",
+	copy_course => $as_service . "SELECT copy_course('$course', 'copy')",
 	move_lesson => $as_service . "SELECT move_lesson('$lesson', '$module')",
 	move_module => $as_service . "SELECT move_module('$module')",
 	mux_apply_event => $as_service . "SELECT mux_apply_event('${\$event->('second')}')",

@@ -99,7 +99,7 @@ error|triggers of constraint lessons_module_id_fkey on lessons
 error|triggers of constraint modules_course_id_fkey on modules
 error|view academy.theirs
 error|column enrollments.completed_at
-error|function course_report(uuid)
+error|function course_report(uuid, integer, uuid)
 error|table courses
 warning|NOT NULL of column courses.description
 warning|column courses.slug
@@ -143,7 +143,7 @@ ok(copy('changed', 'changed_copy'), 'restored, without an error');
 # Since 18 pg_dump knows of the publication.
 is($node->safe_psql('changed_copy', $check) =~ s/\nwarning\|publication .*//r, <<'END' =~ s/\n$//r, 'but for the grants and that publication all of it is gone');
 error|column enrollments.completed_at
-error|function course_report(uuid)
+error|function course_report(uuid, integer, uuid)
 error|table courses
 warning|table enrollments
 notice|publication every

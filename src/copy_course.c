@@ -1,0 +1,189 @@
+/* copy_course.c: copy_course(), which copies a course with its modules, lessons and rules. */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "course.h"
+#include "mux_lock.h"
+#include "result.h"
+
+/* The course must not be deleted while it is copied. */
+static const LibraryQuery lock_course = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
+	1, {UUIDOID}
+};
+
+/*
+ * New ids for rows.  They have the order of the old ones, because ids decide between rows of
+ * the same sort_order and created_at.
+ */
+#define COPIES_SQL(rows) \
+	"SELECT o.id, n.copy" \
+	"  FROM (SELECT x.id, row_number() OVER (ORDER BY x.id) AS place FROM " rows ") AS o" \
+	"  JOIN (SELECT r.copy, row_number() OVER (ORDER BY r.copy) AS place" \
+	"          FROM (SELECT gen_random_uuid() AS copy FROM " rows ") AS r) AS n" \
+	"    ON n.place = o.place"
+
+/*
+ * Copies course $1 under the slug $2 and the title $3, if that is not NULL.  It is one
+ * statement, so that it copies the course as it is at one moment.  No row if the slug is
+ * taken: then c is empty, and nothing else is copied.
+ */
+static const LibraryQuery copy = {
+	"WITH c AS ("
+	"  INSERT INTO %1$s.courses AS n"
+	"         (title, description, slug, thumbnail_url, stage, topic, tier_required,"
+	"          is_published, sort_order, completion_threshold, metadata, is_open,"
+	"          is_sequential, access_period)"
+	"  SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic,"
+	"         o.tier_required, false, o.sort_order, o.completion_threshold, o.metadata,"
+	"         o.is_open, o.is_sequential, o.access_period"
+	"    FROM %1$s.courses AS o"
+	"   WHERE o.id = $1"
+	"  ON CONFLICT (slug) DO NOTHING"
+	"  RETURNING n.id),"
+	" prerequisites AS ("
+	"  INSERT INTO %1$s.course_prerequisites (course_id, required_course_id)"
+	"  SELECT c.id, o.required_course_id"
+	"    FROM c"
+	"    JOIN %1$s.course_prerequisites AS o ON o.course_id = $1),"
+	" module_copies AS ("
+	COPIES_SQL("c JOIN %1$s.modules AS x ON x.course_id = $1") "),"
+	" lesson_copies AS ("
+	COPIES_SQL("module_copies AS k JOIN %1$s.lessons AS x ON x.module_id = k.id") "),"
+	" modules AS ("
+	"  INSERT INTO %1$s.modules"
+	"         (id, course_id, title, description, sort_order, created_at, metadata,"
+	"          unlock_at, unlock_after)"
+	"  SELECT k.copy, c.id, o.title, o.description, o.sort_order, o.created_at, o.metadata,"
+	"         o.unlock_at, o.unlock_after"
+	"    FROM c"
+	"   CROSS JOIN module_copies AS k"
+	"    JOIN %1$s.modules AS o ON o.id = k.id),"
+	" lessons AS ("
+	"  INSERT INTO %1$s.lessons"
+	"         (id, module_id, title, description, sort_order, duration_seconds,"
+	"          mux_upload_id, mux_asset_id, mux_playback_id, mux_status, is_preview,"
+	"          created_at, completion_threshold, is_required, metadata, is_published,"
+	"          unlock_at, unlock_after)"
+	"  SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds,"
+	"         o.mux_upload_id, o.mux_asset_id, o.mux_playback_id, o.mux_status, o.is_preview,"
+	"         o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published,"
+	"         o.unlock_at, o.unlock_after"
+	"    FROM lesson_copies AS k"
+	"    JOIN %1$s.lessons AS o ON o.id = k.id"
+	"    JOIN module_copies AS m ON m.id = o.module_id)"
+	" SELECT c.id FROM c",
+	3, {UUIDOID, TEXTOID, TEXTOID}
+};
+
+static const LibraryQuery uploads_of_course = {
+	"SELECT DISTINCT l.mux_upload_id"
+	"  FROM %1$s.modules AS m"
+	"  JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	" WHERE m.course_id = $1 AND l.mux_upload_id IS NOT NULL",
+	1, {UUIDOID}
+};
+
+/* Gives the lessons of course $1 the videos of their uploads, where they have others. */
+static const LibraryQuery read_videos = {
+	"UPDATE %1$s.lessons AS l"
+	"   SET mux_asset_id = s.mux_asset_id,"
+	"       mux_playback_id = s.mux_playback_id,"
+	"       mux_status = s.mux_status,"
+	"       duration_seconds = s.duration_seconds"
+	"  FROM (SELECT o.id, v.*"
+	"          FROM %1$s.modules AS m"
+	"          JOIN %1$s.lessons AS o ON o.module_id = m.id"
+	"         CROSS JOIN LATERAL %1$s.mux_state(o.mux_upload_id) AS v"
+	"         WHERE m.course_id = $1 AND o.mux_upload_id IS NOT NULL) AS s"
+	" WHERE l.id = s.id"
+	"   AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)"
+	"       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds)",
+	1, {UUIDOID}
+};
+
+/* The row as the function returns it. */
+static const LibraryQuery course_row = {
+	"SELECT c FROM %1$s.courses AS c WHERE c.id = $1",
+	1, {UUIDOID}
+};
+
+/* The slug of the copy, which may not be empty. */
+static Datum
+slug_arg(FunctionCallInfo fcinfo)
+{
+	Datum		slug = required_arg(fcinfo, 1, "slug");
+
+	if (VARSIZE_ANY_EXHDR(DatumGetTextPP(slug)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("slug is empty")));
+	return slug;
+}
+
+static void
+slug_taken(Datum slug)
+{
+	text	   *name = DatumGetTextPP(slug);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("a course with the slug \"%s\" exists already",
+					quotable(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name))),
+			 errhint("Choose another slug.")));
+}
+
+/*
+ * An event of an upload can have changed the lessons of the course, but not yet their
+ * copies.  So the videos are read again, after the uploads are locked.
+ */
+static void
+follow_events(const Call *call, Datum course_id)
+{
+	uint64		uploads = query_execute(&call->library, &uploads_of_course, &course_id, NULL, false);
+
+	if (uploads == 0)
+		return;
+	mux_require_read_committed();
+	for (uint64 i = 0; i < uploads; i++)
+		mux_lock_for_binding(DatumGetTextPP(result_value(i, 1, TEXTOID)));
+	query_execute(&call->library, &read_videos, &course_id, NULL, false);
+}
+
+/* The copied row as it now stands.  It outlives SPI. */
+static Datum
+copied_course(const Call *call, Datum course_id)
+{
+	query_execute(&call->library, &course_row, &course_id, NULL, false);
+	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
+}
+
+PG_FUNCTION_INFO_V1(copy_course);
+
+/* Nobody sees the copy before it is published, and nobody is enrolled in it. */
+Datum
+copy_course(PG_FUNCTION_ARGS)
+{
+	Datum		values[] = {required_arg(fcinfo, 0, "course_id"), slug_arg(fcinfo), PG_GETARG_DATUM(2)};
+	char		nulls[] = {' ', ' ', PG_ARGISNULL(2) ? 'n' : ' '};
+	Datum		course_id;
+	Datum		row;
+	Call		call;
+
+	PreventCommandIfReadOnly("copy_course()");
+
+	call_begin_as_operator(&call, fcinfo);
+	require_course(&call, values[0]);
+	if (query_execute(&call.library, &lock_course, values, NULL, false) == 0)
+		missing_course(values[0]);
+	if (query_execute(&call.library, &copy, values, nulls, false) == 0)
+		slug_taken(values[1]);
+	course_id = result_value(0, 1, UUIDOID);
+	follow_events(&call, course_id);
+	row = copied_course(&call, course_id);
+	call_end(&call);
+
+	PG_RETURN_DATUM(row);
+}
