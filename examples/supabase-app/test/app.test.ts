@@ -333,7 +333,7 @@ describe('errors and their statuses', () => {
 	refused(400, '22023', [
 		['more than 100 percent', () => record({ watched_pct: 101 }), /^watched_pct 101 is outside the range 0\.\.100$/],
 		['less than 0 percent', () => record({ watched_pct: -1 }), /^watched_pct -1 is outside/],
-		['a negative position', () => record({ position_seconds: -1 }), /^position_seconds -1 is negative$/],
+		['a negative position', () => record({ position_seconds: -1 }), /^position_seconds -1 is outside the range/],
 		['a batch that is no array', () => batch({}), /^reports/],
 		['a batch of nothing', () => batch([]), /^reports/],
 		['a report without a percentage', () => batch([{ lesson_id: open.lesson }]), /^reports\[0\]: /],
