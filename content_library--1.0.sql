@@ -411,7 +411,7 @@ CREATE POLICY "Strict: lessons that may be watched"
 								WHERE e.course_id = m.course_id
 									AND (e.expires_at IS NULL OR e.expires_at > now())
 									AND (e.granted OR c.tier_required = 'free'
-										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}')), 1)
+										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
 											>= array_position('{free,pro,studio}'::text[], c.tier_required))))));
 
 
@@ -1553,7 +1553,7 @@ BEGIN ATOMIC
      JOIN {schema}.courses c ON ((c.id = m.course_id)))
   WHERE ((m.id = lessons.module_id) AND (lessons.is_preview OR (EXISTS ( SELECT
            FROM {schema}.enrollments e
-          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(current_setting(''request.jwt.claims''::text, true), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))))))));'),
+          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))))))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),

@@ -535,7 +535,7 @@ CREATE POLICY "Strict: lessons that may be watched"
 								WHERE e.course_id = m.course_id
 									AND (e.expires_at IS NULL OR e.expires_at > now())
 									AND (e.granted OR c.tier_required = 'free'
-										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tier}')), 1)
+										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
 											>= array_position('{free,pro,studio}'::text[], c.tier_required))))));
 
 

@@ -129,6 +129,12 @@ WHERE m.sort_order < 3 AND l.sort_order > 2;
 -- Values in the columns that the extension adds, and times that the trigger sets.
 UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
+UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days' WHERE slug = 'course-6';
+INSERT INTO course_prerequisites SELECT c.id, r.id FROM courses AS c, courses AS r WHERE c.slug = 'course-6' AND r.slug IN ('course-1', 'course-2');
+UPDATE modules SET metadata = '{"week": 2}', unlock_at = '2100-01-01 00:00:00Z', unlock_after = '7 days' WHERE title = 'Course 6, module 2';
+UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
+WHERE title = 'Course 6, module 3, lesson 4';
+UPDATE enrollments SET expires_at = enrolled_at + interval '100 years', granted = true WHERE user_id = '${\learner(3)}';
 -- Uploads and their events; most lessons agree with them, and some were changed since.
 UPDATE lessons SET mux_upload_id = 'upload ' || md5(title) WHERE sort_order < 4;
 SELECT mux_apply_event(jsonb_build_object('id', k || title, 'type', 'video.asset.' || k, 'created_at', n, 'data', jsonb_build_object(
@@ -170,11 +176,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('mux_events')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('mux_events')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress mux_events);
+	} qw(courses modules lessons enrollments content_progress course_prerequisites mux_events);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

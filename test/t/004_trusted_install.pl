@@ -60,10 +60,10 @@ my ($code, $out, $err) = $node->psql('app', "CREATE SCHEMA $schema;
 	connstr => $node->connstr('app') . ' user=builder', on_error_stop => 1);
 is($code, 0, 'a role that is no superuser creates the extension') or diag $err;
 like($err, qr/WARNING:  content_library cannot attach to auth: the table auth.users/, 'locked without auth');
-is(policies('app'), 10, 'with the policies that need no auth');
+is(policies('app'), 12, 'with the policies that need no auth');
 
 is($node->safe_psql('app', "SELECT DISTINCT relowner::regrole FROM pg_class
-		WHERE relnamespace = '$schema'::regnamespace"),
+		WHERE relnamespace = '$schema'::regnamespace AND relkind IN ('r', 'i')"),
 	'builder', 'builder owns the tables and their indexes');
 is($node->safe_psql('app', "SELECT extowner::regrole FROM pg_extension WHERE extname = 'content_library'"),
 	'builder', 'and the extension');
@@ -71,6 +71,9 @@ is($node->safe_psql('app', "SELECT count(*) > 0, bool_or(r.rolname = 'builder'),
 		FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner
 		WHERE p.pronamespace = '$schema'::regnamespace AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')"),
 	't|f|t', 'but not the C functions');
+is($node->safe_psql('app', "SELECT DISTINCT rolname = 'builder', rolsuper FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
+		JOIN pg_roles AS r ON r.oid = t.typowner WHERE c.relkind = 'c' AND c.relnamespace = '$schema'::regnamespace"),
+	'f|t', 'nor the type of what they return');
 like(as_builder('app', "ALTER FUNCTION $schema.completion_threshold(uuid) OWNER TO builder"),
 	qr/must be owner of function/, 'nor can builder take one');
 
@@ -78,7 +81,7 @@ like(as_builder('app', "ALTER FUNCTION $schema.completion_threshold(uuid) OWNER 
 is($node->safe_psql('app', "SELECT has_table_privilege('supabase_auth_admin', '$schema.enrollments', 'SELECT')"),
 	'f', 'the auth server has no rights on our tables');
 $node->safe_psql('app', $create_auth);
-is(policies('app'), 14, 'attached when the auth server made auth.users');
+is(policies('app'), 16, 'attached when the auth server made auth.users');
 is($node->safe_psql('app', "SELECT count(*) FROM pg_event_trigger WHERE evtname = 'content_library_attach'"), 0, 'and the event trigger is gone');
 
 # Use.

@@ -78,12 +78,17 @@ INSERT INTO lib.courses (id, title, slug, is_published) VALUES (md5('c')::uuid, 
 INSERT INTO lib.enrollments (user_id, course_id) VALUES (md5('u')::uuid, md5('c')::uuid);
 SET ROLE mallory;
 CREATE FUNCTION evil.f() RETURNS boolean LANGUAGE plpgsql AS \$\$ BEGIN $catch RETURN true; END \$\$;
-CREATE VIEW evil.courses AS SELECT md5('c')::uuid AS id WHERE evil.f();
-CREATE VIEW evil.modules AS SELECT md5('m')::uuid AS id, md5('c')::uuid AS course_id WHERE evil.f();
-CREATE VIEW evil.lessons AS SELECT md5('l')::uuid AS id, md5('m')::uuid AS module_id, true AS is_required WHERE evil.f();
-CREATE VIEW evil.enrollments AS SELECT md5('e')::uuid AS id, md5('u')::uuid AS user_id, md5('c')::uuid AS course_id,
-	NULL::timestamptz AS completed_at WHERE evil.f();
-CREATE VIEW evil.content_progress AS SELECT md5('u')::uuid AS user_id, md5('l')::uuid AS lesson_id, true AS completed WHERE evil.f();
+-- With all the columns of ours, so that a query of ours would run.
+CREATE VIEW evil.courses AS SELECT (jsonb_populate_record(NULL::lib.courses,
+	jsonb_build_object('id', md5('c')::uuid, 'is_published', true))).* WHERE evil.f();
+CREATE VIEW evil.modules AS SELECT (jsonb_populate_record(NULL::lib.modules,
+	jsonb_build_object('id', md5('m')::uuid, 'course_id', md5('c')::uuid))).* WHERE evil.f();
+CREATE VIEW evil.lessons AS SELECT (jsonb_populate_record(NULL::lib.lessons,
+	jsonb_build_object('id', md5('l')::uuid, 'module_id', md5('m')::uuid, 'is_required', true, 'is_published', true))).* WHERE evil.f();
+CREATE VIEW evil.enrollments AS SELECT (jsonb_populate_record(NULL::lib.enrollments,
+	jsonb_build_object('id', md5('e')::uuid, 'user_id', md5('u')::uuid, 'course_id', md5('c')::uuid))).* WHERE evil.f();
+CREATE VIEW evil.content_progress AS SELECT (jsonb_populate_record(NULL::lib.content_progress,
+	jsonb_build_object('user_id', md5('u')::uuid, 'lesson_id', md5('l')::uuid, 'completed', true))).* WHERE evil.f();
 GRANT USAGE ON SCHEMA lib, evil TO service_role;
 END
 race('a completion for a superuser', 'completed', 'mallory',

@@ -61,6 +61,8 @@ SKIP:
 	$node->safe_psql('viewed', <<'END');
 SET ROLE mallory;
 ALTER TABLE public.content_progress DISABLE ROW LEVEL SECURITY;
+DROP TRIGGER claim_after_insert ON public.content_progress;
+DROP TRIGGER claim_after_update ON public.content_progress;
 DROP POLICY "Users read own progress" ON public.content_progress;
 DROP POLICY "Users upsert own progress" ON public.content_progress;
 DROP POLICY "Service role manages content_progress" ON public.content_progress;

@@ -119,6 +119,8 @@ warning|rule mine on enrollments
 warning|security label (mine) of courses
 warning|state of index idx_courses_stage on courses
 warning|state of trigger bind_mux_upload on lessons
+warning|state of trigger claim_after_delete on modules
+warning|state of trigger claim_after_update on modules
 warning|state of trigger set_updated_at on lessons
 warning|state of trigger set_updated_at on modules
 warning|statistics mine on courses

@@ -3,7 +3,10 @@ import type { SupabaseClient } from '@supabase/supabase-js';
 import type { Database, Tables } from './database.types.js';
 
 export type Client = SupabaseClient<Database>;
-export type Progress = Tables<'content_progress'>;
+
+// What a report answers: a row of content_progress, and whether it completed the course.
+// The generator of types cannot know that most of a composite type is never null, so this says it.
+export type Progress = Tables<'content_progress'> & { course_completed: boolean };
 
 // The form of docs/course_outline.schema.json, as far as this app reads it: to
 // the generator of types a function's jsonb is any JSON.
@@ -75,7 +78,7 @@ export class Heartbeats {
 		const watched_pct = Math.min(100, Math.floor((100 * position_seconds) / duration_seconds));
 		const { data, error, status } = await this.#supabase.rpc('record_progress', { lesson_id, watched_pct, position_seconds });
 
-		if (!error) return data;
+		if (!error) return data as Progress;
 		// With a status it is an answer of the server's, and another try would get the same.
 		if (status !== 0) throw error;
 		this.#keep({ lesson_id, watched_pct, position_seconds, watched_at: new Date().toISOString() });
@@ -99,6 +102,6 @@ export class Heartbeats {
 		for (const report of reports) {
 			if (this.#kept.get(report.lesson_id) === report) this.#kept.delete(report.lesson_id);
 		}
-		return data;
+		return data as Progress[];
 	}
 }
