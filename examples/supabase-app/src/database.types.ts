@@ -25,30 +25,56 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"courses": {
+                },"course_prerequisites": {
                   Row: {
-                    "completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_published": boolean,"metadata": NonNullable<Json>,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                    "course_id": string,"required_course_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_published"?: boolean,"metadata"?: NonNullable<Json>,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                    "course_id": string,"required_course_id": string
                   }
                   Update: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_published"?: boolean,"metadata"?: NonNullable<Json>,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
+                    "course_id"?: string,"required_course_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "course_prerequisites_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "course_prerequisites_required_course_id_fkey"
+      columns: ["required_course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"courses": {
+                  Row: {
+                    "access_period": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                  }
+                  Update: {
+                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     
                   ]
                 },"enrollments": {
                   Row: {
-                    "completed_at": string | null,"course_id": string,"enrolled_at": string,"id": string,"user_id": string
+                    "completed_at": string | null,"course_id": string,"enrolled_at": string,"expires_at": string | null,"granted": boolean,"id": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completed_at"?: string | null,"course_id": string,"enrolled_at"?: string,"id"?: string,"user_id": string
+                    "completed_at"?: string | null,"course_id": string,"enrolled_at"?: string,"expires_at"?: string | null,"granted"?: boolean,"id"?: string,"user_id": string
                   }
                   Update: {
-                    "completed_at"?: string | null,"course_id"?: string,"enrolled_at"?: string,"id"?: string,"user_id"?: string
+                    "completed_at"?: string | null,"course_id"?: string,"enrolled_at"?: string,"expires_at"?: string | null,"granted"?: boolean,"id"?: string,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -61,14 +87,14 @@ isOneToOne: false
                   ]
                 },"lessons": {
                   Row: {
-                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"sort_order": number,"title": string,"updated_at": string
+                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_published": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title": string,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title"?: string,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -81,14 +107,14 @@ isOneToOne: false
                   ]
                 },"modules": {
                   Row: {
-                    "course_id": string,"created_at": string,"description": string,"id": string,"metadata": NonNullable<Json>,"sort_order": number,"title": string,"updated_at": string
+                    "course_id": string,"created_at": string,"description": string,"id": string,"metadata": NonNullable<Json>,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "course_id": string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title": string,"updated_at"?: string
+                    "course_id": string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "course_id"?: string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title"?: string,"updated_at"?: string
+                    "course_id"?: string,"created_at"?: string,"description"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -215,6 +241,8 @@ isOneToOne: false
               "completed_at": string | null,
 "course_id": string,
 "enrolled_at": string,
+"expires_at": string | null,
+"granted": boolean,
 "id": string,
 "user_id": string
             }
@@ -237,6 +265,7 @@ isOneToOne: false
 "duration_seconds": number | null,
 "id": string,
 "is_preview": boolean,
+"is_published": boolean,
 "is_required": boolean,
 "metadata": NonNullable<Json>,
 "module_id": string,
@@ -246,6 +275,8 @@ isOneToOne: false
 "mux_upload_id": string | null,
 "sort_order": number,
 "title": string,
+"unlock_after": string | null,
+"unlock_at": string | null,
 "updated_at": string
             }
                           SetofOptions: {
@@ -263,6 +294,8 @@ isOneToOne: false
 "metadata": NonNullable<Json>,
 "sort_order": number,
 "title": string,
+"unlock_after": string | null,
+"unlock_at": string | null,
 "updated_at": string
             }
                           SetofOptions: {
@@ -282,6 +315,7 @@ isOneToOne: false
 "duration_seconds": number | null,
 "id": string,
 "is_preview": boolean,
+"is_published": boolean,
 "is_required": boolean,
 "metadata": NonNullable<Json>,
 "module_id": string,
@@ -291,6 +325,8 @@ isOneToOne: false
 "mux_upload_id": string | null,
 "sort_order": number,
 "title": string,
+"unlock_after": string | null,
+"unlock_at": string | null,
 "updated_at": string
             }
                           SetofOptions: {
@@ -317,48 +353,48 @@ isOneToOne: false
 { Args: { "course_id": string }; Returns: number
                            },
 "record_progress":
-{ Args: { "lesson_id": string,"position_seconds"?: number,"user_id"?: string,"watched_pct": number }; Returns: {
-              "completed": boolean,
-"completed_at": string | null,
-"id": string,
-"last_watched": string,
-"lesson_id": string,
-"position_seconds": number | null,
-"user_id": string,
-"watched_pct": number
-            }
+{ Args: { "lesson_id": string,"position_seconds"?: number,"user_id"?: string,"watched_pct": number }; Returns: Database["public"]['CompositeTypes']["recorded_progress"]
                           SetofOptions: {
         from: "*"
-        to: "content_progress"
+        to: "recorded_progress"
         isOneToOne: true
         isSetofReturn: false
       } },
 "record_progress_batch":
-{ Args: { "reports": Json,"user_id"?: string }; Returns: {
-              "completed": boolean,
-"completed_at": string | null,
-"id": string,
-"last_watched": string,
-"lesson_id": string,
-"position_seconds": number | null,
-"user_id": string,
-"watched_pct": number
-            }[]
+{ Args: { "reports": Json,"skip_refused"?: boolean,"user_id"?: string }; Returns: Database["public"]['CompositeTypes']["recorded_progress"][]
                           SetofOptions: {
         from: "*"
-        to: "content_progress"
+        to: "recorded_progress"
         isOneToOne: false
         isSetofReturn: true
       } },
 "reset_progress":
 { Args: { "course_id": string,"dry_run"?: boolean,"user_id"?: string }; Returns: number
-                           }
+                           },
+"unenroll":
+{ Args: { "course_id": string,"user_id"?: string }; Returns: {
+              "completed_at": string | null,
+"course_id": string,
+"enrolled_at": string,
+"expires_at": string | null,
+"granted": boolean,
+"id": string,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "enrollments"
+        isOneToOne: true
+        isSetofReturn: false
+      } }
           }
           Enums: {
             [_ in never]: never
           }
           CompositeTypes: {
-            [_ in never]: never
+            "recorded_progress": {
+                        "id": string | null,"user_id": string | null,"lesson_id": string | null,"watched_pct": number | null,"completed": boolean | null,"last_watched": string | null,"position_seconds": number | null,"completed_at": string | null,"course_completed": boolean | null
+                      }
           }
         }
 }

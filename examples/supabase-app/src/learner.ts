@@ -1,9 +1,10 @@
 // learner.ts: what a learner's app asks of the library.
 import type { SupabaseClient } from '@supabase/supabase-js';
-import type { Database, Tables } from './database.types.js';
+import type { CompositeTypes, Database, Tables } from './database.types.js';
 
 export type Client = SupabaseClient<Database>;
-export type Progress = Tables<'content_progress'>;
+// A row of content_progress, and whether the report has completed the course.
+export type Progress = CompositeTypes<'recorded_progress'>;
 
 // The form of docs/course_outline.schema.json, as far as this app reads it: to
 // the generator of types a function's jsonb is any JSON.
@@ -20,6 +21,8 @@ export interface CoursePage {
 			watched_pct: number;
 			position_seconds: number | null;
 			mux_playback_id: string | null;
+			// Why the learner may not watch it; unlocks_at goes with the reason date.
+			locked: { reason: 'not_enrolled' | 'expired' | 'tier' | 'date' | 'sequence'; unlocks_at: string | null } | null;
 		}[];
 	}[];
 }
