@@ -37,37 +37,44 @@ static const struct
 	Oid			type;
 }			read_columns[] = {
 	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
+	{"courses", "is_published", BOOLOID},
+	{"course_prerequisites", "course_id", UUIDOID}, {"course_prerequisites", "required_course_id", UUIDOID},
 	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
 	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
 	{"lessons", "id", UUIDOID}, {"lessons", "module_id", UUIDOID},
 	{"lessons", "sort_order", INT4OID}, {"lessons", "created_at", TIMESTAMPTZOID},
-	{"lessons", "completion_threshold", INT4OID},
+	{"lessons", "completion_threshold", INT4OID}, {"lessons", "is_required", BOOLOID},
+	{"lessons", "is_published", BOOLOID}, {"lessons", "mux_status", TEXTOID},
+	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "unlock_at", TIMESTAMPTZOID},
+	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
 	{"content_progress", "completed", BOOLOID}
 };
 
 /*
- * What is wrong with rows: a sort_order that is used twice, and progress that has reached its
- * threshold ($1 is the setting) and is not completed.  It reads all of content_progress once;
+ * What is wrong with rows: a sort_order that is used twice, progress that has reached its
+ * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
+ * that require each other, or one without a required lesson, and required lessons that never
+ * open or have no video.  It reads all of content_progress once;
  * the README says what that costs.  The comparison with the lowest threshold follows from the
  * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
  * end numbers all of them, and keeps their order.
  */
 static const LibraryQuery row_findings = {
-	"WITH extension AS ("
+	"WITH RECURSIVE extension AS ("
 	"   SELECT e.extnamespace::regnamespace::text AS schema"
 	"   FROM pg_extension AS e"
 	"   WHERE e.extname = 'content_library'"
-	" ), bar AS MATERIALIZED ("
+	" ), thresholds AS MATERIALIZED ("
 	"   SELECT l.id AS lesson_id, m.course_id, " THRESHOLD_SQL("$1") " AS threshold"
 	"   FROM %1$s.lessons AS l"
 	"   JOIN %1$s.modules AS m ON m.id = l.module_id"
 	" ), due AS ("
 	"   SELECT b.course_id, count(*) AS n"
 	"   FROM %1$s.content_progress AS p"
-	"   JOIN bar AS b ON b.lesson_id = p.lesson_id"
+	"   JOIN thresholds AS b ON b.lesson_id = p.lesson_id"
 	"   WHERE NOT p.completed AND p.watched_pct >= b.threshold"
-	"     AND p.watched_pct >= (SELECT min(threshold) FROM bar)"
+	"     AND p.watched_pct >= (SELECT min(threshold) FROM thresholds)"
 	"   GROUP BY b.course_id"
 	" ), crowded AS ("
 	"   SELECT 'modules' AS children, 'course' AS parent, m.course_id AS id,"
@@ -83,7 +90,47 @@ static const LibraryQuery row_findings = {
 	"       (array_agg(l.id ORDER BY l.sort_order DESC, l.created_at DESC, l.id DESC))[1], l.module_id)"
 	"   FROM %1$s.lessons AS l"
 	"   GROUP BY l.module_id"
+	" ), needed AS ("
+	"   SELECT q.course_id, q.required_course_id FROM %1$s.course_prerequisites AS q"
+	"   UNION"
+	"   SELECT n.course_id, q.required_course_id"
+	"   FROM needed AS n"
+	"   JOIN %1$s.course_prerequisites AS q ON q.course_id = n.required_course_id"
+	" ), stuck AS ("
+	"   SELECT l.id, CASE"
+	"       WHEN GREATEST(l.unlock_at, m.unlock_at) = 'infinity' THEN 'its unlock_at is infinity'"
+	"       WHEN l.mux_status = 'error' THEN 'Mux could not make its video'"
+	"       WHEN l.mux_status = 'pending' AND l.mux_upload_id IS NOT NULL"
+	"       THEN 'its upload has not become a video' END AS reason"
+	"   FROM %1$s.lessons AS l"
+	COURSE_OF_LESSON_SQL
+	"   WHERE " COUNTS_SQL("l") " AND c.is_published"
 	" ), finding(severity, object, problem, remedy) AS ("
+	"   SELECT 'warning', format('course %%s', n.course_id),"
+	"     'its prerequisites lead back to it, so nobody can enroll',"
+	"     format('DELETE FROM %%s.course_prerequisites WHERE course_id = %%L;', x.schema, n.course_id)"
+	"   FROM needed AS n"
+	"   CROSS JOIN extension AS x"
+	"   WHERE n.course_id = n.required_course_id"
+	"   UNION ALL"
+	"   SELECT 'warning', format('course %%s', q.course_id),"
+	"     format('it requires course %%s, which nobody can complete: that has no required lesson', q.required_course_id),"
+	"     format('DELETE FROM %%s.course_prerequisites WHERE course_id = %%L AND required_course_id = %%L;',"
+	"       x.schema, q.course_id, q.required_course_id)"
+	"   FROM %1$s.course_prerequisites AS q"
+	"   CROSS JOIN extension AS x"
+	"   WHERE NOT EXISTS ("
+	"     SELECT FROM %1$s.modules AS m"
+	"     JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"     WHERE m.course_id = q.required_course_id AND " COUNTS_SQL("l") ")"
+	"   UNION ALL"
+	"   SELECT 'notice', format('lesson %%s', s.id),"
+	"     format('learners cannot complete it, and so not its course: %%s', s.reason),"
+	"     format('Correct that, or: UPDATE %%s.lessons SET is_required = false WHERE id = %%L;', x.schema, s.id)"
+	"   FROM stuck AS s"
+	"   CROSS JOIN extension AS x"
+	"   WHERE s.reason IS NOT NULL"
+	"   UNION ALL"
 	"   SELECT 'notice', format('%%s %%s', c.parent, c.id),"
 	"     format('%%s of its %%s have the sort_order of another: their age decides which is first', c.n, c.children),"
 	"     format('SELECT %%s.%%s;', x.schema, c.move)"

@@ -39,13 +39,24 @@ static const LibraryQuery complete_row = {
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
 };
 
+/*
+ * In a sequential course it says that the lesson must wait, and waits_for_earlier decides.
+ * Few courses are, and starting the look at earlier lessons costs even if it is not run.
+ */
 static const LibraryQuery load_lesson = {
-	"SELECT" NEW_LESSON_SQL("$1", "$3", "$4")
+	"SELECT" NEW_LESSON_SQL("$3", "$4", "true")
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	ENROLLMENT_SQL("$1")
 	" WHERE l.id = $2 AND l.is_published AND c.is_published",
 	4, {UUIDOID, UUIDOID, INT4OID, BOOLOID}
+};
+
+static const LibraryQuery waits_for_earlier = {
+	"SELECT FROM %1$s.lessons AS l"
+	COURSE_OF_LESSON_SQL
+	" WHERE l.id = $2 AND " EARLIER_IS_OPEN_SQL("$1"),
+	2, {UUIDOID, UUIDOID}
 };
 
 /* DO NOTHING: another session may insert the same row.  Then there is no row here. */
@@ -86,8 +97,12 @@ load_lessons(Recording *recording)
 		BoolGetDatum(recording->call->named)
 	};
 
-	if (query_execute(&recording->call->library, &load_lesson, values, NULL, false) > 0)
-		new_lesson_from_row(one, 0, 1);
+	if (query_execute(&recording->call->library, &load_lesson, values, NULL, false) == 0)
+		return;
+	new_lesson_from_row(one, 0, 1);
+	if (one->refusal != NULL && strcmp(one->refusal, "sequence") == 0 &&
+		query_execute(&recording->call->library, &waits_for_earlier, values, NULL, false) == 0)
+		one->refusal = NULL;
 }
 
 /* Runs a query that writes the row; false if it has written none. */

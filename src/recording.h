@@ -36,11 +36,11 @@ typedef struct Recording
 
 /*
  * What new_lesson_from_row() reads of a lesson without a row of progress: its threshold, its
- * course, and whether it may be begun.
+ * course, and whether it may be begun.  earlier is as in REFUSAL_SQL.
  */
-#define NEW_LESSON_SQL(user_id, setting, any_tier) \
-	" " THRESHOLD_SQL(setting) ", c.id," \
-	" " REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", EARLIER_IS_OPEN_SQL(user_id)) "," \
+#define NEW_LESSON_SQL(setting, any_tier, earlier) \
+	" " THRESHOLD_OF_SQL("c.completion_threshold", setting) ", c.id," \
+	" " REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", earlier) "," \
 	" " UNLOCKS_AT_SQL
 
 /*

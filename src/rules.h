@@ -64,17 +64,18 @@
 	"CASE WHEN p.position_seconds > l.duration_seconds THEN l.duration_seconds" \
 	"     ELSE p.position_seconds END"
 
-/*
- * R3: the threshold of lesson l: its own, else its course's, else the setting.  These are
- * look-ups and not joins, because they start faster.
- */
+/* R3: the threshold of lesson l: its own, else its course's, else the setting. */
+#define THRESHOLD_OF_SQL(of_course, setting) \
+	"COALESCE(l.completion_threshold, " of_course ", " setting ")"
+
+/* The same where the course is not joined.  Look-ups start faster than joins. */
 #define THRESHOLD_SQL(setting) \
-	"COALESCE(l.completion_threshold," \
-	"         (SELECT COALESCE(c.completion_threshold, " setting ")" \
-	"            FROM %1$s.courses AS c" \
-	"           WHERE c.id = (SELECT m.course_id" \
-	"                           FROM %1$s.modules AS m" \
-	"                          WHERE m.id = l.module_id)))"
+	THRESHOLD_OF_SQL( \
+		"(SELECT c.completion_threshold" \
+		"   FROM %1$s.courses AS c" \
+		"  WHERE c.id = (SELECT m.course_id" \
+		"                  FROM %1$s.modules AS m" \
+		"                 WHERE m.id = l.module_id))", setting)
 
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"

@@ -48,7 +48,7 @@ def literal(value, column=None):
         return f"'{value.isoformat()}'"
     if isinstance(value, datetime.timedelta):
         return f"'{value.days} days {value.seconds} seconds'"
-    if column in ('id', 'before') or column and column.endswith('_id') and not column.startswith('mux_'):
+    if column in ('id', 'before', 'after') or column and column.endswith('_id') and not column.startswith('mux_'):
         value = uid(value)
     return f"'{value}'"
 
@@ -518,7 +518,9 @@ class Generator:
             return 'update', {'table': 'modules', 'where': {'id': module}, 'values': {'course_id': self.some('courses')}}
         if self.chance(0.2):
             return 'delete', {'table': 'lessons', 'where': {'id': lesson}}
-        if self.chance(0.2):
+        if self.chance(0.3):
+            if self.chance(0.5):
+                return 'move_module', {'module': module, 'course': self.some('courses')}
             return 'move_lesson', {'lesson': lesson, 'module': self.some('modules')}
         return 'update', {'table': 'lessons', 'where': {'id': lesson}, 'values': random.choice((
             {'is_required': False}, {'is_published': False}, {'module_id': self.some('modules')}))}
@@ -537,6 +539,8 @@ class Generator:
         module = self.some('modules')
         course = self.model.committed['modules'].get(module, {}).get('course_id')
         args = {'module': module}
+        if self.chance(0.4):
+            course = args['course'] = self.some('courses')
         beside = [row['id'] for row in self.model.committed['modules'].values() if row['course_id'] == course]
         if beside and self.chance(0.7):
             args['before'] = random.choice(beside)
@@ -554,7 +558,13 @@ class Generator:
         if name == 'select':
             return name, {'table': random.choice(list(TABLES))}
         if name in ('course_report', 'lesson_report'):
-            return name, {'course': self.some('courses')}
+            args = {'course': self.some('courses')}
+            if name == 'course_report' and self.chance(0.4):
+                args['max_rows'] = random.choice((1, 1, 2, 3, 0, -1, None))
+            if name == 'course_report' and self.chance(0.3):
+                enrolled = [user for user, course in self.model.committed['enrollments'] if course == args['course']]
+                args['after'] = random.choice(enrolled or USERS) if self.chance(0.9) else random.choice(USERS)
+            return name, args
         if name in ('completion_threshold', 'mux_playback_claims'):
             return name, {'lesson': None if self.chance(0.01) else self.some('lessons')}
         args = {}

@@ -180,8 +180,6 @@ class Session:
 class Model:
     # Whether content_library_strict() was called: learners write through functions alone.
     strict = False
-    # Until lesson_report() leaves out learners who are not enrolled.
-    report_counts_everybody = True
     # Until a batch of the SQL edition claims a course once, after all of its rows: its notification has a date from between.
     sql_tells_later_dates = False
 
@@ -724,11 +722,8 @@ class Model:
             if course is None:
                 continue
             required, done, percent = self.counts(course['id'], user)
-            lessons = {lesson['id'] for lesson in self.course_lessons(course['id'])}
-            watched = [p['last_watched'] for (who, lesson), p in self.rows('content_progress').items()
-                       if who == user and lesson in lessons]
             answer.append((course['id'], course['title'], required, done, percent,
-                           max(watched, key=instant) if watched else None, self.following(course['id'], user),
+                           self.last_watched(course['id'], user), self.following(course['id'], user),
                            row['enrolled_at'], row['completed_at']))
         return ordered(answer, 7, False)
 
@@ -766,18 +761,35 @@ class Model:
         if course not in self.rows('courses'):
             raise Refused('23503')
 
-    def course_report(self, course):
+    def last_watched(self, course, user):
+        """When a learner last watched a lesson of a course."""
+        lessons = {lesson['id'] for lesson in self.course_lessons(course)}
+        times = [row['last_watched'] for (who, lesson), row in self.rows('content_progress').items()
+                 if who == user and lesson in lessons]
+        return max(times, key=instant) if times else None
+
+    def course_report(self, course, max_rows=None, after=None):
         self.known_course(course)
-        answer = [(row['user_id'], *self.counts(course, row['user_id']), row['enrolled_at'], row['completed_at'])
-                  for row in self.rows('enrollments').values() if row['course_id'] == course]
-        return ordered(answer, 4, False)
+        answer = ordered([(row['user_id'], *self.counts(course, row['user_id']), row['enrolled_at'], row['completed_at'],
+                           self.last_watched(course, row['user_id']))
+                          for row in self.rows('enrollments').values() if row['course_id'] == course], 4, False)
+        wrong = max_rows is not None and max_rows < 1
+        if wrong or after is not None and (after, course) not in self.rows('enrollments'):
+            raise Refused('22023')
+        if after is not None:
+            # Of the same time, those of a higher id come after it.
+            key = lambda row: (instant(row[4]), uid(row[0]))
+            begin = next(key(row) for row in answer if row[0] == after)
+            answer = Ordered(row for row in answer if key(row) > begin)
+        answer.limit = max_rows
+        return answer
 
     def lesson_report(self, course):
         self.known_course(course)
         answer = []
         for lesson in self.course_lessons(course):
             watched = [row for (user, about), row in self.rows('content_progress').items() if about == lesson['id']
-                       and (self.report_counts_everybody or (user, course) in self.rows('enrollments'))]
+                       and (user, course) in self.rows('enrollments')]
             average = None
             if watched:
                 average = (Decimal(sum(row['watched_pct'] for row in watched)) / len(watched)).quantize(
@@ -828,20 +840,23 @@ class Model:
             self.renumber('lessons', 'module_id', source)
         return [self.output('lessons', self.rows('lessons')[lesson])]
 
-    def move_module(self, module, before=None):
+    def move_module(self, module, before=None, course=None):
         self.server_only()
         if module is None:
             raise Refused('22004')
         modules = self.rows('modules')
-        wrong = {'23503'} if module not in modules else set()
+        wrong = {'23503'} if module not in modules or course is not None and course not in self.rows('courses') else set()
+        source = modules[module]['course_id'] if module in modules else None
+        target = course or source
         if before is not None and before not in modules:
             wrong.add('23503')
-        elif before is not None and (before == module or not wrong
-                                     and modules[before]['course_id'] != modules[module]['course_id']):
+        elif before is not None and (before == module or not wrong and modules[before]['course_id'] != target):
             wrong.add('22023')
         if wrong:
             raise Refused(*wrong)
-        self.renumber('modules', 'course_id', modules[module]['course_id'], modules[module], before)
+        self.renumber('modules', 'course_id', target, {**modules[module], 'course_id': target}, before)
+        if source != target:
+            self.renumber('modules', 'course_id', source)
         return [self.output('modules', self.rows('modules')[module])]
 
     # Tables, as the roles may reach them.
