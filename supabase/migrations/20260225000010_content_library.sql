@@ -930,12 +930,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN (
-		SELECT COALESCE(l.completion_threshold,
-		         (SELECT COALESCE(c.completion_threshold, s.completion_threshold)
-		            FROM public.courses AS c
-		           WHERE c.id = (SELECT m.course_id
-		                           FROM public.modules AS m
-		                          WHERE m.id = l.module_id)))
+		SELECT COALESCE(l.completion_threshold, (SELECT c.completion_threshold
+		   FROM public.courses AS c
+		  WHERE c.id = (SELECT m.course_id
+		                  FROM public.modules AS m
+		                 WHERE m.id = l.module_id)), s.completion_threshold)
 		FROM public.lessons AS l
 		CROSS JOIN public.content_library_settings AS s
 		WHERE l.id = $1);
@@ -3041,12 +3040,11 @@ BEGIN
 		JOIN public.content_progress AS p ON p.lesson_id = l.id
 		CROSS JOIN public.content_library_settings AS s
 		WHERE m.course_id = $1 AND NOT p.completed
-			AND p.watched_pct >= COALESCE(l.completion_threshold,
-			         (SELECT COALESCE(c.completion_threshold, s.completion_threshold)
-			            FROM public.courses AS c
-			           WHERE c.id = (SELECT m.course_id
-			                           FROM public.modules AS m
-			                          WHERE m.id = l.module_id)))
+			AND p.watched_pct >= COALESCE(l.completion_threshold, (SELECT c.completion_threshold
+			   FROM public.courses AS c
+			  WHERE c.id = (SELECT m.course_id
+			                  FROM public.modules AS m
+			                 WHERE m.id = l.module_id)), s.completion_threshold)
 		ORDER BY p.user_id, p.lesson_id
 		FOR NO KEY UPDATE OF p
 	)

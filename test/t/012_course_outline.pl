@@ -65,6 +65,16 @@ SELECT count(record_progress(l.id, CASE WHEN random() < 0.7 THEN 100 ELSE floor(
 	CASE WHEN random() < 0.6 THEN floor(random() * 600)::int END, e.user_id))
 FROM enrollments AS e JOIN modules AS m USING (course_id) JOIN lessons AS l ON l.module_id = m.id
 WHERE random() < 0.75;
+RESET ROLE;
+-- Learner 4 has begun nothing, so that locks close something.
+DELETE FROM content_progress WHERE user_id = (SELECT id FROM auth.users WHERE email ~ 'learner4@');
+UPDATE enrollments SET completed_at = NULL WHERE user_id = (SELECT id FROM auth.users WHERE email ~ 'learner4@');
+UPDATE courses SET is_sequential = true WHERE slug ~ '[258]$';
+UPDATE modules SET unlock_after = '1 year' WHERE title ~ '0/1$';
+UPDATE lessons SET unlock_at = CASE WHEN random() < 0.5 THEN 'infinity' ELSE '2100-01-01 12:00:00.5+00' END::timestamptz WHERE title ~ '[147]/1/[23]$';
+UPDATE lessons SET is_published = false WHERE title ~ '[147]/1/4$';
+UPDATE enrollments SET granted = random() < 0.3,
+	expires_at = (ARRAY[now(), NULL, 'infinity', '2100-01-01 12:00:00+00'])[1 + floor(random() * 4)::int];
 END
 
 # As the learner herself, one document a line.
@@ -89,6 +99,12 @@ my %kinds = (
 	'a preview to a stranger' => scalar(grep { $_->{is_preview} && defined $_->{mux_playback_id} }
 		  map { @{ $_->{lessons} } } map { @{ $_->{modules} } } grep { !$_->{enrolled} } @outlines),
 	'an optional lesson' => scalar(grep { !$_->{is_required} } @lessons),
+	'an end of access' => scalar(grep { defined $_->{expires_at} && $_->{expires_at} ne 'infinity' } @outlines),
+	'access without an end' => scalar(grep { ($_->{expires_at} // '') eq 'infinity' } @outlines),
+	'a lesson that is open' => scalar(grep { !defined $_->{locked} && !$_->{is_preview} } @lessons),
+	'a lesson that never opens' => scalar(grep { defined $_->{locked} && ($_->{locked}{unlocks_at} // '') eq 'infinity' } @lessons),
+	(map { my $reason = $_; ("a lesson closed by $reason" => scalar(grep { defined $_->{locked} && $_->{locked}{reason} eq $reason } @lessons)) }
+		  qw(not_enrolled expired tier date sequence)),
 	'a lesson with a position' => scalar(grep { defined $_->{position_seconds} } @lessons),
 	map { my $status = $_; ("a lesson $status" => scalar(grep { $_->{status} eq $status } @lessons)) }
 	  qw(not_started in_progress completed));
@@ -102,7 +118,8 @@ my @invalid = grep { $_ ne 'valid' } verdicts('outlines', @documents);
 is(join("\n", @invalid), '', 'every document is valid');
 
 # One fault each in a good document: each is found, and where it is.
-my ($good) = grep { $_->{enrolled} && @{ $_->{modules} } && @{ $_->{modules}[0]{lessons} } && $_->{required_lessons} } @outlines;
+my ($good) = grep { $_->{enrolled} && @{ $_->{modules} } && @{ $_->{modules}[0]{lessons} } && $_->{required_lessons}
+	  && !defined $_->{modules}[0]{lessons}[0]{mux_playback_id} } @outlines;
 my %faults = (
 	'a key too many' => [ sub { $_[0]{extra} = 1 }, '' ],
 	'in a module' => [ sub { $_[0]{modules}[0]{extra} = 1 }, 'modules/0' ],
@@ -112,6 +129,11 @@ my %faults = (
 	'a percentage as text' => [ sub { $_[0]{completion} = '50' }, 'completion' ],
 	'a percentage of nothing' => [ sub { @{ $_[0] }{qw(required_lessons completed_lessons)} = (0, 0) }, 'completion' ],
 	'no percentage' => [ sub { $_[0]{completion} = undef }, 'completion' ],
+	'an unknown reason' => [ sub { $_[0]{modules}[0]{lessons}[0]{locked} = { reason => 'away', unlocks_at => undef } }, 'modules/0/lessons/0/locked' ],
+	'a date without a time' => [ sub { $_[0]{modules}[0]{lessons}[0]{locked} = { reason => 'date', unlocks_at => undef } }, 'modules/0/lessons/0/locked' ],
+	'a playback id of a closed lesson' => [ sub { @{ $_[0]{modules}[0]{lessons}[0] }{qw(locked mux_playback_id)}
+		= ({ reason => 'tier', unlocks_at => undef }, 'play') }, 'modules/0/lessons/0/mux_playback_id' ],
+	'an end of access that is no time' => [ sub { $_[0]{expires_at} = 'soon' }, 'expires_at' ],
 	'a time of day' => [ sub { $_[0]{completed_at} = '12:30' }, 'completed_at' ],
 	'no array' => [ sub { $_[0]{modules} = {} }, 'modules' ],
 	(map { my $key = $_; ("no $key" => [ sub { delete $_[0]{$key} }, '' ]) } keys %$good),

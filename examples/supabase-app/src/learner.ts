@@ -23,6 +23,8 @@ export interface CoursePage {
 			watched_pct: number;
 			position_seconds: number | null;
 			mux_playback_id: string | null;
+			// Why the learner may not watch it; unlocks_at goes with the reason date.
+			locked: { reason: 'not_enrolled' | 'expired' | 'tier' | 'date' | 'sequence'; unlocks_at: string | null } | null;
 		}[];
 	}[];
 }
