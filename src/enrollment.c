@@ -60,12 +60,14 @@ static const LibraryQuery grant_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
+/* $3 is whether the service asks: see unenroll(). */
 static const LibraryQuery delete_enrollment = {
 	"DELETE FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $2"
 	"   AND e.course_id = $1"
+	"   AND ($3 OR e.expires_at IS NULL)"
 	" RETURNING e",
-	2, {UUIDOID, UUIDOID}
+	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
 /* The rows that delete_progress would delete, for dry_run. */
@@ -214,14 +216,31 @@ enroll(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row);
 }
 
+/* Refuses an enrollment that is there still.  An unknown course has an error of its own. */
+static void
+refuse_to_unenroll(Call *call, Datum *values)
+{
+	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("user \"%s\" cannot leave course \"%s\", whose access ends by itself",
+						uuid_text(call->user_id), uuid_text(values[0])),
+				 errdetail("Enrolling again would begin a new access period."),
+				 errhint("Call as service_role.")));
+	require_course(call, values[0]);
+}
+
 PG_FUNCTION_INFO_V1(unenroll);
 
-/* Progress stays, so a learner who comes back finds everything as it was. */
+/*
+ * Progress stays, so a learner who comes back finds everything as it was.  But the end of
+ * access would be forgotten: only the service deletes an enrollment that has one.
+ */
 Datum
 unenroll(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
-	Datum		values[2];
+	Datum		values[3];
 	Datum		row = (Datum) 0;
 	Call		call;
 
@@ -230,10 +249,11 @@ unenroll(PG_FUNCTION_ARGS)
 	call_begin_as_user(&call, fcinfo, 1);
 	values[0] = course_id;
 	values[1] = call.user_id;
+	values[2] = BoolGetDatum(call.named);
 	call_lock_user(&call);
 	fcinfo->isnull = query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0;
 	if (fcinfo->isnull)
-		require_course(&call, course_id);
+		refuse_to_unenroll(&call, values);
 	else
 		row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
 	call_end(&call);

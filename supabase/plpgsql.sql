@@ -1261,7 +1261,12 @@ $$;
 COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
 	'content_library.enroll() of the user signed in, who grants nothing.';
 
-CREATE FUNCTION content_library.unenroll(user_id uuid, course_id uuid, seen boolean)
+-- The end of access would be forgotten: only the service deletes an enrollment that has one.
+CREATE FUNCTION content_library.unenroll(
+	user_id uuid,
+	course_id uuid,
+	seen boolean,
+	service boolean DEFAULT true)
 RETURNS public.enrollments
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
@@ -1272,17 +1277,22 @@ BEGIN
 	PERFORM content_library.require_owner();
 	PERFORM content_library.lock_user($1);
 	DELETE FROM public.enrollments AS e
-	WHERE e.user_id = $1 AND e.course_id = $2
+	WHERE e.user_id = $1 AND e.course_id = $2 AND (service OR e.expires_at IS NULL)
 	RETURNING e.* INTO enrollment;
 	IF FOUND THEN
 		RETURN enrollment;
+	ELSIF EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2) THEN
+		RAISE EXCEPTION 'user "%" cannot leave course "%", whose access ends by itself', $1, $2
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'Enrolling again would begin a new access period.',
+				  HINT = 'Call as service_role.';
 	ELSIF seen IS NOT TRUE THEN
 		PERFORM content_library.missing_course($2);
 	END IF;
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean) IS
+COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean, boolean) IS
 	'Ends an enrollment, and returns it; NULL if there was none. Fails with 23503 if the course is not seen either.';
 
 CREATE FUNCTION content_library.own_unenroll(course_id uuid, seen boolean)
@@ -1291,7 +1301,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 BEGIN
 	RETURN content_library.unenroll(content_library.learner(), course_id,
-		seen AND content_library.is_published(course_id));
+		seen AND content_library.is_published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_unenroll(uuid, boolean) IS
@@ -2221,7 +2231,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
 	content_library.enroll(uuid, uuid, boolean, boolean),
-	content_library.unenroll(uuid, uuid, boolean),
+	content_library.unenroll(uuid, uuid, boolean, boolean),
 	content_library.reset_progress(uuid, uuid, boolean, boolean),
 	content_library.completion_threshold(uuid),
 	content_library.course_completion(uuid, uuid),
@@ -2406,7 +2416,7 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_unenroll(course_id, seen);
 	END IF;
-	RETURN content_library.unenroll(learner, course_id, seen);
+	RETURN content_library.unenroll(learner, course_id, seen, user_id IS NOT NULL);
 END
 $$;
 

@@ -158,7 +158,7 @@ DROP FUNCTION
 	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean),
 	content_library.enroll(uuid, uuid, boolean, boolean),
 	content_library.own_enroll(uuid, boolean),
-	content_library.unenroll(uuid, uuid, boolean),
+	content_library.unenroll(uuid, uuid, boolean, boolean),
 	content_library.own_unenroll(uuid, boolean),
 	content_library.reset_progress(uuid, uuid, boolean, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),

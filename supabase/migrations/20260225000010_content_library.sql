@@ -2038,7 +2038,12 @@ $$;
 COMMENT ON FUNCTION content_library.own_enroll(uuid, boolean) IS
 	'content_library.enroll() of the user signed in, who grants nothing.';
 
-CREATE OR REPLACE FUNCTION content_library.unenroll(user_id uuid, course_id uuid, seen boolean)
+-- The end of access would be forgotten: only the service deletes an enrollment that has one.
+CREATE OR REPLACE FUNCTION content_library.unenroll(
+	user_id uuid,
+	course_id uuid,
+	seen boolean,
+	service boolean DEFAULT true)
 RETURNS public.enrollments
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2050,17 +2055,22 @@ BEGIN
 	PERFORM content_library.require_owner();
 	PERFORM content_library.lock_user($1);
 	DELETE FROM public.enrollments AS e
-	WHERE e.user_id = $1 AND e.course_id = $2
+	WHERE e.user_id = $1 AND e.course_id = $2 AND (service OR e.expires_at IS NULL)
 	RETURNING e.* INTO enrollment;
 	IF FOUND THEN
 		RETURN enrollment;
+	ELSIF EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2) THEN
+		RAISE EXCEPTION 'user "%" cannot leave course "%", whose access ends by itself', $1, $2
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'Enrolling again would begin a new access period.',
+				  HINT = 'Call as service_role.';
 	ELSIF seen IS NOT TRUE THEN
 		PERFORM content_library.missing_course($2);
 	END IF;
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean) IS
+COMMENT ON FUNCTION content_library.unenroll(uuid, uuid, boolean, boolean) IS
 	'Ends an enrollment, and returns it; NULL if there was none. Fails with 23503 if the course is not seen either.';
 
 CREATE OR REPLACE FUNCTION content_library.own_unenroll(course_id uuid, seen boolean)
@@ -2070,7 +2080,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN content_library.unenroll(content_library.learner(), course_id,
-		seen AND content_library.is_published(course_id));
+		seen AND content_library.is_published(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_unenroll(uuid, boolean) IS
@@ -3141,7 +3151,7 @@ BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
 		'content_library.enroll(uuid, uuid, boolean, boolean)',
-		'content_library.unenroll(uuid, uuid, boolean)',
+		'content_library.unenroll(uuid, uuid, boolean, boolean)',
 		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
 		'content_library.completion_threshold(uuid)',
 		'content_library.course_completion(uuid, uuid)',
@@ -3271,11 +3281,11 @@ BEGIN
 	IF learner IS NULL THEN
 		RETURN content_library.own_unenroll(course_id, seen);
 	END IF;
-	RETURN content_library.unenroll(learner, course_id, seen);
+	RETURN content_library.unenroll(learner, course_id, seen, user_id IS NOT NULL);
 END
 $$;
 COMMENT ON FUNCTION public.unenroll(uuid, uuid) IS
-	'Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id, 23503 for an unknown course.';
+	'Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Only service_role ends one that has an end of access, because enrolling again would begin a new one. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''s id or an enrollment with an end of access, 23503 for an unknown course.';
 
 CREATE OR REPLACE FUNCTION public.reset_progress(
 	course_id uuid,

@@ -600,6 +600,9 @@ class Model:
         there = self.rows('enrollments').get((user, course))
         if there is None and not self.sees(course):
             wrong.add('23503')
+        # Whoever came back would have a new access period.
+        if there is not None and there['expires_at'] is not None and not self.is_service():
+            wrong.add('42501')
         if wrong:
             raise Refused(*wrong)
         if there is None:

@@ -142,6 +142,16 @@ SELECT expires_at = now() + interval '30 days' AS by_function, granted FROM enro
 CALL test.sign_in();
 SET LOCAL ROLE service_role;
 SELECT expires_at = now() + interval '30 days' AS by_service, granted FROM enroll(test.id('period'), test.id('period-bob'));
+-- Leaving and coming back would begin a new period: only the service ends such an enrollment.
+CALL test.sign_in('period-ann');
+SET LOCAL ROLE authenticated;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SELECT unenroll(test.id('period'));
+\set VERBOSITY sqlstate
+CALL test.sign_in();
+SET LOCAL ROLE service_role;
+SELECT user_id = test.id('period-ann') AS left FROM unenroll(test.id('period'), test.id('period-ann'));
 -- The service's own INSERT says itself when access ends.
 SELECT expires_at FROM enrollments WHERE user_id = test.id('period-eve');
 ROLLBACK;

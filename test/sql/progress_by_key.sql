@@ -16,13 +16,16 @@ VACUUM ANALYZE lessons;
 VACUUM ANALYZE modules;
 VACUUM ANALYZE enrollments;
 
--- How often this transaction has read through an index.
+-- How often this session has read through an index.
 CREATE FUNCTION test.scans(index regclass) RETURNS bigint
 LANGUAGE sql AS $$ SELECT pg_stat_get_xact_numscans(index) $$;
 
 CALL test.sign_in('key-7');
 
 BEGIN;
+-- The server may count here what it has not yet passed on of the statements above.
+SELECT test.scans('idx_content_progress_lesson_id') AS by_lesson,
+	test.scans('content_progress_user_id_lesson_id_key') AS by_key \gset
 SET LOCAL ROLE authenticated;
 SELECT course_completion(test.id('key'));
 SELECT next_lesson(test.id('key')) = test.id('key-l20') AS next;
@@ -39,8 +42,8 @@ SELECT count(*) FROM record_progress_batch(jsonb_build_array(
 SELECT completed_at IS NOT NULL AS certified FROM enrollments;
 -- PL/pgSQL plans for the values at first: a lesson that nobody has begun is as
 -- cheap either way.
-SELECT test.scans('idx_content_progress_lesson_id') < 5 AS hardly_by_lesson,
-	test.scans('content_progress_user_id_lesson_id_key') > 60 AS by_key;
+SELECT test.scans('idx_content_progress_lesson_id') - :by_lesson < 5 AS hardly_by_lesson,
+	test.scans('content_progress_user_id_lesson_id_key') - :by_key > 60 AS by_key;
 ROLLBACK;
 
 CALL test.sign_in();
