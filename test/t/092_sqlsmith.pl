@@ -27,8 +27,8 @@ fill($node, 'app', 'app');
 # nor on values of types that have none.
 $node->safe_psql('app', <<"END");
 CREATE SCHEMA shim;
-CREATE FUNCTION shim.percent() RETURNS integer LANGUAGE sql VOLATILE RETURN floor(random() * 102);
-CREATE FUNCTION shim.report(lesson_id uuid, watched_pct integer) RETURNS jsonb LANGUAGE sql
+CREATE FUNCTION shim.percent() RETURNS double precision LANGUAGE sql VOLATILE RETURN random() * 102;
+CREATE FUNCTION shim.report(lesson_id uuid, watched_pct double precision) RETURNS jsonb LANGUAGE sql
 RETURN jsonb_build_array(jsonb_build_object('lesson_id', lesson_id, 'watched_pct', watched_pct));
 CREATE FUNCTION shim.reports(one uuid, other uuid) RETURNS jsonb LANGUAGE sql
 RETURN shim.report(one, shim.percent()) || shim.report(other, shim.percent());
