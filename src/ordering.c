@@ -154,11 +154,12 @@ place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
 	query_execute(&call->library, query, values, nulls, false);
 }
 
-/* The moved row as it now stands.  It outlives SPI. */
+/* The moved row as it now stands.  It outlives SPI.  Somebody may have deleted it just now. */
 static Datum
-row_of(const LibraryQuery *query, const Call *call, Datum id)
+row_of(const LibraryQuery *query, const Call *call, Datum id, void (*missing) (Datum id))
 {
-	query_execute(&call->library, query, &id, NULL, false);
+	if (query_execute(&call->library, query, &id, NULL, false) == 0)
+		missing(id);
 	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
@@ -227,7 +228,7 @@ move_lesson(PG_FUNCTION_ARGS)
 	place(fcinfo, 2, &place_lesson, &call, module_id);
 	if (!same_uuid(left, module_id))
 		query_execute(&call.library, &close_gap_of_lesson, &left, NULL, false);
-	row = row_of(&lesson_row, &call, lesson_id);
+	row = row_of(&lesson_row, &call, lesson_id, no_lesson);
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);
@@ -257,7 +258,7 @@ move_module(PG_FUNCTION_ARGS)
 	place(fcinfo, 1, &place_module, &call, entered);
 	if (!same_uuid(left, entered))
 		query_execute(&call.library, &close_gap_of_module, &left, NULL, false);
-	row = row_of(&module_row, &call, module_id);
+	row = row_of(&module_row, &call, module_id, no_module);
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);

@@ -1952,6 +1952,10 @@ BEGIN
 	END IF;
 
 	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
+	-- Somebody may have deleted it just now.
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
 	RETURN lesson;
 END
 $$;
@@ -2014,6 +2018,9 @@ BEGIN
 	END IF;
 
 	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
+	IF NOT FOUND THEN
+		PERFORM content_library.course_of($1);
+	END IF;
 	RETURN module;
 END
 $$;

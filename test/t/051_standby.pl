@@ -71,7 +71,7 @@ my %calls = (
 	record_progress_batch => $as_learner
 	  . "SELECT watched_pct FROM record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', '$lesson', 'watched_pct', 96)))",
 	reset_progress => $as_learner . "SELECT reset_progress('$course')",
-	unenroll => $as_learner . "SELECT unenroll('$course')");
+	unenroll => $as_service . "SELECT unenroll('$course', '${\learner(1)}')");
 
 # All functions that can be called, with a letter for their volatility.
 my %volatility = map { split /\|/ } split /\n/, $primary->safe_psql('app',
