@@ -548,7 +548,7 @@ CREATE FUNCTION content_library.is_news(
 	position_seconds integer,
 	watched_at timestamptz)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 AS $$
 DECLARE
 	beat integer := (SELECT s.heartbeat_interval FROM public.content_library_settings AS s);

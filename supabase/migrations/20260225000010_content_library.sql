@@ -1221,7 +1221,7 @@ CREATE OR REPLACE FUNCTION content_library.is_news(
 	position_seconds integer,
 	watched_at timestamptz)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
