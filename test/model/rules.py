@@ -772,11 +772,15 @@ class Model:
         return max(times, key=instant) if times else None
 
     def course_report(self, course, max_rows=None, after=None):
-        self.known_course(course)
+        wrong = max_rows is not None and max_rows < 1
+        try:
+            self.known_course(course)
+        except Refused as refused:
+            # Of two mistakes either may be named.
+            raise Refused(*refused.states, *['22023'] * wrong) from None
         answer = ordered([(row['user_id'], *self.counts(course, row['user_id']), row['enrolled_at'], row['completed_at'],
                            self.last_watched(course, row['user_id']))
                           for row in self.rows('enrollments').values() if row['course_id'] == course], 4, False)
-        wrong = max_rows is not None and max_rows < 1
         if wrong or after is not None and (after, course) not in self.rows('enrollments'):
             raise Refused('22023')
         if after is not None:
