@@ -15,7 +15,6 @@
 #include "course.h"
 #include "plans.h"
 #include "result.h"
-#include "rules.h"
 
 /*
  * All who report, reset or delete take their locks in one order: the learner, courses,
@@ -178,17 +177,6 @@ send_events(void)
 					 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 }
 
-/* The ids in a column that the last query has read. */
-static Datum *
-ids_read(int column)
-{
-	Datum	   *ids = palloc(SPI_processed * sizeof(Datum));
-
-	for (uint64 i = 0; i < SPI_processed; i++)
-		ids[i] = result_value(i, column, UUIDOID);
-	return ids;
-}
-
 /* A column that the last query has read, as an array. */
 static Datum
 array_read(int column, Oid type)
@@ -216,7 +204,7 @@ same_ids(const Datum *ids, int count, const Datum *others, int others_count)
 	if (count != others_count)
 		return false;
 	for (int i = 0; i < count; i++)
-		if (memcmp(DatumGetUUIDP(ids[i]), DatumGetUUIDP(others[i]), UUID_LEN) != 0)
+		if (!same_uuid(ids[i], others[i]))
 			return false;
 	return true;
 }
@@ -240,8 +228,8 @@ claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_id
 	{
 		int			count = (int) query_execute_latest(&call->library, &lock_courses_of, &array);
 
-		*lesson_ids = ids_read(1);
-		*course_ids = ids_read(2);
+		*lesson_ids = result_uuids(1);
+		*course_ids = result_uuids(2);
 		if (same_ids(*course_ids, count, locked, locked_count))
 			return count;
 		query_execute_latest(&call->library, &lock_lessons, &array);
@@ -314,8 +302,8 @@ find_rarest_lesson(const Library *library, Datum lessons)
 }
 
 /*
- * The same for every enrollment of a course, when something has changed for all of them.
- * The lock comes after the change.  In reports that began before it nothing is missed,
+ * Completes the enrollments of a course that are due, when something has changed for all of
+ * them.  The lock comes after the change.  In reports that began before it nothing is missed,
  * because the lock waits for them.  It also keeps out who would reset progress.
  */
 void

@@ -66,6 +66,7 @@ extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name)
 extern int32 whole_percent(double watched_pct);
 extern int32 whole_position(double position_seconds);
 extern char *uuid_text(Datum uuid);
+extern bool same_uuid(Datum a, Datum b);
 extern char *quotable(const char *text, int len);
 
 /* errors that several functions have: errors.c */

@@ -223,12 +223,9 @@ static bool *
 courses_seen(Call *call)
 {
 	int			count = (int) SPI_processed;
-	Datum	   *ids = palloc(count * sizeof(Datum));
 	bool	   *seen = palloc(count * sizeof(bool));
 
-	for (int i = 0; i < count; i++)
-		ids[i] = result_value(i, 1, UUIDOID);
-	see_courses(call, ids, count, seen);
+	see_courses(call, result_uuids(1), count, seen);
 	return seen;
 }
 

@@ -25,13 +25,7 @@ static const LibraryQuery find_enrollment = {
  */
 static const LibraryQuery find_open_course = {
 	"SELECT c.is_open, " TIER_SUFFICES_SQL ", c.tier_required, " CALLER_TIER_SQL ","
-	"       (SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)"
-	"          FROM %1$s.course_prerequisites AS q"
-	"         WHERE q.course_id = c.id"
-	"           AND NOT EXISTS ("
-	"             SELECT FROM %1$s.enrollments AS e"
-	"              WHERE e.user_id = $2 AND e.course_id = q.required_course_id"
-	"                AND e.completed_at IS NOT NULL))"
+	"       " MISSING_PREREQUISITES_SQL("$2")
 	"  FROM %1$s.courses AS c"
 	" WHERE c.id = $1 AND c.is_published",
 	2, {UUIDOID, UUIDOID}
@@ -40,7 +34,7 @@ static const LibraryQuery find_open_course = {
 /* DO NOTHING: another session may be enrolling the same learner. */
 static const LibraryQuery insert_enrollment = {
 	"INSERT INTO %1$s.enrollments AS e (course_id, user_id, expires_at)"
-	" SELECT c.id, $2, now() + c.access_period"
+	" SELECT c.id, $2, " EXPIRES_AT_SQL
 	"   FROM %1$s.courses AS c"
 	"  WHERE c.id = $1"
 	" ON CONFLICT (user_id, course_id) DO NOTHING",
@@ -50,7 +44,7 @@ static const LibraryQuery insert_enrollment = {
 /* Grants access whatever the learner's tier, and renews it if it has ended. */
 static const LibraryQuery grant_enrollment = {
 	"INSERT INTO %1$s.enrollments AS e (course_id, user_id, expires_at, granted)"
-	" SELECT c.id, $2, now() + c.access_period, true"
+	" SELECT c.id, $2, " EXPIRES_AT_SQL ", true"
 	"   FROM %1$s.courses AS c"
 	"  WHERE c.id = $1"
 	" ON CONFLICT (user_id, course_id) DO UPDATE"

@@ -54,6 +54,12 @@ uuid_text(Datum uuid)
 	return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
 }
 
+bool
+same_uuid(Datum a, Datum b)
+{
+	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
+}
+
 /* As much of a text as an error quotes: at most 60 whole characters. */
 char *
 quotable(const char *text, int len)

@@ -28,55 +28,21 @@ static const LibraryQuery lock_courses = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/*
- * Moves row $1 under parent $2, before row $3 or to the end, and numbers the rows of that
- * parent from 1.  others are the rows that do not move.  placed adds row $1 with the place of
- * row $3, or NULL; late puts it before row $3.  numbered has the new numbers.  Rows whose
- * number stays the same are not written.
- */
-#define PLACE_SQL(table, parent) \
-	"WITH others AS (" \
-	"  SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place" \
-	"    FROM %1$s." table " AS o" \
-	"   WHERE o." parent " = $2 AND o.id <> $1)," \
-	" placed AS (" \
-	"  SELECT o.id, o.place, 1 AS late FROM others AS o" \
-	"  UNION ALL" \
-	"  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = $3), 0)," \
-	" numbered AS (" \
-	"  SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::int4 AS place" \
-	"    FROM placed AS p)" \
-	" UPDATE %1$s." table " AS t" \
-	"    SET " parent " = $2, sort_order = n.place" \
-	"   FROM numbered AS n" \
-	"  WHERE t.id = n.id" \
-	"    AND (t.id = $1 OR t.sort_order <> n.place)"
-
+/* Row $1 under parent $2, before row $3. */
 static const LibraryQuery place_lesson = {
-	PLACE_SQL("lessons", "module_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
+	PLACE_SQL("lessons", "module_id", "$1", "$2", "$3"), 3, {UUIDOID, UUIDOID, UUIDOID}
 };
 
 static const LibraryQuery place_module = {
-	PLACE_SQL("modules", "course_id"), 3, {UUIDOID, UUIDOID, UUIDOID}
+	PLACE_SQL("modules", "course_id", "$1", "$2", "$3"), 3, {UUIDOID, UUIDOID, UUIDOID}
 };
 
-/* Numbers the rows of the parent that a row has left from 1. */
-#define CLOSE_GAP_SQL(table, parent) \
-	"UPDATE %1$s." table " AS t" \
-	"   SET sort_order = n.place" \
-	"  FROM (SELECT o.id," \
-	"               row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id)::int4 AS place" \
-	"          FROM %1$s." table " AS o" \
-	"         WHERE o." parent " = $1) AS n" \
-	" WHERE t.id = n.id" \
-	"   AND t.sort_order <> n.place"
-
 static const LibraryQuery close_gap_of_lesson = {
-	CLOSE_GAP_SQL("lessons", "module_id"), 1, {UUIDOID}
+	CLOSE_GAP_SQL("lessons", "module_id", "$1"), 1, {UUIDOID}
 };
 
 static const LibraryQuery close_gap_of_module = {
-	CLOSE_GAP_SQL("modules", "course_id"), 1, {UUIDOID}
+	CLOSE_GAP_SQL("modules", "course_id", "$1"), 1, {UUIDOID}
 };
 
 /* The rows as the functions return them. */
@@ -112,12 +78,6 @@ parent_of(const LibraryQuery *query, const Call *call, Datum id,
 	if (query_execute(&call->library, query, &id, NULL, false) == 0)
 		missing(id);
 	return result_value(0, 1, UUIDOID);
-}
-
-static bool
-same_uuid(Datum a, Datum b)
-{
-	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
 }
 
 /* Refuses to move a row before itself, or before a row of another parent. */

@@ -217,8 +217,7 @@ static bool
 is_last_of_course(const Claims *claims, int i)
 {
 	return i + 1 == claims->size ||
-		memcmp(DatumGetUUIDP(claims->course_ids[i]),
-			   DatumGetUUIDP(claims->course_ids[i + 1]), UUID_LEN) != 0;
+		!same_uuid(claims->course_ids[i], claims->course_ids[i + 1]);
 }
 
 /* Whether a report is later than another one, or has its time and comes later in the array. */
@@ -262,21 +261,16 @@ try_record(Recording *recording)
 {
 	const RecordingQueries *queries = recording->queries;
 	Claims		claims;
-	bool		missing;
 
 	queries->read_rows(recording);
-	missing = count(recording, is_missing) > 0;
-	if (missing)
+	if (count(recording, is_missing) > 0)
 		load_missing(recording);
 	claims = begin_claims(recording);
 
 	/* The rows come before the refusal: see above. */
-	if (missing)
-	{
-		if (count(recording, is_missing) > 0 && !queries->insert_rows(recording))
-			return false;
-		refuse(recording);
-	}
+	if (count(recording, is_missing) > 0 && !queries->insert_rows(recording))
+		return false;
+	refuse(recording);
 	if (count(recording, needs_update) > 0 && !queries->update_rows(recording))
 		return false;
 	claim(recording, &claims);

@@ -58,6 +58,17 @@ result_value(uint64 row, int column, Oid type)
 	return value;
 }
 
+/* A column of uuids, of all rows. */
+Datum *
+result_uuids(int column)
+{
+	Datum	   *uuids = palloc(SPI_processed * sizeof(Datum));
+
+	for (uint64 row = 0; row < SPI_processed; row++)
+		uuids[row] = result_value(row, column, UUIDOID);
+	return uuids;
+}
+
 /* Room for the rows of the last query, whose columns must have these types. */
 ResultRow
 result_row(int columns, const Oid *types)

@@ -12,6 +12,7 @@
  */
 extern Datum result_value(uint64 row, int column, Oid type);
 extern Datum result_nullable(uint64 row, int column, Oid type, bool *isnull);
+extern Datum *result_uuids(int column);
 
 /* All columns of a row at once.  Here they count from 0. */
 typedef struct ResultRow

@@ -1,4 +1,4 @@
-/* rules.h: the rules in SQL, each once, for the queries in C and for the SQL edition. */
+/* rules.h: the rules in SQL, and the order of courses, each once for C and the SQL edition. */
 #ifndef CONTENT_LIBRARY_RULES_H
 #define CONTENT_LIBRARY_RULES_H
 
@@ -80,6 +80,9 @@
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
 
+/* R8: until when an enrollment in course c gives access that is made now. */
+#define EXPIRES_AT_SQL "now() + c.access_period"
+
 /* R8: the rank of a tier: free < pro < studio.  A missing or unknown tier counts as free. */
 #define TIER_RANK_SQL(tier) \
 	"COALESCE(array_position('{free,pro,studio}'::text[], " tier "), 1)"
@@ -146,6 +149,16 @@
 	"     WHEN " UNLOCKS_AT_SQL " > now() THEN 'date'" \
 	"     WHEN c.is_sequential AND " earlier " THEN 'sequence' END"
 
+/* R12: the courses that a learner must complete before course c, as a text; NULL if none is left. */
+#define MISSING_PREREQUISITES_SQL(user_id) \
+	"(SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)" \
+	"   FROM %1$s.course_prerequisites AS q" \
+	"  WHERE q.course_id = c.id" \
+	"    AND NOT EXISTS (" \
+	"      SELECT FROM %1$s.enrollments AS e" \
+	"       WHERE e.user_id = " user_id " AND e.course_id = q.required_course_id" \
+	"         AND e.completed_at IS NOT NULL))"
+
 /* R10: the lessons of the course of enrollment e that must be completed. */
 #define REQUIRED_LESSONS_SQL \
 	" SELECT rl.id" \
@@ -185,5 +198,40 @@
 	"json_build_object(" \
 	"  'event', 'course_completed', 'course_id', e.course_id," \
 	"  'user_id', e.user_id, 'completed_at', e.completed_at)::text"
+
+/*
+ * Moves a row under a parent, before another row or to the end, and numbers the rows of that
+ * parent from 1.  others are the rows that do not move.  placed adds the moved row with the
+ * place of the other, or NULL; late puts it before the other.  numbered has the new numbers.
+ * Rows whose number stays the same are not written.
+ */
+#define PLACE_SQL(table, parent, moved, into, before) \
+	"WITH others AS (" \
+	"  SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place" \
+	"    FROM %1$s." table " AS o" \
+	"   WHERE o." parent " = " into " AND o.id <> " moved ")," \
+	" placed AS (" \
+	"  SELECT o.id, o.place, 1 AS late FROM others AS o" \
+	"  UNION ALL" \
+	"  SELECT " moved ", (SELECT o.place FROM others AS o WHERE o.id = " before "), 0)," \
+	" numbered AS (" \
+	"  SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::int4 AS place" \
+	"    FROM placed AS p)" \
+	" UPDATE %1$s." table " AS t" \
+	"    SET " parent " = " into ", sort_order = n.place" \
+	"   FROM numbered AS n" \
+	"  WHERE t.id = n.id" \
+	"    AND (t.id = " moved " OR t.sort_order <> n.place)"
+
+/* Numbers the rows of the parent that a row has left from 1. */
+#define CLOSE_GAP_SQL(table, parent, left) \
+	"UPDATE %1$s." table " AS t" \
+	"   SET sort_order = n.place" \
+	"  FROM (SELECT o.id," \
+	"               row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id)::int4 AS place" \
+	"          FROM %1$s." table " AS o" \
+	"         WHERE o." parent " = " left ") AS n" \
+	" WHERE t.id = n.id" \
+	"   AND t.sort_order <> n.place"
 
 #endif							/* CONTENT_LIBRARY_RULES_H */

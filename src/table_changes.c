@@ -4,18 +4,15 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
-#include "utils/tuplestore.h"
 
 #include "completion.h"
-#include "course.h"
 #include "members.h"
 #include "result.h"
+#include "rules.h"
 
 /*
  * The courses whose learners may be done now, because lessons or modules have gone or have
@@ -62,7 +59,7 @@ static const LibraryQuery courses_of_moved_modules = {
 
 /* When somebody who enrolls in the course now loses access. */
 static const LibraryQuery end_of_access = {
-	"SELECT now(), now() + c.access_period FROM %1$s.courses AS c WHERE c.id = $1",
+	"SELECT now(), " EXPIRES_AT_SQL " FROM %1$s.courses AS c WHERE c.id = $1",
 	1, {UUIDOID}
 };
 
@@ -100,75 +97,6 @@ get_value(const TriggerData *trigger, HeapTuple row, const char *name, Oid type,
 	return !isnull;
 }
 
-/* Whether a column has another value in two rows of the trigger's table. */
-static bool
-differs(TupleTableSlot *old, TupleTableSlot *new, int number)
-{
-	Form_pg_attribute attribute = TupleDescAttr(old->tts_tupleDescriptor, number - 1);
-	bool		old_null;
-	bool		new_null;
-	Datum		old_value = slot_getattr(old, number, &old_null);
-	Datum		new_value = slot_getattr(new, number, &new_null);
-
-	return old_null || new_null ? old_null != new_null :
-		!datumIsEqual(old_value, new_value, attribute->attbyval, attribute->attlen);
-}
-
-/* Goes to the next row of a transition table, which has a read pointer of ours. */
-static bool
-next_row(Tuplestorestate *rows, int pointer, TupleTableSlot *slot)
-{
-	tuplestore_select_read_pointer(rows, pointer);
-	return tuplestore_gettupleslot(rows, true, false, slot);
-}
-
-/*
- * Whether an UPDATE has changed one of these columns in any row.  The server keeps old and
- * new rows in the same order.  Most updates, as those of Mux, change other columns.
- */
-static bool
-any_row_differs(const TriggerData *trigger, const int *columns, int count)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	TupleTableSlot *old = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	TupleTableSlot *new = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	int			old_pointer = tuplestore_alloc_read_pointer(trigger->tg_oldtable, EXEC_FLAG_REWIND);
-	int			new_pointer = tuplestore_alloc_read_pointer(trigger->tg_newtable, EXEC_FLAG_REWIND);
-	bool		found = false;
-
-	tuplestore_select_read_pointer(trigger->tg_oldtable, old_pointer);
-	tuplestore_rescan(trigger->tg_oldtable);
-	tuplestore_select_read_pointer(trigger->tg_newtable, new_pointer);
-	tuplestore_rescan(trigger->tg_newtable);
-	while (!found && next_row(trigger->tg_oldtable, old_pointer, old) &&
-		   next_row(trigger->tg_newtable, new_pointer, new))
-		for (int i = 0; i < count && !found; i++)
-			found = differs(old, new, columns[i]);
-	ExecDropSingleTupleTableSlot(old);
-	ExecDropSingleTupleTableSlot(new);
-	return found;
-}
-
-/* Whether a statement on lessons or modules may have left a learner with everything done. */
-static bool
-may_complete(const TriggerData *trigger)
-{
-	int			columns[3];
-	int			count = 0;
-
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		return true;
-	if (is_on(trigger, "lessons"))
-	{
-		columns[count++] = column(trigger, "is_required", BOOLOID);
-		columns[count++] = column(trigger, "is_published", BOOLOID);
-		columns[count++] = column(trigger, "module_id", UUIDOID);
-	}
-	else
-		columns[count++] = column(trigger, "course_id", UUIDOID);
-	return any_row_differs(trigger, columns, count);
-}
-
 /* After a statement on lessons or modules: completes who is done now. */
 static void
 after_statement(Call *call, TriggerData *trigger)
@@ -184,9 +112,7 @@ after_statement(Call *call, TriggerData *trigger)
 		query = deleted ? &courses_of_deleted_modules : &courses_of_moved_modules;
 	SPI_register_trigger_data(trigger);
 	count = (int) query_execute_latest(&call->library, query, NULL);
-	courses = palloc(count * sizeof(Datum));
-	for (int i = 0; i < count; i++)
-		courses[i] = result_value(i, 1, UUIDOID);
+	courses = result_uuids(1);
 	for (int i = 0; i < count; i++)
 		claim_completions(&call->library, courses[i]);
 }
@@ -310,8 +236,8 @@ content_library_on_change(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("content_library_on_change() is a trigger")));
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ? !may_complete(trigger) :
-		TRIGGER_FIRED_AFTER(trigger->tg_event) && needs_no_claim(trigger, row))
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && TRIGGER_FIRED_AFTER(trigger->tg_event) &&
+		needs_no_claim(trigger, row))
 		return PointerGetDatum(row);
 	return PointerGetDatum(on_change(fcinfo, trigger, row));
 }

@@ -1183,13 +1183,7 @@ BEGIN
 
 		SELECT c.is_open, @TIER_SUFFICES_SQL@ AS suffices,
 			c.tier_required, @CALLER_TIER_SQL@ AS tier,
-			(SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)
-			 FROM public.course_prerequisites AS q
-			 WHERE q.course_id = c.id
-				AND NOT EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = q.required_course_id
-						AND e.completed_at IS NOT NULL)) AS missing
+			@MISSING_PREREQUISITES_SQL("$1")@ AS missing
 		INTO course
 		FROM public.courses AS c
 		WHERE c.id = $2 AND c.is_published AND seen;
@@ -1216,7 +1210,7 @@ BEGIN
 	BEGIN
 		IF granting THEN
 			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at, granted)
-			SELECT c.id, $1, now() + c.access_period, true
+			SELECT c.id, $1, @EXPIRES_AT_SQL@, true
 			FROM public.courses AS c
 			WHERE c.id = $2
 			ON CONFLICT (user_id, course_id) DO UPDATE
@@ -1225,7 +1219,7 @@ BEGIN
 			WHERE NOT e.granted OR e.expires_at <= now();
 		ELSE
 			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at)
-			SELECT c.id, $1, now() + c.access_period
+			SELECT c.id, $1, @EXPIRES_AT_SQL@
 			FROM public.courses AS c
 			WHERE c.id = $2
 			ON CONFLICT (user_id, course_id) DO NOTHING;
@@ -1923,32 +1917,11 @@ BEGIN
 			CASE WHEN before <> $1 THEN content_library.module_of(before) END, $2);
 	END IF;
 
-	-- Numbered from 1, with the lesson among them.
-	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.lessons AS o
-		WHERE o.module_id = $2 AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.lessons AS t
-	SET module_id = $2, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+	@PLACE_SQL("lessons", "module_id", "$1", "$2", "before")@;
 
 	-- Closes the gap in the module that it has left.
 	IF left_module <> $2 THEN
-		UPDATE public.lessons AS t
-		SET sort_order = n.place
-		FROM (SELECT l.id, row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::integer AS place
-			  FROM public.lessons AS l
-			  WHERE l.module_id = left_module) AS n
-		WHERE t.id = n.id AND t.sort_order <> n.place;
+		@CLOSE_GAP_SQL("lessons", "module_id", "left_module")@;
 	END IF;
 
 	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
@@ -1990,31 +1963,11 @@ BEGIN
 			CASE WHEN before <> $1 THEN content_library.course_of(before) END, entered_course);
 	END IF;
 
-	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.modules AS o
-		WHERE o.course_id = entered_course AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.modules AS t
-	SET course_id = entered_course, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+	@PLACE_SQL("modules", "course_id", "$1", "entered_course", "before")@;
 
 	-- Closes the gap in the course that it has left.
 	IF left_course <> entered_course THEN
-		UPDATE public.modules AS t
-		SET sort_order = n.place
-		FROM (SELECT m.id, row_number() OVER (ORDER BY m.sort_order, m.created_at, m.id)::integer AS place
-			  FROM public.modules AS m
-			  WHERE m.course_id = left_course) AS n
-		WHERE t.id = n.id AND t.sort_order <> n.place;
+		@CLOSE_GAP_SQL("modules", "course_id", "left_course")@;
 	END IF;
 
 	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
@@ -2272,7 +2225,7 @@ BEGIN
 	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
 	IF TG_WHEN = 'BEFORE' THEN
 		NEW.enrolled_at := now();
-		NEW.expires_at := now() + (SELECT c.access_period FROM public.courses AS c WHERE c.id = NEW.course_id);
+		NEW.expires_at := (SELECT @EXPIRES_AT_SQL@ FROM public.courses AS c WHERE c.id = NEW.course_id);
 		RETURN NEW;
 	END IF;
 

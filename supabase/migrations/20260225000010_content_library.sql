@@ -294,7 +294,7 @@ BEGIN
 	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
 	IF TG_WHEN = 'BEFORE' THEN
 		NEW.enrolled_at := now();
-		NEW.expires_at := now() + (SELECT c.access_period FROM public.courses AS c WHERE c.id = NEW.course_id);
+		NEW.expires_at := (SELECT now() + c.access_period FROM public.courses AS c WHERE c.id = NEW.course_id);
 		RETURN NEW;
 	END IF;
 
@@ -1960,12 +1960,12 @@ BEGIN
 			c.tier_required, (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 			        #>> '{app_metadata,tier}') AS tier,
 			(SELECT string_agg(q.required_course_id::text, ', ' ORDER BY q.required_course_id)
-			 FROM public.course_prerequisites AS q
-			 WHERE q.course_id = c.id
-				AND NOT EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = q.required_course_id
-						AND e.completed_at IS NOT NULL)) AS missing
+			   FROM public.course_prerequisites AS q
+			  WHERE q.course_id = c.id
+			    AND NOT EXISTS (
+			      SELECT FROM public.enrollments AS e
+			       WHERE e.user_id = $1 AND e.course_id = q.required_course_id
+			         AND e.completed_at IS NOT NULL)) AS missing
 		INTO course
 		FROM public.courses AS c
 		WHERE c.id = $2 AND c.is_published AND seen;
@@ -2821,32 +2821,33 @@ BEGIN
 			CASE WHEN before <> $1 THEN content_library.module_of(before) END, $2);
 	END IF;
 
-	-- Numbered from 1, with the lesson among them.
 	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.lessons AS o
-		WHERE o.module_id = $2 AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.lessons AS t
-	SET module_id = $2, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+	  SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+	    FROM public.lessons AS o
+	   WHERE o.module_id = $2 AND o.id <> $1),
+	 placed AS (
+	  SELECT o.id, o.place, 1 AS late FROM others AS o
+	  UNION ALL
+	  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0),
+	 numbered AS (
+	  SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::int4 AS place
+	    FROM placed AS p)
+	 UPDATE public.lessons AS t
+	    SET module_id = $2, sort_order = n.place
+	   FROM numbered AS n
+	  WHERE t.id = n.id
+	    AND (t.id = $1 OR t.sort_order <> n.place);
 
 	-- Closes the gap in the module that it has left.
 	IF left_module <> $2 THEN
 		UPDATE public.lessons AS t
-		SET sort_order = n.place
-		FROM (SELECT l.id, row_number() OVER (ORDER BY l.sort_order, l.created_at, l.id)::integer AS place
-			  FROM public.lessons AS l
-			  WHERE l.module_id = left_module) AS n
-		WHERE t.id = n.id AND t.sort_order <> n.place;
+		   SET sort_order = n.place
+		  FROM (SELECT o.id,
+		               row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id)::int4 AS place
+		          FROM public.lessons AS o
+		         WHERE o.module_id = left_module) AS n
+		 WHERE t.id = n.id
+		   AND t.sort_order <> n.place;
 	END IF;
 
 	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
@@ -2890,30 +2891,32 @@ BEGIN
 	END IF;
 
 	WITH others AS (
-		SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
-		FROM public.modules AS o
-		WHERE o.course_id = entered_course AND o.id <> $1
-	), placed AS (
-		SELECT o.id, o.place, 1 AS late FROM others AS o
-		UNION ALL
-		SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0
-	), numbered AS (
-		SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::integer AS place
-		FROM placed AS p
-	)
-	UPDATE public.modules AS t
-	SET course_id = entered_course, sort_order = n.place
-	FROM numbered AS n
-	WHERE t.id = n.id AND (t.id = $1 OR t.sort_order <> n.place);
+	  SELECT o.id, row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id) AS place
+	    FROM public.modules AS o
+	   WHERE o.course_id = entered_course AND o.id <> $1),
+	 placed AS (
+	  SELECT o.id, o.place, 1 AS late FROM others AS o
+	  UNION ALL
+	  SELECT $1, (SELECT o.place FROM others AS o WHERE o.id = before), 0),
+	 numbered AS (
+	  SELECT p.id, row_number() OVER (ORDER BY p.place NULLS LAST, p.late)::int4 AS place
+	    FROM placed AS p)
+	 UPDATE public.modules AS t
+	    SET course_id = entered_course, sort_order = n.place
+	   FROM numbered AS n
+	  WHERE t.id = n.id
+	    AND (t.id = $1 OR t.sort_order <> n.place);
 
 	-- Closes the gap in the course that it has left.
 	IF left_course <> entered_course THEN
 		UPDATE public.modules AS t
-		SET sort_order = n.place
-		FROM (SELECT m.id, row_number() OVER (ORDER BY m.sort_order, m.created_at, m.id)::integer AS place
-			  FROM public.modules AS m
-			  WHERE m.course_id = left_course) AS n
-		WHERE t.id = n.id AND t.sort_order <> n.place;
+		   SET sort_order = n.place
+		  FROM (SELECT o.id,
+		               row_number() OVER (ORDER BY o.sort_order, o.created_at, o.id)::int4 AS place
+		          FROM public.modules AS o
+		         WHERE o.course_id = left_course) AS n
+		 WHERE t.id = n.id
+		   AND t.sort_order <> n.place;
 	END IF;
 
 	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
@@ -3511,7 +3514,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.continue_watching(integer, uuid) IS
-	'The lessons that a learner has begun and not completed. Only those that the learner may watch. For the learner (user_id, by default the caller), the last watched lesson first, with the position to resume at in seconds; at most max_rows. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
+	'The lessons that a learner has begun and not completed. Only those that the learner (user_id, by default the caller) may watch; at most max_rows. The last watched lesson comes first. Each has the position to resume at, in seconds. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''s id.';
 
 
 -- 9. Functions for instructors and operators ---------------------------------
