@@ -31,7 +31,7 @@ static const LibraryQuery read_batch_rows = {
 };
 
 static const LibraryQuery load_batch_lessons = {
-	"SELECT r.number," NEW_LESSON_SQL("$3", "$4", EARLIER_IS_OPEN_SQL("$1"))
+	"SELECT r.number," NEW_LESSON_SQL("$3", WHY_CLOSED_SQL("$1", "$4"))
 	"  FROM unnest($2) WITH ORDINALITY AS r (lesson_id, number)"
 	"  JOIN %1$s.lessons AS l ON l.id = r.lesson_id"
 	COURSE_OF_LESSON_SQL

@@ -36,12 +36,16 @@ typedef struct Recording
 
 /*
  * What new_lesson_from_row() reads of a lesson without a row of progress: its threshold, its
- * course, and whether it may be begun.  earlier is as in REFUSAL_SQL.
+ * course, why it may not be begun, if so, and when it opens, if that has a date.
  */
-#define NEW_LESSON_SQL(setting, any_tier, earlier) \
-	" " THRESHOLD_OF_SQL("c.completion_threshold", setting) ", c.id," \
-	" " REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", earlier) "," \
+#define NEW_LESSON_SQL(setting, refusal) \
+	" " THRESHOLD_OF_SQL("c.completion_threshold", setting) ", c.id, " refusal
+
+#define WHY_CLOSED_SQL(user_id, any_tier) \
+	REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", EARLIER_IS_OPEN_SQL(user_id)) "," \
 	" " UNLOCKS_AT_SQL
+
+#define NOT_CLOSED_SQL "NULL::text, NULL::timestamptz"
 
 /*
  * How rows are read and written: by values for one report, by arrays for a batch.  Each does
