@@ -55,22 +55,23 @@ endif
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 # The SQL edition, the ways from and to it, and from the plan's tables. Hosted projects take the first from version control.
-GENERATE = supabase/generate
-SOURCES = content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h
+GENERATE = $(srcdir)/supabase/generate
+SOURCES = $(addprefix $(srcdir)/,content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h)
+generated = perl $(GENERATE) $(1) $(SOURCES) >$@.new && mv $@.new $@
 .PHONY: migration
 migration: $(MIGRATION) supabase/to_extension.sql supabase/to_sql_edition.sql
 $(MIGRATION): $(GENERATE) $(SOURCES)
-	$(GENERATE) migration $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,migration)
 supabase/to_extension.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) to_extension $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,to_extension)
 supabase/to_sql_edition.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) to_sql_edition $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,to_sql_edition)
 content_library--plan--1.0.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) plan_update $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,plan_update)
 content_library--sql.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,adoption)
 content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,update)
 
 # What content_library_check() compares with, read from a fresh install in a cluster of its own.
 .PHONY: expected
@@ -84,4 +85,7 @@ lint:
 	scripts/lint
 
 # PGXS tracks no headers.
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard $(srcdir)/src/*.h)
+
+# A build in a folder of its own (make -f .../Makefile) needs it for the objects.
+$(shell mkdir -p src)
