@@ -180,8 +180,6 @@ class Session:
 class Model:
     # Whether content_library_strict() was called: learners write through functions alone.
     strict = False
-    # Until a batch of the SQL edition claims a course once, after all of its rows: its notification has a date from between.
-    sql_tells_later_dates = False
 
     def __init__(self):
         self.committed = {table: {} for table in (*TABLES, 'users')}
