@@ -168,7 +168,7 @@ foreach my $role ('authenticated', 'service_role')
 	like($err, qr/permission denied/, "UPDATE by $role");
 }
 ($out, $err) = ('', '');
-foreach my $value ('completion_threshold = 0', 'completion_threshold = 101', 'heartbeat_interval = -1', "mux_playback_policies = '{publik}'", "mux_playback_policies = '{}'", 'one = false')
+foreach my $value ('completion_threshold = 0', 'completion_threshold = 101', 'heartbeat_interval = -1', 'max_playback_rate = -1', "max_playback_rate = 'NaN'", "max_playback_rate = 'Infinity'", 'watch_grace = -1', "mux_playback_policies = '{publik}'", "mux_playback_policies = '{}'", 'one = false')
 {
 	$node->psql('plan', "UPDATE content_library_settings SET $value", stderr => \$err);
 	like($err, qr/violates check constraint/, $value);
