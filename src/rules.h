@@ -35,13 +35,12 @@
 	m ".sort_order, " m ".created_at, " m ".id, " l ".sort_order, " l ".created_at, " l ".id"
 
 /*
- * R1, R2, R13: how a report advances the row p.  It compares with the row again, because another
+ * R1, R2: how a report advances the row p.  It compares with the row again, because another
  * report may have changed it since it was read.  Of two reports with the same time the
  * furthest position counts, so the order in which they come does not matter.
  */
 #define ADVANCE_SQL(pct, at, position) \
 	" SET watched_pct = GREATEST(p.watched_pct, " pct ")," \
-	"     started_at = COALESCE(p.started_at, clock_timestamp())," \
 	"     last_watched = GREATEST(p.last_watched, " at ")," \
 	"     position_seconds = CASE" \
 	"       WHEN " at " > p.last_watched THEN COALESCE(" position ", p.position_seconds)" \
@@ -77,6 +76,9 @@
 		"  WHERE c.id = (SELECT m.course_id" \
 		"                  FROM %1$s.modules AS m" \
 		"                 WHERE m.id = l.module_id))", setting)
+
+/* R13: the first report of a row starts its clock. */
+#define START_SQL(now) ", started_at = COALESCE(p.started_at, " now ")"
 
 /* R13: the length of the video of lesson l in seconds; NULL if it is not known. */
 #define DURATION_SQL "CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END"

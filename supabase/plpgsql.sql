@@ -830,6 +830,7 @@ CREATE FUNCTION content_library.insert_row(
 	position_seconds integer,
 	watched_at timestamptz,
 	watched int4multirange,
+	now timestamptz,
 	prefix text)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -845,7 +846,7 @@ BEGIN
 		INSERT INTO public.content_progress AS p
 			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
 		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END,
-			COALESCE($7, '{}'), clock_timestamp())
+			COALESCE($7, '{}'), $8)
 		ON CONFLICT (user_id, lesson_id) DO NOTHING
 		RETURNING p.* INTO progress;
 	EXCEPTION WHEN foreign_key_violation THEN
@@ -859,7 +860,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, text) IS
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
 	'Makes the row of a report; NULLs if there is one by now.';
 
 CREATE FUNCTION content_library.update_row(
@@ -872,7 +873,8 @@ CREATE FUNCTION content_library.update_row(
 	watched_at timestamptz,
 	dated_at timestamptz,
 	before int4multirange,
-	watched int4multirange)
+	watched int4multirange,
+	now timestamptz)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET row_security = off
@@ -890,14 +892,14 @@ BEGIN
 
 	IF completes THEN
 		UPDATE public.content_progress AS p
-		@ADVANCE_SQL("$5", "$7", "$6") COMPLETE_SQL("$5", "$8", "$4")@
+		@ADVANCE_SQL("$5", "$7", "$6") START_SQL("$11") COMPLETE_SQL("$5", "$8", "$4")@
 			, watched = COALESCE($10, p.watched)
 		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	ELSE
 		-- Does not name the column completed, and so does not fire its trigger.
 		UPDATE public.content_progress AS p
-		@ADVANCE_SQL("$5", "$7", "$6")@
+		@ADVANCE_SQL("$5", "$7", "$6") START_SQL("$11")@
 			, watched = COALESCE($10, p.watched)
 		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
@@ -905,7 +907,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange) IS
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange, timestamptz) IS
 	'Advances the row of a report. With seconds that were watched it must hold those before, from which the new ones were counted. NULLs if it does not, or is gone.';
 
 -- The completion of a course is claimed once for each enrollment. All who report, reset
@@ -1211,16 +1213,15 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- A learner who calls this by hand must not give a time in the future.
-	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- A learner who calls this by hand must not give a time in the future, nor one before
+	-- the transaction began, which would be more time to have watched in.
+	clock CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
 		SELECT r.number::integer
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
-	-- The server's time, whatever a learner gives by hand.
-	clock CONSTANT timestamptz := clock_timestamp();
 	-- Whether seconds that were played may count.
 	weigh CONSTANT boolean := EXISTS (SELECT FROM unnest(plays) AS p WHERE p IS NOT NULL);
 	-- What each report meets, and its row becomes.
@@ -1259,7 +1260,7 @@ BEGIN
 		PERFORM content_library.lock_user(user_id);
 	END IF;
 	FOR i IN 1..size LOOP
-		times[i] := LEAST(times[i], latest);
+		times[i] := LEAST(times[i], clock);
 	END LOOP;
 
 	-- Tries again when a row was made or deleted between reading and writing.
@@ -1348,7 +1349,7 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					reached[n], positions[n], times[n], watched[n], format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1359,7 +1360,8 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
 				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
-					reached[n], positions[n], times[n], dates[n], (progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END);
+					reached[n], positions[n], times[n], dates[n],
+					(progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END, clock);
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;

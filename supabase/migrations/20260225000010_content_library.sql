@@ -1537,6 +1537,7 @@ CREATE OR REPLACE FUNCTION content_library.insert_row(
 	position_seconds integer,
 	watched_at timestamptz,
 	watched int4multirange,
+	now timestamptz,
 	prefix text)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -1553,7 +1554,7 @@ BEGIN
 		INSERT INTO public.content_progress AS p
 			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
 		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END,
-			COALESCE($7, '{}'), clock_timestamp())
+			COALESCE($7, '{}'), $8)
 		ON CONFLICT (user_id, lesson_id) DO NOTHING
 		RETURNING p.* INTO progress;
 	EXCEPTION WHEN foreign_key_violation THEN
@@ -1567,7 +1568,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, text) IS
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
 	'Makes the row of a report; NULLs if there is one by now.';
 
 CREATE OR REPLACE FUNCTION content_library.update_row(
@@ -1580,7 +1581,8 @@ CREATE OR REPLACE FUNCTION content_library.update_row(
 	watched_at timestamptz,
 	dated_at timestamptz,
 	before int4multirange,
-	watched int4multirange)
+	watched int4multirange,
+	now timestamptz)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -1600,12 +1602,11 @@ BEGIN
 	IF completes THEN
 		UPDATE public.content_progress AS p
 		SET watched_pct = GREATEST(p.watched_pct, $5),
-		    started_at = COALESCE(p.started_at, clock_timestamp()),
 		    last_watched = GREATEST(p.last_watched, $7),
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END, completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11), completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
 		        completed_at = CASE
 		          WHEN p.completed AND p.completed_at IS NULL THEN NULL
 		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $8)
@@ -1618,12 +1619,11 @@ BEGIN
 		-- Does not name the column completed, and so does not fire its trigger.
 		UPDATE public.content_progress AS p
 		SET watched_pct = GREATEST(p.watched_pct, $5),
-		    started_at = COALESCE(p.started_at, clock_timestamp()),
 		    last_watched = GREATEST(p.last_watched, $7),
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11)
 			, watched = COALESCE($10, p.watched)
 		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
@@ -1631,7 +1631,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange) IS
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange, timestamptz) IS
 	'Advances the row of a report. With seconds that were watched it must hold those before, from which the new ones were counted. NULLs if it does not, or is gone.';
 
 -- The completion of a course is claimed once for each enrollment. All who report, reset
@@ -2015,16 +2015,15 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- A learner who calls this by hand must not give a time in the future.
-	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- A learner who calls this by hand must not give a time in the future, nor one before
+	-- the transaction began, which would be more time to have watched in.
+	clock CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
 		SELECT r.number::integer
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
-	-- The server's time, whatever a learner gives by hand.
-	clock CONSTANT timestamptz := clock_timestamp();
 	-- Whether seconds that were played may count.
 	weigh CONSTANT boolean := EXISTS (SELECT FROM unnest(plays) AS p WHERE p IS NOT NULL);
 	-- What each report meets, and its row becomes.
@@ -2063,7 +2062,7 @@ BEGIN
 		PERFORM content_library.lock_user(user_id);
 	END IF;
 	FOR i IN 1..size LOOP
-		times[i] := LEAST(times[i], latest);
+		times[i] := LEAST(times[i], clock);
 	END LOOP;
 
 	-- Tries again when a row was made or deleted between reading and writing.
@@ -2152,7 +2151,7 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					reached[n], positions[n], times[n], watched[n], format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -2163,7 +2162,8 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
 				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
-					reached[n], positions[n], times[n], dates[n], (progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END);
+					reached[n], positions[n], times[n], dates[n],
+					(progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END, clock);
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
