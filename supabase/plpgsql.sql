@@ -632,12 +632,13 @@ COMMENT ON FUNCTION content_library.seconds(int4multirange) IS
 	'How many seconds there are in ranges. An owner may have written some without an end.';
 
 CREATE FUNCTION content_library.allowed(since timestamptz, at timestamptz) RETURNS double precision
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	RETURN (
 		SELECT CASE WHEN s.max_playback_rate = 0 THEN 'Infinity'
-			ELSE ceil(s.max_playback_rate * GREATEST(extract(epoch FROM at) - extract(epoch FROM since), 0)) + s.watch_grace END
+			-- A higher rate could overflow.
+			ELSE ceil(LEAST(s.max_playback_rate, 1e290) * GREATEST(extract(epoch FROM at) - extract(epoch FROM since), 0)) + s.watch_grace END
 		FROM public.content_library_settings AS s);
 END
 $$;
@@ -713,27 +714,20 @@ CREATE FUNCTION content_library.weigh(
 	OUT is_new boolean,
 	OUT watched_pct integer,
 	OUT dated_at timestamptz)
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 #variable_conflict use_variable
 DECLARE
 	video CONSTANT int4multirange := int4multirange(int4range(0, duration));
 	before CONSTANT int4multirange := COALESCE(progress.watched * '{[-2147483648,2147483647)}', '{}');
 BEGIN
-	watched_pct := COALESCE(claimed_pct, 0);
-	dated_at := at;
-	is_new := false;
-	-- Without a duration nobody knows where the video ends.
-	IF played IS NULL OR duration IS NULL THEN
-		RETURN;
-	END IF;
-
 	IF by_clock THEN
 		most := LEAST(most, content_library.allowed(COALESCE(progress.started_at, now), now));
 	END IF;
 	watched := content_library.credit(before, played * video, most);
 	is_new := content_library.seconds(watched) > content_library.seconds(before)
 		OR by_clock AND progress.id IS NOT NULL AND progress.started_at IS NULL;
+	watched_pct := claimed_pct;
 	IF claimed_pct IS NULL OR by_clock THEN
 		watched_pct := (100 * content_library.seconds(watched * video) / duration)::integer;
 		-- What adds nothing reaches no threshold again, and so gives the lesson no earlier date.
@@ -744,13 +738,14 @@ BEGIN
 	END IF;
 	-- A claim is dated when it was made. Seconds come together from several reports, so the
 	-- latest of them dates the lesson.
+	dated_at := at;
 	IF claimed_pct IS NULL AND progress.last_watched <= now THEN
 		dated_at := GREATEST(at, progress.last_watched);
 	END IF;
 END
 $$;
 COMMENT ON FUNCTION content_library.weigh(public.content_progress, integer, int4multirange, timestamptz, timestamptz, integer, boolean, double precision) IS
-	'What a report comes to that meets a row of progress: the seconds its row is to hold, NULL if they stay as they are, and whether they are new; the percentage; and the time that dates the lesson, if it is completed. by_clock is whether the clock bounds the seconds; most bounds them, too.';
+	'What a report with played comes to that meets a row of progress: the seconds its row is to hold, and whether they are new; the percentage; and the time that dates the lesson, if it is completed. by_clock is whether the clock bounds the seconds; most bounds them, too.';
 
 CREATE FUNCTION content_library.course_seconds(
 	user_id uuid,
@@ -1223,7 +1218,7 @@ DECLARE
 		ORDER BY r.lesson_id, r.number);
 	n integer;
 	-- Whether seconds that were played may count.
-	weigh CONSTANT boolean := EXISTS (SELECT FROM unnest(plays) AS p WHERE p IS NOT NULL);
+	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
@@ -1292,7 +1287,7 @@ BEGIN
 				END IF;
 			END IF;
 
-			IF NOT skipped[i] AND met.refusal IS NULL THEN
+			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
 				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
 				IF objection_to = 'server' AND skip_refused THEN
 					skipped[i] := true;
@@ -1302,13 +1297,19 @@ BEGIN
 				END IF;
 			END IF;
 
-			weight := content_library.weigh(progress[i], pcts[i], CASE WHEN NOT skipped[i] THEN plays[i] END, times[i], clock,
-				durations[i], by_clock[i], 'Infinity');
-			reached[i] := weight.watched_pct;
-			dates[i] := weight.dated_at;
-			fresh[i] := weight.is_new;
-			watched[i] := weight.watched;
+			reached[i] := COALESCE(pcts[i], 0);
+			dates[i] := times[i];
+			fresh[i] := false;
+			watched[i] := NULL;
 			held[i] := (progress[i]).watched;
+			-- Without a duration nobody knows where the video ends.
+			IF plays[i] IS NOT NULL AND durations[i] IS NOT NULL AND NOT skipped[i] THEN
+				weight := content_library.weigh(progress[i], pcts[i], plays[i], times[i], clock, durations[i], by_clock[i], 'Infinity');
+				reached[i] := weight.watched_pct;
+				dates[i] := weight.dated_at;
+				fresh[i] := weight.is_new;
+				watched[i] := weight.watched;
+			END IF;
 			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], reached[i]);
 			completing[i] := completing[i] OR completes[i];
 		END LOOP;
