@@ -592,6 +592,17 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
+CREATE FUNCTION @extschema@.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
+
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -2199,6 +2210,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
@@ -2237,6 +2249,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_playback_claims(uuid, interval),
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
