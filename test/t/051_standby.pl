@@ -54,6 +54,7 @@ my %calls = (
 	course_progress => $as_learner . 'SELECT * FROM course_progress()',
 	course_report => $as_service . "SELECT * FROM course_report('$course')",
 	lesson_report => $as_service . "SELECT * FROM lesson_report('$course')",
+	lesson_retention => $as_service . "SELECT * FROM lesson_retention('$lesson')",
 	mux_playback_claims => $as_learner . "SELECT mux_playback_claims('$video') - 'exp'",
 	mux_state => $as_service . "SELECT * FROM mux_state('$upload')",
 	mux_verify_signature => $as_service . "SELECT mux_verify_signature('{}', 't=1,v1=00', '{secret}')",
