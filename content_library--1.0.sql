@@ -602,6 +602,17 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
 
+CREATE FUNCTION @extschema@.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
+
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -1700,6 +1711,7 @@ BEGIN ATOMIC
 		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
+		('code', '', 'function lesson_retention(uuid, integer)', 'c, TABLE(second integer, learners integer), $libdir/content_library, lesson_retention'),
 		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
 		('code', '', 'function move_module(uuid, uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
 		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
@@ -1734,6 +1746,7 @@ BEGIN ATOMIC
 		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
 		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.'';'),
 		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
@@ -1769,6 +1782,7 @@ BEGIN ATOMIC
 		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'lesson_retention(uuid, integer)', 'ALTER FUNCTION {schema}.lesson_retention(uuid, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'move_module(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -2223,6 +2237,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
@@ -2261,6 +2276,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_playback_claims(uuid, interval),
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),

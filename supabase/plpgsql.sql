@@ -2203,6 +2203,60 @@ $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
 	'How many enrolled learners have begun and completed each lesson of a course.';
 
+-- The steps that a learner has seen are ranges, too: so each learner counts once at a step.
+-- A step's learners are those of the step before, and how many more or fewer there are.
+CREATE FUNCTION content_library.lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	duration integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT m.course_id, l.duration_seconds INTO course, duration
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	duration := GREATEST(duration, 0);
+	IF (duration - 1) / $2 >= 1000000 THEN
+		RAISE EXCEPTION 'step_seconds % makes % steps of the lesson', $2, (duration - 1) / $2 + 1
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'At most 1000000 are counted.';
+	END IF;
+	RETURN QUERY
+	WITH seen AS (
+		SELECT s.steps
+		FROM public.content_progress AS p
+		JOIN public.enrollments AS e ON e.course_id = course AND e.user_id = p.user_id
+		CROSS JOIN LATERAL (
+			SELECT range_agg(int4range(lower(r) / $2, (upper(r) - 1) / $2 + 1)) AS steps
+			FROM unnest(p.watched * int4multirange(int4range(0, duration))) AS r) AS s
+		WHERE p.lesson_id = $1
+	), changes AS (
+		SELECT c.step, sum(c.change) AS change
+		FROM seen
+		CROSS JOIN unnest(seen.steps) AS r
+		CROSS JOIN LATERAL (VALUES (lower(r), 1), (upper(r), -1)) AS c (step, change)
+		GROUP BY c.step
+	)
+	SELECT n * $2, (sum(COALESCE(c.change, 0)) OVER (ORDER BY n))::integer
+	FROM generate_series(0, (duration - 1) / $2) AS n
+	LEFT JOIN changes AS c ON c.step = n
+	WHERE duration > 0
+	ORDER BY n;
+END
+$$;
+COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
+	'How many enrolled learners have seen each part of a lesson.';
+
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -2525,6 +2579,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.lock_video(boolean, text, text),
 	content_library.course_report(uuid, integer, uuid),
 	content_library.lesson_report(uuid),
+	content_library.lesson_retention(uuid, integer),
 	content_library.move_lesson(uuid, uuid, uuid),
 	content_library.move_module(uuid, uuid, uuid),
 	content_library.copy_course(uuid, text, text),
@@ -2945,6 +3000,26 @@ BEGIN
 	END IF;
 	PERFORM content_library.require_course($1);
 	RETURN QUERY SELECT * FROM content_library.lesson_report($1);
+END
+$$;
+
+CREATE FUNCTION public.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+AS $$
+BEGIN
+	IF lesson_id IS NULL OR step_seconds IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'step_seconds' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF step_seconds < 1 THEN
+		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
 END
 $$;
 

@@ -85,6 +85,7 @@ FROM (VALUES
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'lesson_retention(uuid, integer)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),

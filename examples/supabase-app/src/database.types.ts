@@ -258,6 +258,11 @@ isOneToOne: false
               "average_pct": number,"completed": number,"is_required": boolean,"lesson_id": string,"module_id": string,"started": number,"title": string
             }[]
                            },
+"lesson_retention":
+{ Args: { "lesson_id": string,"step_seconds"?: number }; Returns: {
+              "learners": number,"second": number
+            }[]
+                           },
 "move_lesson":
 { Args: { "before"?: string,"lesson_id": string,"module_id": string }; Returns: {
               "completion_threshold": number | null,
