@@ -18,7 +18,7 @@ ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_
 JSON = {'reports', 'metadata', 'played'}
 REPORTS = {'record_progress', 'record_progress_batch'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
-         'continue_watching', 'course_report', 'lesson_report', 'mux_playback_claims', 'select'}
+         'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select'}
 SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = datetime.timedelta(days=1)
@@ -643,8 +643,8 @@ class Generator:
     def reading(self, session):
         random = self.random
         name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
-                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select',
-                              'mux_playback_claims', 'course_outline'))
+                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'lesson_retention',
+                              'select', 'mux_playback_claims', 'course_outline'))
         if name == 'mux_playback_claims' and session.role == 'service_role' and self.chance(0.9):
             name = 'next_lesson'
         if name == 'select':
@@ -656,6 +656,11 @@ class Generator:
             if name == 'course_report' and self.chance(0.3):
                 enrolled = [user for user, course in self.model.committed['enrollments'] if course == args['course']]
                 args['after'] = random.choice(enrolled or USERS) if self.chance(0.9) else random.choice(USERS)
+            return name, args
+        if name == 'lesson_retention':
+            args = {'lesson': None if self.chance(0.01) else self.some('lessons')}
+            if self.chance(0.7):
+                args['step_seconds'] = random.choice((1, 2, 3, 7, 10, 2**31 - 1, 0, None))
             return name, args
         if name in ('completion_threshold', 'mux_playback_claims'):
             return name, {'lesson': None if self.chance(0.01) else self.some('lessons')}

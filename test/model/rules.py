@@ -938,6 +938,20 @@ class Model:
                            sum(row['completed'] for row in watched), average))
         return answer
 
+    def lesson_retention(self, lesson, step_seconds=5):
+        self.server_only()
+        if lesson is None or step_seconds is None:
+            raise Refused('22004')
+        if step_seconds < 1:
+            raise Refused('22023')
+        if lesson not in self.rows('lessons'):
+            raise Refused('23503')
+        course, length = self.course_of(lesson), self.rows('lessons')[lesson]['duration_seconds'] or 0
+        seen = [seconds_of(row['watched']) for (user, about), row in self.rows('content_progress').items()
+                if about == lesson and (user, course) in self.rows('enrollments')]
+        return [(start, sum(not there.isdisjoint(range(start, min(start + step_seconds, length))) for there in seen))
+                for start in range(0, length, step_seconds)]
+
     def recompute_completion(self, course):
         self.known_course(course)
         lessons = {row['id'] for row in self.course_lessons(course)}
