@@ -350,7 +350,7 @@ class Generator:
             return self.chance(0.5)
         if lesson not in self.model.committed['lessons']:
             return True
-        self.model.session, self.model.layer = session, {}
+        self.model.session, self.model.layer = self.sessions[0], {}
         return session.role != 'authenticated' or self.model.way(lesson) != 'watch'
 
     def played(self, lesson, row, finishing=False, wrong=0.02):
@@ -388,7 +388,7 @@ class Generator:
     def watching(self, session):
         """Several videos of a course, each watched to its end: the clock of the course may not allow all of them."""
         model, random = self.model, self.random
-        model.session, model.layer = session, {}
+        model.session, model.layer = self.sessions[0], {}
         enrolled = [key for key in model.committed['enrollments'] if session.role != 'authenticated' or key[0] == session.user]
         if not enrolled:
             return self.record_progress_batch(session)
