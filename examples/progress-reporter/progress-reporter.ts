@@ -1,7 +1,7 @@
 // progress-reporter.ts: reports to content_library what a learner watches of a video. No dependencies.
 
 // A <video>, an <audio>, or a <mux-player>, which has what was played in its media.
-export type Player = EventTarget & Pick<HTMLMediaElement, 'currentTime' | 'paused'> & {
+export type Player = EventTarget & Pick<HTMLMediaElement, 'currentTime' | 'duration' | 'paused'> & {
 	readonly played?: TimeRanges;
 	readonly media?: { readonly played: TimeRanges } | null;
 };
@@ -28,7 +28,8 @@ export type Options = {
 
 type Ranges = [start: number, end: number][];
 type Report = { lesson_id: string; played: Ranges; position_seconds: number; watched_at?: string };
-type Kept = { key: string; text: string };
+// A report in the storage. The percentage is what it comes to once the server has credited all of it.
+type Kept = { key: string; text: string; report: Report; percent: number | null };
 
 // Both lists as one, in order and without overlaps.
 function union(a: Ranges, b: Ranges): Ranges {
@@ -55,7 +56,8 @@ export class ProgressReporter {
 	#reported?: { at: number; position: number };
 	#busy = false;
 	#failures = 0;
-	#retry?: ReturnType<typeof setTimeout>;
+	#notBefore = 0;
+	#timer?: ReturnType<typeof setTimeout>;
 	#token?: string;
 	#stopped = new AbortController();
 
@@ -66,8 +68,10 @@ export class ProgressReporter {
 		this.#prefix = `content_library/${options.user_id}/`;
 		this.#key = this.#prefix + options.lesson_id;
 		this.#interval = options.interval ?? 10_000;
-		this.#played = (JSON.parse(this.#storage.getItem(this.#key) ?? 'null') as Report | null)?.played ?? [];
-		this.#late = this.#kept().length > 0;
+
+		const kept = this.#kept();
+		this.#played = kept.find(({ key }) => key === this.#key)?.report.played ?? [];
+		this.#late = kept.length > 0;
 
 		const on = (target: EventTarget, types: string[], listener: () => void) =>
 			types.forEach((type) => target.addEventListener(type, listener, { signal: this.#stopped.signal }));
@@ -88,7 +92,7 @@ export class ProgressReporter {
 
 	#end(): void {
 		this.#stopped.abort();
-		clearTimeout(this.#retry);
+		clearTimeout(this.#timer);
 	}
 
 	// A player forgets what was played when it loads another source, so it is asked all the time.
@@ -103,7 +107,7 @@ export class ProgressReporter {
 		if (!this.#player.paused && Date.now() - (this.#reported?.at ?? 0) >= this.#interval) this.#report();
 	}
 
-	// A lesson's last report says all that was played. It is kept until the server has it.
+	// A lesson's last report says all that was played. It is kept until the server has credited it.
 	#report(leaving = false): void {
 		const report: Report = {
 			lesson_id: this.#options.lesson_id,
@@ -111,8 +115,9 @@ export class ProgressReporter {
 			position_seconds: this.#player.currentTime,
 			watched_at: new Date().toISOString(),
 		};
+		const seconds = this.#played.reduce((sum, [start, end]) => sum + end - start, 0);
 
-		this.#storage.setItem(this.#key, JSON.stringify(report));
+		this.#keep(this.#key, report, Math.floor(100 * seconds / this.#player.duration));
 		this.#reported = { at: Date.now(), position: report.position_seconds };
 		void (leaving ? this.#deliver(true) : this.#send());
 	}
@@ -122,25 +127,28 @@ export class ProgressReporter {
 		if (this.#reported && this.#reported.position !== this.#player.currentTime) this.#report(true);
 	}
 
+	#keep(key: string, report: Report, percent: number | null): void {
+		this.#storage.setItem(key, JSON.stringify({ report, percent }));
+	}
+
 	#kept(): Kept[] {
 		return Array.from({ length: this.#storage.length }, (_, n) => this.#storage.key(n)!)
-			.filter((key) => key.startsWith(this.#prefix)).map((key) => ({ key, text: this.#storage.getItem(key)! }));
+			.filter((key) => key.startsWith(this.#prefix))
+			.map((key) => ({ key, text: this.#storage.getItem(key)! })).map((kept) => ({ ...kept, ...JSON.parse(kept.text) }));
 	}
 
 	// One request after the other, until nothing is kept or the last one must be tried again later.
 	async #send(now = false): Promise<void> {
-		if (this.#busy || (this.#retry && !now)) return;
-		clearTimeout(this.#retry);
-		this.#retry = undefined;
+		if (this.#busy || (Date.now() < this.#notBefore && !now)) return;
 		this.#busy = true;
 		while (!this.#stopped.signal.aborted && this.#kept().length && await this.#deliver());
 		this.#busy = false;
 	}
 
-	// One request with all that is kept. Answers whether to go on.
-	async #deliver(leaving = false): Promise<boolean> {
-		const kept = this.#kept();
-		const reports = kept.map(({ text }) => JSON.parse(text) as Report);
+	// One request with all that is kept, or with this lesson's report alone. Answers whether to go on.
+	async #deliver(leaving = false, alone = false): Promise<boolean> {
+		const kept = this.#kept().filter(({ key }) => !alone || key === this.#key);
+		const reports = kept.map(({ report }) => report);
 		const batch = this.#late || kept.some(({ key }) => key !== this.#key);
 		const { watched_at, ...report } = reports[0]!;
 		let answer: Response;
@@ -156,7 +164,7 @@ export class ProgressReporter {
 		}
 		// Another try may help: the token has expired, there are too many requests, the server is down.
 		if ([401, 408, 429].includes(answer.status) || answer.status >= 500) return this.#later();
-		this.#failures = 0;
+		this.#failures = this.#notBefore = 0;
 		return answer.ok ? this.#recorded([body].flat() as Progress[], kept) : this.#refused(body as Refusal, batch, kept);
 	}
 
@@ -172,27 +180,33 @@ export class ProgressReporter {
 		});
 	}
 
-	// A batch leaves out what is refused. This lesson's report is then sent alone, which says why.
-	#recorded(rows: Progress[], kept: Kept[]): boolean {
-		const mine = rows.some(({ lesson_id }) => lesson_id === this.#options.lesson_id);
+	// What the server's clock has held back is sent again as time passes. A batch leaves out what
+	// is refused: this lesson's report is then sent alone, which says why.
+	async #recorded(rows: Progress[], kept: Kept[]): Promise<boolean> {
+		let [held, unheard] = [false, false];
 
 		this.#late = false;
-		for (const { key, text } of kept) {
-			if ((mine || key !== this.#key) && this.#storage.getItem(key) === text) this.#storage.removeItem(key);
+		for (const { key, text, report, percent } of kept) {
+			const row = rows.find(({ lesson_id }) => lesson_id === report.lesson_id);
+
+			if (!row && key === this.#key) unheard = true;
+			// The server's duration may differ a little from the player's.
+			else if (row && percent && !row.completed && row.watched_pct < percent - 1) held = true;
+			else if (this.#storage.getItem(key) === text) this.#storage.removeItem(key);
 		}
 		rows.forEach((row) => this.#options.onprogress?.(row));
-		return true;
+		if (held) this.#wake(6 * this.#interval);
+		return unheard ? this.#deliver(false, true) : !held;
 	}
 
 	// The same report would be refused again. Another lesson's is dropped; after this lesson's nothing more is sent.
 	#refused(why: Refusal, batch: boolean, kept: Kept[]): boolean {
 		const number = batch ? /^reports\[(\d+)\]/.exec(why.message)?.[1] : 0;
 		const refused = number === undefined ? undefined : kept[Number(number)];
-		const { watched_at, ...report } = JSON.parse(refused?.text ?? '{}') as Report;
 
 		// This device's clock may be ahead. A report without its time counts as of now.
-		if (batch && refused && watched_at && why.code === '22023') {
-			this.#storage.setItem(refused.key, JSON.stringify(report));
+		if (batch && refused?.report.watched_at && why.code === '22023') {
+			this.#keep(refused.key, { ...refused.report, watched_at: undefined }, refused.percent);
 			return true;
 		}
 		if (refused) this.#storage.removeItem(refused.key);
@@ -208,12 +222,13 @@ export class ProgressReporter {
 		const wait = Math.min(2 ** this.#failures++ / 10, 6) * this.#interval * (1 + Math.random()) / 2;
 
 		this.#late = true;
-		clearTimeout(this.#retry);
-		if (this.#stopped.signal.aborted) return false;
-		this.#retry = setTimeout(() => {
-			this.#retry = undefined;
-			void this.#send();
-		}, wait);
+		this.#notBefore = Date.now() + wait;
+		this.#wake(wait);
 		return false;
+	}
+
+	#wake(wait: number): void {
+		clearTimeout(this.#timer);
+		if (!this.#stopped.signal.aborted) this.#timer = setTimeout(() => void this.#send(true), wait);
 	}
 }

@@ -14,6 +14,7 @@ const interval = 200;
 // What plays a video: time passes when a test says so.
 class Fake extends EventTarget {
 	currentTime = 0;
+	duration = 100;
 	paused = true;
 	ranges: [number, number][] = [];
 
@@ -170,6 +171,10 @@ describe(`a reporter on the ${edition.name}`, () => {
 		return rows;
 	}
 
+	// What an earlier page has left.
+	const keep = (lesson_id: string, report: object, percent: number | null = null) =>
+		storage.setItem(`content_library/${learner}/${lesson_id}`, JSON.stringify({ report: { lesson_id, ...report }, percent }));
+
 	const offline = () => Promise.reject(new TypeError('fetch failed'));
 
 	test('it reports at play, as time goes by, at pause and at the end', async () => {
@@ -231,7 +236,7 @@ describe(`a reporter on the ${edition.name}`, () => {
 
 	test('a mux-player has what was played in its media', async () => {
 		const media = new Fake();
-		const mux = Object.assign(new EventTarget(), { currentTime: 7, paused: true, media });
+		const mux = Object.assign(new EventTarget(), { currentTime: 7, duration: 100, paused: true, media });
 
 		media.ranges = [[0, 7]];
 		attach({}, mux);
@@ -332,6 +337,21 @@ describe(`a reporter on the ${edition.name}`, () => {
 		await until(() => sent.at(-1)!.name === 'record_progress' && !storage.size);
 	});
 
+	test('what the clock holds back is kept, and sent again as time passes', async () => {
+		keep(lessons[1]!, { played: [[0, 60.5]], position_seconds: 60.5 }, 60);
+		attach();
+		await until(() => rows.length === 1);
+		await sleep(50);
+		assert.equal(sent.length, 1, 'not at once');
+		assert.match((await stored())[0]!.watched, /^\{\[0,[34]\d\)\}$/, 'what the grace allows');
+		assert.equal(storage.size, 1);
+		player.play();
+		await until(() => sent.at(-1)!.status > 0 && sent.at(-1)!.args.reports?.length === 2);
+		await admin.query("UPDATE content_progress SET started_at = started_at - interval '1 hour' WHERE user_id = $1", [learner]);
+		await until(() => !storage.size);
+		assert.equal((await stored()).at(-1)!.watched, '{[0,61)}');
+	});
+
 	test('the page after it goes on where the list was kept', async () => {
 		instead = offline;
 		const first = attach();
@@ -420,8 +440,7 @@ describe(`a reporter on the ${edition.name}`, () => {
 	test('of a device whose clock is ahead the report counts as of now', async () => {
 		const watched_at = new Date(Date.now() + 3_600_000).toISOString();
 
-		storage.setItem(`content_library/${learner}/${lessons[0]}`,
-			JSON.stringify({ lesson_id: lessons[0], played: [[0, 5]], position_seconds: 5, watched_at }));
+		keep(lessons[0]!, { played: [[0, 5]], position_seconds: 5, watched_at });
 		attach();
 		await delivered(2);
 		assert.deepEqual(sent.map(({ status }) => status), [400, 200]);
@@ -432,8 +451,7 @@ describe(`a reporter on the ${edition.name}`, () => {
 	});
 
 	test('a report of another lesson that the server does not accept is dropped', async () => {
-		storage.setItem(`content_library/${learner}/${lessons[1]}`,
-			JSON.stringify({ lesson_id: lessons[1], played: [[9, 5]], position_seconds: 5 }));
+		keep(lessons[1]!, { played: [[9, 5]], position_seconds: 5 });
 		attach();
 		player.play();
 		player.watch(5);
