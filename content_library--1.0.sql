@@ -661,8 +661,9 @@ COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
 -- 10. Mux: video events -----------------------------------------------------
 
 -- Mux may send an event more than once, and in any order. So the facts of every
--- event are kept, and a lesson's video is a query over all of them. The answer does
--- not depend on their order, nor on when the upload was bound to the lesson.
+-- event are kept, and so are the videos that a lesson was bound to. A lesson's video
+-- is a query over both. The answer does not depend on the order of events, nor on
+-- when a video was bound between them. docs/mux.md has the rule.
 
 -- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE @extschema@.mux_events (
@@ -675,27 +676,54 @@ CREATE TABLE @extschema@.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
+	lesson_id			uuid,
 	received_at			timestamptz NOT NULL DEFAULT now(),
 	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
 		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
-COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).';
 COMMENT ON COLUMN @extschema@.mux_events.object IS 'What the event is about: upload or asset.';
 COMMENT ON COLUMN @extschema@.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
 COMMENT ON COLUMN @extschema@.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
 COMMENT ON COLUMN @extschema@.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+COMMENT ON COLUMN @extschema@.mux_events.lesson_id IS 'The uuid in the asset''s passthrough. A lesson with that id may have the asset as its video.';
 
 CREATE INDEX idx_mux_events_upload_id ON @extschema@.mux_events (upload_id);
 CREATE INDEX idx_mux_events_asset_id ON @extschema@.mux_events (asset_id);
+CREATE INDEX idx_mux_events_lesson_id ON @extschema@.mux_events (lesson_id) WHERE lesson_id IS NOT NULL;
 CREATE INDEX idx_lessons_mux_upload_id ON @extschema@.lessons (mux_upload_id);
 
+-- A lesson that was never bound to another video has no rows: its own columns name the
+-- video. So an INSERT of a lesson adds none, which a restore would then find twice.
+CREATE TABLE @extschema@.mux_bindings (
+	lesson_id			uuid NOT NULL REFERENCES @extschema@.lessons(id) ON DELETE CASCADE,
+	number				integer NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	playback_id			text,
+	duration_seconds	integer,
+	PRIMARY KEY (lesson_id, number)
+);
+COMMENT ON TABLE @extschema@.mux_bindings IS 'The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.';
+COMMENT ON COLUMN @extschema@.mux_bindings.asset_id IS 'The asset that the application named.';
+COMMENT ON COLUMN @extschema@.mux_bindings.playback_id IS 'The playback id, if the lesson had a video already. It counts as long as no event tells of the video.';
+
+CREATE INDEX idx_mux_bindings_upload_id ON @extschema@.mux_bindings (upload_id);
+CREATE INDEX idx_mux_bindings_asset_id ON @extschema@.mux_bindings (asset_id);
+
 ALTER TABLE @extschema@.mux_events OWNER TO @extowner@;
-REVOKE ALL ON TABLE @extschema@.mux_events FROM PUBLIC, anon, authenticated, service_role;
+ALTER TABLE @extschema@.mux_bindings OWNER TO @extowner@;
+REVOKE ALL ON TABLE
+	@extschema@.mux_events,
+	@extschema@.mux_bindings
+	FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, DELETE ON TABLE @extschema@.mux_events TO service_role;
+GRANT SELECT ON TABLE @extschema@.mux_bindings TO service_role;
 -- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE @extschema@.mux_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE @extschema@.mux_bindings ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION @extschema@.mux_verify_signature(
 	body text,
@@ -725,7 +753,7 @@ RETURNS SETOF @extschema@.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
 	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
-		e.playback_ids, e.duration_seconds, e.error, e.received_at
+		e.playback_ids, e.duration_seconds, e.error, e.lesson_id, e.received_at
 	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
 		  FROM @extschema@.mux_events AS u
 		  WHERE $1 = 'upload'
@@ -743,8 +771,10 @@ END;
 COMMENT ON FUNCTION @extschema@.content_library_mux_latest(text, text) IS
 	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
--- The one definition of a lesson's video columns.
-CREATE FUNCTION @extschema@.mux_state(upload_id text)
+-- How one video stands.
+CREATE FUNCTION @extschema@.mux_state(
+	upload_id text,
+	asset_id text DEFAULT NULL)
 RETURNS TABLE (
 	mux_asset_id text,
 	mux_playback_id text,
@@ -763,15 +793,23 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload. If
+	-- the upload is unheard of, it is the second argument, if any event tells of that.
 	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
 	-- policy. f: whether the upload failed, and no later event made the asset ready.
 	-- v: the status of the lesson.
-	FROM (SELECT (SELECT e.asset_id
-				  FROM @extschema@.mux_events AS e
-				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
-				  LIMIT 1) AS asset_id) AS l
+	FROM (SELECT CASE WHEN EXISTS (SELECT FROM @extschema@.mux_events AS e WHERE e.upload_id = $1)
+				 THEN (SELECT e.asset_id
+					   FROM @extschema@.mux_events AS e
+					   WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+					   ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
+					   LIMIT 1)
+				 ELSE (SELECT e.asset_id
+					   FROM @extschema@.mux_events AS e
+					   WHERE e.asset_id = $2
+					   LIMIT 1) END AS asset_id
+		  -- OFFSET 0: it is looked up once, and not wherever it is used.
+		  OFFSET 0) AS l
 	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('upload', $1) AS u ON true
 	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
@@ -796,8 +834,127 @@ BEGIN ATOMIC
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
-COMMENT ON FUNCTION @extschema@.mux_state(text) IS
-	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
+COMMENT ON FUNCTION @extschema@.mux_state(text, text) IS
+	'The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.';
+
+-- The one definition of a lesson's video columns. The last four arguments are those of
+-- the lesson's row, which name its video if it has no rows in mux_bindings.
+-- named: the assets that have named the lesson in their passthrough and are of no upload.
+-- What the lesson's row says of such an asset comes from here, and is no binding.
+-- source: the lesson's own videos, and the assets that name it now.
+-- verdict: how each of them stands. One decides if it is ready, or was ready and is
+-- deleted. is_naming: it is one of those assets, even if the lesson names it, too.
+-- own and naming: the last of the lesson's own videos, and of those assets.
+-- air: what is on the air. If none of the lesson's own is, it is one of those assets.
+CREATE FUNCTION @extschema@.content_library_mux_video(
+	lesson_id uuid,
+	upload_id text,
+	asset_id text,
+	playback_id text,
+	seconds integer)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	is_known boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	WITH named AS (
+		SELECT e.asset_id, min(e.event_at) AS since
+		FROM @extschema@.mux_events AS e
+		WHERE e.lesson_id = $1
+			AND NOT EXISTS (
+				SELECT FROM @extschema@.mux_events AS u
+				WHERE u.asset_id = e.asset_id AND u.upload_id IS NOT NULL)
+		GROUP BY e.asset_id
+	), bound AS (
+		SELECT b.number, b.upload_id, b.asset_id, b.playback_id, b.duration_seconds
+		FROM @extschema@.mux_bindings AS b
+		WHERE b.lesson_id = $1
+		UNION ALL
+		SELECT 0, $2, $3, $4, $5
+		WHERE NOT EXISTS (SELECT FROM @extschema@.mux_bindings AS b WHERE b.lesson_id = $1)
+	), source AS (
+		SELECT true AS is_own, b.number::bigint AS place, b.upload_id, r.asset_id, r.playback_id, b.duration_seconds
+		FROM bound AS b
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.number > 0 OR NOT EXISTS (SELECT FROM named AS n WHERE n.asset_id = b.asset_id)
+						THEN b.asset_id END AS asset_id,
+				CASE WHEN NOT EXISTS (
+						SELECT FROM named AS n
+						JOIN @extschema@.mux_events AS e ON e.asset_id = n.asset_id
+						WHERE e.playback_ids @> jsonb_build_array(jsonb_build_object('id', b.playback_id)))
+					 THEN b.playback_id END AS playback_id
+			OFFSET 0) AS r
+		WHERE COALESCE(b.upload_id, r.asset_id, r.playback_id) IS NOT NULL
+		UNION ALL
+		SELECT false, row_number() OVER (ORDER BY n.since, n.asset_id), NULL, n.asset_id, NULL, NULL
+		FROM named AS n
+		WHERE (SELECT e.lesson_id
+			   FROM @extschema@.mux_events AS e
+			   WHERE e.asset_id = n.asset_id AND e.lesson_id IS NOT NULL
+			   ORDER BY e.event_at DESC, e.event_id DESC
+			   LIMIT 1) = $1
+	), verdict AS (
+		SELECT s.is_own, s.place, s.upload_id, s.asset_id AS named_asset_id, v.*, d.is_deleted,
+			v.about IN (SELECT n.asset_id FROM source AS n WHERE NOT n.is_own) IS TRUE AS is_naming,
+			v.status = 'ready'
+			OR d.is_deleted AND (
+				s.playback_id IS NOT NULL
+				OR EXISTS (
+					SELECT FROM @extschema@.mux_events AS e
+					CROSS JOIN LATERAL jsonb_to_recordset(e.playback_ids) AS p(policy text)
+					WHERE e.asset_id = v.about
+						AND e.object = 'asset'
+						AND p.policy = ANY (@extschema@.content_library_mux_policies()))) AS decides
+		FROM source AS s
+		LEFT JOIN LATERAL @extschema@.mux_state(s.upload_id, s.asset_id) AS t ON true
+		-- What no event tells of is as the application has given it.
+		CROSS JOIN LATERAL (
+			SELECT t.mux_status IS NULL AND s.playback_id IS NOT NULL AS is_given) AS g
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN g.is_given THEN s.asset_id ELSE t.mux_asset_id END AS asset_id,
+				CASE WHEN g.is_given THEN s.playback_id ELSE t.mux_playback_id END AS playback_id,
+				CASE WHEN g.is_given THEN 'ready' ELSE COALESCE(t.mux_status, 'pending') END AS status,
+				CASE WHEN g.is_given THEN s.duration_seconds ELSE t.duration_seconds END AS duration_seconds,
+				COALESCE(t.mux_asset_id, t.error ->> 'asset_id') AS about,
+				g.is_given OR t.mux_status IS NOT NULL AS is_known) AS v
+		CROSS JOIN LATERAL (
+			SELECT COALESCE(t.error ->> 'type' = 'asset_deleted', false) AS is_deleted) AS d
+	), air AS (
+		SELECT d.*
+		FROM (SELECT DISTINCT ON (v.is_own) v.*
+			  FROM verdict AS v
+			  WHERE v.decides
+			  ORDER BY v.is_own, v.place DESC) AS d
+		WHERE d.status = 'ready' AND NOT (d.is_own AND d.is_naming)
+		ORDER BY d.is_own DESC
+		LIMIT 1
+	), own AS (
+		SELECT v.* FROM verdict AS v WHERE v.is_own ORDER BY v.place DESC LIMIT 1
+	), naming AS (
+		SELECT v.* FROM verdict AS v WHERE NOT v.is_own ORDER BY v.place DESC LIMIT 1
+	)
+	-- An asset that the lesson itself names stays named, until it is deleted.
+	SELECT CASE WHEN o.upload_id IS NULL AND NOT o.is_deleted AND o.named_asset_id IS NOT NULL
+					AND (a.is_own OR NOT o.is_naming)
+				THEN o.named_asset_id
+				WHEN a.status IS NOT NULL THEN a.asset_id
+				WHEN o.is_naming IS NOT FALSE THEN n.asset_id
+				ELSE o.asset_id END,
+		a.playback_id,
+		COALESCE(a.status, CASE WHEN o.is_naming IS NOT FALSE THEN n.status ELSE o.status END, 'pending'),
+		a.duration_seconds,
+		a.status IS NOT NULL
+			OR COALESCE(CASE WHEN o.is_naming IS NOT FALSE THEN n.is_known ELSE o.is_known END, false)
+	FROM (SELECT) AS one
+	LEFT JOIN own AS o ON true
+	LEFT JOIN naming AS n ON true
+	LEFT JOIN air AS a ON true;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_mux_video(uuid, text, text, text, integer) IS
+	'The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''s latest video, and no other one is on the air.';
 
 CREATE FUNCTION @extschema@.content_library_mux_read(
 	event jsonb,
@@ -809,7 +966,8 @@ CREATE FUNCTION @extschema@.content_library_mux_read(
 	OUT event_at timestamptz,
 	OUT playback_ids jsonb,
 	OUT duration_seconds integer,
-	OUT error jsonb)
+	OUT error jsonb,
+	OUT lesson_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -908,6 +1066,13 @@ BEGIN
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
+	-- The passthrough of an asset is the application's own: only a uuid can be a lesson's.
+	IF object = 'asset' AND jsonb_typeof(data -> 'passthrough') = 'string'
+		AND data ->> 'passthrough' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+	THEN
+		lesson_id := (data ->> 'passthrough')::uuid;
+	END IF;
+
 	IF status = 'errored' THEN
 		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
 		IF jsonb_typeof(value) = 'object' THEN
@@ -955,22 +1120,22 @@ CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
-	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of its upload.';
+	'Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.';
 
+-- Without an upload the lesson follows the asset that it names.
 CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
-	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id
+		OR NEW.mux_upload_id IS NULL AND OLD.mux_asset_id IS DISTINCT FROM NEW.mux_asset_id)
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
--- In a restore it changes nothing: if it fires at all, there are no events yet.
+-- In a restore it changes nothing: there are no events yet.
 CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
-	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
-		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status = 'pending')
+	FOR EACH ROW WHEN (NEW.mux_playback_id IS NULL AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
 
 CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -978,16 +1143,18 @@ RETURNS @extschema@.lessons
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
-	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE FUNCTION @extschema@.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval, uuid, text) IS
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Check ------------------------------------------------------------------
@@ -1584,8 +1751,8 @@ BEGIN ATOMIC
            FROM {schema}.enrollments e
           WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))))))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
-		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
-		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN (((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id) OR ((new.mux_upload_id IS NULL) AND (old.mux_asset_id IS DISTINCT FROM new.mux_asset_id)))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'lessons', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
@@ -1675,6 +1842,7 @@ BEGIN ATOMIC
 		('column', 'mux_events', 'error', 'ALTER TABLE {schema}.mux_events ALTER COLUMN error TYPE jsonb;'),
 		('column', 'mux_events', 'event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at TYPE timestamp with time zone;'),
 		('column', 'mux_events', 'event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id TYPE text COLLATE "C";'),
+		('column', 'mux_events', 'lesson_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN lesson_id TYPE uuid;'),
 		('column', 'mux_events', 'object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object TYPE text;'),
 		('column', 'mux_events', 'playback_ids', 'ALTER TABLE {schema}.mux_events ALTER COLUMN playback_ids TYPE jsonb;'),
 		('column', 'mux_events', 'received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at TYPE timestamp with time zone;'),
@@ -1682,23 +1850,42 @@ BEGIN ATOMIC
 		('column', 'mux_events', 'upload_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN upload_id TYPE text;'),
 		('comment', 'mux_events', 'column mux_events.error', 'COMMENT ON COLUMN {schema}.mux_events.error IS ''Why it errored, as Mux says: type and message or messages.'';'),
 		('comment', 'mux_events', 'column mux_events.event_at', 'COMMENT ON COLUMN {schema}.mux_events.event_at IS ''The event''''s created_at; -infinity if it had none.'';'),
+		('comment', 'mux_events', 'column mux_events.lesson_id', 'COMMENT ON COLUMN {schema}.mux_events.lesson_id IS ''The uuid in the asset''''s passthrough. A lesson with that id may have the asset as its video.'';'),
 		('comment', 'mux_events', 'column mux_events.object', 'COMMENT ON COLUMN {schema}.mux_events.object IS ''What the event is about: upload or asset.'';'),
 		('comment', 'mux_events', 'column mux_events.playback_ids', 'COMMENT ON COLUMN {schema}.mux_events.playback_ids IS ''Of a ready asset: [{id, policy}], in Mux''''s order.'';'),
-		('comment', 'mux_events', 'mux_events', 'COMMENT ON TABLE {schema}.mux_events IS ''What each Mux event said of an upload or an asset; the state of a lesson''''s video follows from these rows alone (mux_state).'';'),
+		('comment', 'mux_events', 'mux_events', 'COMMENT ON TABLE {schema}.mux_events IS ''What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).'';'),
 		('constraint', 'mux_events', 'mux_events_check', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_check CHECK ((((object = ''upload''::text) AND (upload_id IS NOT NULL) AND (status = ANY (ARRAY[''created''::text, ''cancelled''::text, ''asset_created''::text, ''errored''::text]))) OR ((object = ''asset''::text) AND (asset_id IS NOT NULL) AND (status = ANY (ARRAY[''preparing''::text, ''errored''::text, ''ready''::text, ''deleted''::text])))));'),
 		('constraint', 'mux_events', 'mux_events_pkey', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_pkey PRIMARY KEY (event_id);'),
 		('default', 'mux_events', 'column mux_events.received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at SET DEFAULT now();'),
 		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id);'),
+		('index', 'mux_events', 'idx_mux_events_lesson_id', 'CREATE INDEX idx_mux_events_lesson_id ON {schema}.mux_events USING btree (lesson_id) WHERE (lesson_id IS NOT NULL);'),
 		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id);'),
 		('row-level security', 'mux_events', 'mux_events', 'ALTER TABLE {schema}.mux_events ENABLE ROW LEVEL SECURITY;'),
+		('NOT NULL', 'mux_bindings', 'column mux_bindings.lesson_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN lesson_id SET NOT NULL;'),
+		('NOT NULL', 'mux_bindings', 'column mux_bindings.number', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN number SET NOT NULL;'),
+		('column', 'mux_bindings', 'asset_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN asset_id TYPE text;'),
+		('column', 'mux_bindings', 'duration_seconds', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN duration_seconds TYPE integer;'),
+		('column', 'mux_bindings', 'lesson_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN lesson_id TYPE uuid;'),
+		('column', 'mux_bindings', 'number', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN number TYPE integer;'),
+		('column', 'mux_bindings', 'playback_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN playback_id TYPE text;'),
+		('column', 'mux_bindings', 'upload_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN upload_id TYPE text;'),
+		('comment', 'mux_bindings', 'column mux_bindings.asset_id', 'COMMENT ON COLUMN {schema}.mux_bindings.asset_id IS ''The asset that the application named.'';'),
+		('comment', 'mux_bindings', 'column mux_bindings.playback_id', 'COMMENT ON COLUMN {schema}.mux_bindings.playback_id IS ''The playback id, if the lesson had a video already. It counts as long as no event tells of the video.'';'),
+		('comment', 'mux_bindings', 'mux_bindings', 'COMMENT ON TABLE {schema}.mux_bindings IS ''The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.'';'),
+		('constraint', 'mux_bindings', 'mux_bindings_lesson_id_fkey', 'ALTER TABLE {schema}.mux_bindings ADD CONSTRAINT mux_bindings_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
+		('constraint', 'mux_bindings', 'mux_bindings_pkey', 'ALTER TABLE {schema}.mux_bindings ADD CONSTRAINT mux_bindings_pkey PRIMARY KEY (lesson_id, number);'),
+		('index', 'mux_bindings', 'idx_mux_bindings_asset_id', 'CREATE INDEX idx_mux_bindings_asset_id ON {schema}.mux_bindings USING btree (asset_id);'),
+		('index', 'mux_bindings', 'idx_mux_bindings_upload_id', 'CREATE INDEX idx_mux_bindings_upload_id ON {schema}.mux_bindings USING btree (upload_id);'),
+		('row-level security', 'mux_bindings', 'mux_bindings', 'ALTER TABLE {schema}.mux_bindings ENABLE ROW LEVEL SECURITY;'),
 		('code', '', 'function completion_threshold(uuid)', 'c, integer, $libdir/content_library, completion_threshold'),
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
-		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
+		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 7c056646f75a1641280e569d559f3082'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
-		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 44d0e4f0b39ce5bcca5d19258774a721'),
+		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 54754237b3248f5d16d94ab76991ef90'),
+		('code', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, is_known boolean), 08d6f821acd9c465d31251aa4e68509b'),
 		('code', '', 'function content_library_on_change()', 'c, trigger, $libdir/content_library, content_library_on_change'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
@@ -1716,8 +1903,8 @@ BEGIN ATOMIC
 		('code', '', 'function move_module(uuid, uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
 		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
 		('code', '', 'function mux_begin_upload(uuid, text)', 'c, lessons, $libdir/content_library, mux_begin_upload'),
-		('code', '', 'function mux_playback_claims(uuid, interval)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
-		('code', '', 'function mux_state(text)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, error jsonb), a59b69cc9fc32f9cd54c337925471e42'),
+		('code', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
+		('code', '', 'function mux_state(text, text)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, error jsonb), e56a0a616af0536a3864ca7376e40974'),
 		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
 		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
 		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
@@ -1730,10 +1917,11 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
 		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
 		('comment', '', 'function content_library_findings(text)', 'COMMENT ON FUNCTION {schema}.content_library_findings(text) IS ''The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.'';'),
-		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of its upload.'';'),
+		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.'';'),
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
+		('comment', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'COMMENT ON FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) IS ''The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''''s latest video, and no other one is on the air.'';'),
 		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
@@ -1749,10 +1937,10 @@ BEGIN ATOMIC
 		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
 		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.'';'),
-		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
-		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. The lesson''''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
-		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
-		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.'';'),
+		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
+		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_state(text, text)', 'COMMENT ON FUNCTION {schema}.mux_state(text, text) IS ''The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.'';'),
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
@@ -1770,6 +1958,7 @@ BEGIN ATOMIC
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_mux_video(uuid, text, text, text, integer)', 'ALTER FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_on_change()', 'ALTER FUNCTION {schema}.content_library_on_change() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1787,8 +1976,8 @@ BEGIN ATOMIC
 		('function', '', 'move_module(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_begin_upload(uuid, text)', 'ALTER FUNCTION {schema}.mux_begin_upload(uuid, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'mux_playback_claims(uuid, interval)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
-		('function', '', 'mux_state(text)', 'ALTER FUNCTION {schema}.mux_state(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
+		('function', '', 'mux_playback_claims(uuid, interval, uuid, text)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'mux_state(text, text)', 'ALTER FUNCTION {schema}.mux_state(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -2231,7 +2420,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.next_lesson(uuid, uuid),
 	@extschema@.course_progress(uuid),
 	@extschema@.continue_watching(integer, uuid),
-	@extschema@.mux_playback_claims(uuid, interval)
+	@extschema@.mux_playback_claims(uuid, interval, uuid, text)
 	TO authenticated, service_role;
 
 GRANT EXECUTE ON FUNCTION
@@ -2245,7 +2434,8 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
+	@extschema@.mux_state(text, text),
+	@extschema@.content_library_mux_video(uuid, text, text, text, integer),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
@@ -2273,7 +2463,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.next_lesson(uuid, uuid),
 	@extschema@.course_progress(uuid),
 	@extschema@.continue_watching(integer, uuid),
-	@extschema@.mux_playback_claims(uuid, interval),
+	@extschema@.mux_playback_claims(uuid, interval, uuid, text),
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
 	@extschema@.lesson_retention(uuid, integer),
@@ -2284,7 +2474,8 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
+	@extschema@.mux_state(text, text),
+	@extschema@.content_library_mux_video(uuid, text, text, text, integer),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
@@ -2300,6 +2491,7 @@ SELECT pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_extension_config_dump('@extschema@.content_progress', '');
 SELECT pg_extension_config_dump('@extschema@.mux_events', '');
+SELECT pg_extension_config_dump('@extschema@.mux_bindings', '');
 
 
 -- 14. Attach now, or when auth appears ---------------------------------------

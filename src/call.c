@@ -29,6 +29,15 @@ acts_for_others(const Library *library)
 							InvalidOid, true) != RLS_ENABLED;
 }
 
+pg_noreturn void
+refuse_nobody(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("nobody is signed in and no user_id is given"),
+			 errhint("Send the learner's JWT, or pass user_id as service_role.")));
+}
+
 /*
  * The user whose rows a call is about: the argument, or else the user who is signed in.
  * Row-level security would only hide the rows of another user.  An error is clearer than an
@@ -41,11 +50,7 @@ resolve_user(const Library *library, const NullableDatum *arg)
 	Datum		uid = signed_in_user(library, &nobody);
 
 	if (arg->isnull && nobody)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("nobody is signed in and no user_id is given"),
-				 errhint("Send the learner's JWT, or pass user_id as service_role.")));
-
+		refuse_nobody();
 	if (!arg->isnull &&
 		(nobody || !datumIsEqual(uid, arg->value, false, UUID_LEN)))
 		ereport(ERROR,
@@ -74,20 +79,40 @@ call_begin(Call *call, FunctionCallInfo fcinfo)
 	become_owner(&call->boundary, &call->library);
 }
 
+/* auth.uid() is not asked where it would not matter. */
+static void
+find_user(Call *call, const NullableDatum *arg)
+{
+	call->named = !arg->isnull && acts_for_others(&call->library);
+	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
+}
+
 /*
  * Begins a call about a user's rows.  The argument numbered user_arg is the user_id that
- * the caller may give; NO_USER_ARG if the function has none.
+ * the caller may give.
  */
 void
 call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 {
-	static const NullableDatum none = {.isnull = true};
-	const NullableDatum *arg = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
+	open_call(call, fcinfo);
+	find_user(call, &fcinfo->args[user_arg]);
+	become_owner(&call->boundary, &call->library);
+}
+
+/* The same, but service_role may also call for nobody: then user_id is 0. */
+void
+call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	const NullableDatum *arg = &fcinfo->args[user_arg];
+	bool		nobody = false;
 
 	open_call(call, fcinfo);
-	/* auth.uid() is not asked where it would not matter. */
-	call->named = !arg->isnull && acts_for_others(&call->library);
-	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
+	if (arg->isnull && acts_for_others(&call->library))
+		call->user_id = signed_in_user(&call->library, &nobody);
+	else
+		find_user(call, arg);
+	if (nobody)
+		call->user_id = (Datum) 0;
 	become_owner(&call->boundary, &call->library);
 }
 

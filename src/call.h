@@ -5,9 +5,6 @@
 #include "boundary.h"
 #include "plans.h"
 
-/* For a function that has no argument user_id. */
-#define NO_USER_ARG (-1)
-
 typedef struct Call
 {
 	Library		library;		/* the installation that was called */
@@ -18,7 +15,9 @@ typedef struct Call
 
 extern void call_begin(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern void call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg);
 extern void call_begin_as_operator(Call *call, FunctionCallInfo fcinfo);
+pg_noreturn extern void refuse_nobody(void);
 extern uint64 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values);
 extern Oid	call_row_type(const Call *call);
 extern void call_lock_user(const Call *call);

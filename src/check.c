@@ -37,7 +37,8 @@ static const struct
 	Oid			type;
 }			read_columns[] = {
 	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
-	{"courses", "is_published", BOOLOID}, {"courses", "progress_by", TEXTOID},
+	{"courses", "is_published", BOOLOID}, {"courses", "tier_required", TEXTOID},
+	{"courses", "progress_by", TEXTOID},
 	{"course_prerequisites", "course_id", UUIDOID}, {"course_prerequisites", "required_course_id", UUIDOID},
 	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
 	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
@@ -45,8 +46,10 @@ static const struct
 	{"lessons", "sort_order", INT4OID}, {"lessons", "created_at", TIMESTAMPTZOID},
 	{"lessons", "completion_threshold", INT4OID}, {"lessons", "is_required", BOOLOID},
 	{"lessons", "is_published", BOOLOID}, {"lessons", "mux_status", TEXTOID},
-	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "unlock_at", TIMESTAMPTZOID},
-	{"lessons", "progress_by", TEXTOID},
+	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "mux_asset_id", TEXTOID},
+	{"lessons", "mux_playback_id", TEXTOID}, {"lessons", "is_preview", BOOLOID},
+	{"lessons", "unlock_at", TIMESTAMPTZOID}, {"lessons", "progress_by", TEXTOID},
+	{"mux_events", "playback_ids", JSONBOID},
 	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
 	{"content_progress", "completed", BOOLOID}
@@ -56,11 +59,12 @@ static const struct
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video; and courses whose progress learners do not claim (rule R13), if $2,
- * they may write it directly.  It reads all of content_progress once;
- * the README says what that costs.  The comparison with the lowest threshold follows from the
- * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
- * end numbers all of them, and keeps their order.
+ * open or have no video; and videos of paid courses that whoever knows the playback id can
+ * watch; and courses whose progress learners do not claim (rule R13), if they may write it
+ * directly ($2).  It reads all of content_progress and mux_events once; the README says what
+ * that costs.  The comparison with the lowest threshold follows from the one before, and keeps
+ * most rows out of the join.  Moving the last module or lesson to the end numbers all of them,
+ * and keeps their order.
  */
 static const LibraryQuery row_findings = {
 	"WITH RECURSIVE extension AS ("
@@ -103,10 +107,25 @@ static const LibraryQuery row_findings = {
 	"       WHEN GREATEST(l.unlock_at, m.unlock_at) = 'infinity' THEN 'its unlock_at is infinity'"
 	"       WHEN l.mux_status = 'error' THEN 'Mux could not make its video'"
 	"       WHEN l.mux_status = 'pending' AND l.mux_upload_id IS NOT NULL"
-	"       THEN 'its upload has not become a video' END AS reason"
+	"       THEN 'its upload has not become a video'"
+	"       WHEN l.mux_status = 'pending' AND l.mux_asset_id IS NOT NULL"
+	"       THEN 'its asset has not become a video' END AS reason"
 	"   FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	"   WHERE " COUNTS_SQL("l") " AND c.is_published"
+	" ), open_to_all AS ("
+	"   SELECT c.id AS course_id, count(*) AS n"
+	"   FROM %1$s.lessons AS l"
+	COURSE_OF_LESSON_SQL
+	"   WHERE c.tier_required <> 'free' AND l.mux_status = 'ready' AND NOT l.is_preview"
+	"     AND l.mux_playback_id IN ("
+	"       SELECT p.id"
+	"       FROM %1$s.mux_events AS e"
+	"       CROSS JOIN LATERAL jsonb_to_recordset("
+	"         CASE WHEN jsonb_typeof(e.playback_ids) = 'array' THEN e.playback_ids END)"
+	"         AS p(id text, policy text)"
+	"       WHERE p.policy = 'public')"
+	"   GROUP BY c.id"
 	" ), finding(severity, object, problem, remedy) AS ("
 	"   SELECT 'warning', format('course %%s', n.course_id),"
 	"     'its prerequisites lead back to it, so nobody can enroll',"
@@ -132,6 +151,11 @@ static const LibraryQuery row_findings = {
 	"   FROM stuck AS s"
 	"   CROSS JOIN extension AS x"
 	"   WHERE s.reason IS NOT NULL"
+	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', o.course_id),"
+	"     format('%%s of its lessons have a public playback id, so whoever reads it can watch without the tier', o.n),"
+	"     'Give the assets a playback id of the policy signed at Mux, delete the public one, and create new assets with the policy signed.'"
+	"   FROM open_to_all AS o"
 	"   UNION ALL"
 	"   SELECT 'notice', format('%%s %%s', c.parent, c.id),"
 	"     format('%%s of its %%s have the sort_order of another: their age decides which is first', c.n, c.children),"

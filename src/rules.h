@@ -209,6 +209,31 @@
 
 #define COMPLETED_AT_SQL COMPLETED_AT_OF_SQL(REQUIRED_LESSONS_SQL)
 
+/* The video that the row of lesson l should have; its last arguments are what the row says. */
+#define VIDEO_OF_SQL \
+	"%1$s.content_library_mux_video(" \
+	"  l.id, l.mux_upload_id, l.mux_asset_id," \
+	"  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END," \
+	"  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END)"
+
+/*
+ * Writes the videos of lessons, l.  It writes only where the video changes, so the number of
+ * rows says whether anything did.
+ */
+#define WRITE_VIDEOS_SQL(lessons, which) \
+	"UPDATE %1$s.lessons AS t" \
+	"   SET mux_asset_id = s.mux_asset_id," \
+	"       mux_playback_id = s.mux_playback_id," \
+	"       mux_status = s.mux_status," \
+	"       duration_seconds = s.duration_seconds" \
+	"  FROM (SELECT l.id, v.*" \
+	"          FROM " lessons \
+	"         CROSS JOIN LATERAL " VIDEO_OF_SQL " AS v" \
+	"         WHERE " which ") AS s" \
+	" WHERE t.id = s.id" \
+	"   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)" \
+	"       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds)"
+
 /* R10: the event of a completed enrollment e. */
 #define COMPLETED_EVENT_SQL \
 	"json_build_object(" \

@@ -1116,10 +1116,10 @@ $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
--- Keeps video events and bindings of the same upload or asset apart.
+-- Keeps video events and bindings of the same upload, asset or lesson apart.
 
 -- An event tries its locks without waiting. They exclude other events about the same
--- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- upload or asset, and bindings of these. A binding waits for its lock, which
 -- excludes events.
 --
 -- The server has room for only some thousands of locks. So a transaction that needs
@@ -1133,12 +1133,13 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	is_new_lesson CONSTANT boolean := NOT for_event AND object = 'lesson';
 	-- One character for each lock. The server forgets them when the transaction ends or
 	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+	IF NOT is_new_lesson AND level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
 		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
@@ -1148,7 +1149,12 @@ BEGIN
 		RETURN true;
 	END IF;
 
+	-- A transaction that makes many lessons does without locking them, because it would keep
+	-- up all events: hardly any asset names a lesson that is just being made.
 	many := length(taken) >= 256;
+	IF many AND is_new_lesson THEN
+		RETURN true;
+	END IF;
 	IF NOT many THEN
 		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
 	END IF;
@@ -1166,7 +1172,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload, an asset or a lesson that the asset names, and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, an asset or a new lesson, and waits. Fails with 25000 unless the transaction is READ COMMITTED, or it only makes a lesson.';
 
 -- The doors. In each pair the service door comes first.
 
@@ -2031,44 +2037,61 @@ $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
 	'content_library.continue_watching() of the user signed in, in published courses.';
 
-CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+CREATE FUNCTION content_library.mux_playback_claims(
+	user_id uuid,
+	lesson_id uuid,
+	until timestamptz,
+	audience text,
+	any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
-#variable_conflict use_column
 DECLARE
-	learner CONSTANT uuid := content_library.learner();
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT l.mux_status, l.mux_playback_id,
-		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("learner"))@ AS refusal,
+		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1"))@ AS refusal,
 		@UNLOCKS_AT_SQL@ AS unlocks_at
 	INTO lesson
 	FROM public.lessons AS l
 	@COURSE_OF_LESSON_SQL@
-	@ENROLLMENT_SQL("learner")@
-	@PROGRESS_BY_KEY_SQL("learner", "l.id")@
-	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("false")@ AS no_access) AS a
-	WHERE l.id = $1 AND l.is_published AND c.is_published;
+	@ENROLLMENT_SQL("$1")@
+	@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+	WHERE l.id = $2 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
-		PERFORM content_library.missing_lesson($1);
+		PERFORM content_library.missing_lesson($2);
+	END IF;
+	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
+		PERFORM content_library.nobody();
 	END IF;
 	IF lesson.refusal IS NOT NULL THEN
-		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
+		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+		RAISE EXCEPTION 'lesson "%" has no video to play', $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
 				  HINT = 'Ask again when Mux has said that its asset is ready.';
 	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', audience,
 							  'exp', floor(extract(epoch FROM until))::bigint);
 END
 $$;
-COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+
+CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN content_library.mux_playback_claims(content_library.learner(), lesson_id, until, audience, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz, text) IS
+	'content_library.mux_playback_claims() of the user signed in.';
 
 -- The functions for instructors have only a service door.
 
@@ -2362,7 +2385,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	copy_id uuid;
-	upload text;
+	video record;
 	course public.courses;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -2424,6 +2447,11 @@ BEGIN
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
+	), bindings AS (
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT k.copy, o.number, o.upload_id, o.asset_id, o.playback_id, o.duration_seconds
+		FROM lesson_copies AS k
+		JOIN public.mux_bindings AS o ON o.lesson_id = k.id
 	)
 	SELECT c.id INTO copy_id FROM c;
 	IF copy_id IS NULL THEN
@@ -2431,30 +2459,21 @@ BEGIN
 			USING ERRCODE = 'unique_violation', HINT = 'Choose another slug.';
 	END IF;
 
-	-- An event of an upload can have changed the lessons of the course, but not yet their
-	-- copies. So the videos are read again, after the uploads are locked.
-	FOR upload IN
-		SELECT DISTINCT l.mux_upload_id
+	-- An event of a video can have changed the lessons of the course, but not yet their
+	-- copies. So the videos are read again, after they are locked.
+	FOR video IN
+		SELECT DISTINCT v.id, v.object
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = copy_id AND l.mux_upload_id IS NOT NULL
+		LEFT JOIN public.mux_bindings AS b ON b.lesson_id = l.id
+		CROSS JOIN LATERAL (VALUES (l.mux_upload_id, 'upload'), (l.mux_asset_id, 'asset'),
+								   (b.upload_id, 'upload'), (b.asset_id, 'asset')) AS v(id, object)
+		WHERE m.course_id = copy_id AND v.id IS NOT NULL
 	LOOP
-		PERFORM content_library.lock_video(false, 'upload', upload);
+		PERFORM content_library.lock_video(false, video.object, video.id);
 	END LOOP;
 	IF FOUND THEN
-		UPDATE public.lessons AS l
-		SET mux_asset_id = s.mux_asset_id,
-			mux_playback_id = s.mux_playback_id,
-			mux_status = s.mux_status,
-			duration_seconds = s.duration_seconds
-		FROM (SELECT o.id, v.*
-			  FROM public.modules AS m
-			  JOIN public.lessons AS o ON o.module_id = m.id
-			  CROSS JOIN LATERAL public.mux_state(o.mux_upload_id) AS v
-			  WHERE m.course_id = copy_id AND o.mux_upload_id IS NOT NULL) AS s
-		WHERE l.id = s.id
-			AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-				IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+		@WRITE_VIDEOS_SQL("%1$s.modules AS m JOIN %1$s.lessons AS l ON l.module_id = m.id", "m.course_id = copy_id AND (v.is_known OR l.mux_status = 'ready')")@;
 	END IF;
 
 	SELECT c.* INTO course FROM public.courses AS c WHERE c.id = copy_id;
@@ -2560,7 +2579,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.own_next_lesson(uuid),
 	content_library.own_course_progress(),
 	content_library.own_continue_watching(integer, timestamptz, uuid),
-	content_library.own_mux_playback_claims(uuid, timestamptz)
+	content_library.own_mux_playback_claims(uuid, timestamptz, text)
 	TO authenticated, service_role;
 -- The service doors.
 GRANT EXECUTE ON FUNCTION
@@ -2574,6 +2593,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.next_lesson(uuid, uuid, boolean),
 	content_library.course_progress(uuid, boolean),
 	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
+	content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean),
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.lock_video(boolean, text, text),
@@ -3229,6 +3249,8 @@ AS $$
 DECLARE
 	fact record;
 	uploads text[];
+	named uuid[];
+	affected uuid[];
 	bound integer;
 	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
@@ -3246,39 +3268,47 @@ BEGIN
 			THEN
 				RAISE lock_not_available;
 			END IF;
-			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			INSERT INTO public.mux_events
+				(event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error, lesson_id)
 			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
+					fact.playback_ids, fact.duration_seconds, fact.error, fact.lesson_id)
 			ON CONFLICT (event_id) DO NOTHING;
 			IF NOT FOUND THEN
 				RETURN 'duplicate';
 			END IF;
 
-			-- While the asset is locked, no other event can give it another upload. While
-			-- its uploads are locked, nobody can bind one of them.
+			-- While the asset is locked, no other event can give it another upload or name in it
+			-- another lesson. While its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
+			named := ARRAY(SELECT DISTINCT e.lesson_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.lesson_id IS NOT NULL);
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id))
+				OR EXISTS (SELECT FROM unnest(named) AS n(id) WHERE NOT content_library.lock_video(true, 'lesson', n.id::text))
+			THEN
 				RAISE lock_not_available;
 			END IF;
 
+			affected := ARRAY(
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_upload_id = ANY (uploads)
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_asset_id = fact.asset_id
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.upload_id = ANY (uploads)
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.asset_id = fact.asset_id
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.id = ANY (named));
+			-- By id alone: a lesson may have been bound to something else by now, and must still
+			-- be locked.
 			PERFORM FROM public.lessons AS l
-			WHERE l.mux_upload_id = ANY (uploads)
+			WHERE l.id = ANY (affected)
 			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
 			GET DIAGNOSTICS bound = ROW_COUNT;
 
-			UPDATE public.lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL public.mux_state(u.id) AS s
-			WHERE l.mux_upload_id = u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			@WRITE_VIDEOS_SQL("%1$s.lessons AS l", "l.id = ANY (affected)")@;
 			IF FOUND THEN
 				RETURN 'applied';
 			END IF;
@@ -3298,7 +3328,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the video, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -3306,31 +3336,87 @@ BEGIN
 END
 $$;
 
+-- It reads events and writes bindings with the rights of their owner, so whoever may
+-- update the columns binds.
 CREATE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER
 SET row_security = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	state record;
+	is_new CONSTANT boolean := TG_OP = 'INSERT';
+	names_asset boolean;
+	has_video boolean;
+	video record;
 BEGIN
-	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
-
-	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- If nothing is known, a new row stays as it is, and so does one that is given
-	-- another asset in the same command.
-	IF NOT FOUND AND (TG_OP = 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
+	IF TG_RELID <> 'public.lessons'::regclass THEN
+		RAISE EXCEPTION 'content_library_mux_bind() belongs to the triggers of lessons'
+			USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
 
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
+	-- mux_apply_event() writes the video that the lesson should have. That is no binding:
+	-- the asset in it may be one that has named the lesson.
+	IF NOT is_new AND NEW.mux_upload_id IS NOT DISTINCT FROM OLD.mux_upload_id THEN
+		SELECT v.* INTO video
+		FROM (SELECT OLD.*) AS l
+		CROSS JOIN LATERAL @VIDEO_OF_SQL@ AS v;
+		IF (NEW.mux_asset_id, NEW.mux_playback_id, NEW.mux_status, NEW.duration_seconds)
+			IS NOT DISTINCT FROM (video.mux_asset_id, video.mux_playback_id, video.mux_status, video.duration_seconds)
+		THEN
+			RETURN NEW;
+		END IF;
+	END IF;
+
+	names_asset := NEW.mux_asset_id IS NOT NULL AND (is_new OR NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id);
+	IF NOT is_new OR NEW.mux_upload_id IS NOT NULL OR names_asset THEN
+		PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
+		PERFORM content_library.lock_video(false, 'asset', CASE WHEN names_asset THEN NEW.mux_asset_id END);
+	END IF;
+	-- An asset may name a lesson that is not there yet.
+	IF is_new THEN
+		PERFORM content_library.lock_video(false, 'lesson', NEW.id::text);
+	ELSIF NEW.mux_upload_id IS NULL AND NOT names_asset THEN
+		-- A lesson that loses its upload, and is not given another asset, has no video any more.
+		DELETE FROM public.mux_bindings AS b WHERE b.lesson_id = NEW.id;
+		NEW.mux_asset_id := NULL;
+		NEW.mux_playback_id := NULL;
+		NEW.mux_status := 'pending';
+		NEW.duration_seconds := NULL;
+	ELSE
+		-- Of the new columns only those count that the statement writes: the others tell of
+		-- the video before.
+		has_video := OLD.mux_status = 'ready' AND OLD.mux_playback_id IS NOT NULL;
+		IF OLD.mux_upload_id IS NOT NULL OR OLD.mux_asset_id IS NOT NULL OR has_video THEN
+			INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+			SELECT OLD.id, 1, OLD.mux_upload_id, OLD.mux_asset_id,
+				CASE WHEN has_video THEN OLD.mux_playback_id END, CASE WHEN has_video THEN OLD.duration_seconds END
+			WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = OLD.id);
+		END IF;
+		has_video := names_asset AND NEW.mux_status = 'ready' AND NEW.mux_playback_id IS DISTINCT FROM OLD.mux_playback_id;
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT NEW.id, COALESCE(max(b.number), 0) + 1, NEW.mux_upload_id, CASE WHEN names_asset THEN NEW.mux_asset_id END,
+			CASE WHEN has_video THEN NEW.mux_playback_id END,
+			CASE WHEN has_video AND NEW.mux_playback_id IS NOT NULL THEN NEW.duration_seconds END
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = NEW.id;
+	END IF;
+
+	SELECT v.* INTO video
+	FROM (SELECT NEW.*) AS l
+	CROSS JOIN LATERAL @VIDEO_OF_SQL@ AS v;
+	-- If nothing is known, a new row stays as it is, and so does one that is given another
+	-- video.
+	IF video.is_known
+		OR NOT is_new AND NOT (names_asset AND (NEW.mux_status, NEW.mux_playback_id) IS DISTINCT FROM (OLD.mux_status, OLD.mux_playback_id))
+	THEN
+		NEW.mux_asset_id := video.mux_asset_id;
+		NEW.mux_playback_id := video.mux_playback_id;
+		NEW.mux_status := video.mux_status;
+		NEW.duration_seconds := video.duration_seconds;
+	END IF;
 	RETURN NEW;
 END
 $$;
@@ -3366,16 +3452,21 @@ $$;
 
 CREATE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 DECLARE
 	until timestamptz;
+	learner uuid;
+	nobody boolean;
+	missing text := CASE WHEN lesson_id IS NULL THEN 'lesson_id' WHEN ttl IS NULL THEN 'ttl'
+						 WHEN audience IS NULL THEN 'audience' END;
 BEGIN
-	IF lesson_id IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
-			USING ERRCODE = 'null_value_not_allowed';
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
 	IF until <= now() OR NOT isfinite(until) THEN
@@ -3383,10 +3474,22 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	PERFORM content_library.caller(NULL);
+	IF audience <> ALL (ARRAY['v', 't', 's', 'g']) THEN
+		RAISE EXCEPTION 'audience "%" is unknown', left(audience, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is v for the video, t for a thumbnail, s for a storyboard or g for a gif.';
+	END IF;
+	-- The service may ask for nobody.
+	nobody := user_id IS NULL AND content_library.acts_for_others() AND auth.uid() IS NULL;
+	IF NOT nobody THEN
+		learner := content_library.caller(user_id);
+	END IF;
 	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	RETURN content_library.own_mux_playback_claims(lesson_id, until);
+	IF learner IS NULL AND NOT nobody THEN
+		RETURN content_library.own_mux_playback_claims(lesson_id, until, audience);
+	END IF;
+	RETURN content_library.mux_playback_claims(learner, lesson_id, until, audience, user_id IS NOT NULL);
 END
 $$;

@@ -1914,10 +1914,10 @@ $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
--- Keeps video events and bindings of the same upload or asset apart.
+-- Keeps video events and bindings of the same upload, asset or lesson apart.
 
 -- An event tries its locks without waiting. They exclude other events about the same
--- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- upload or asset, and bindings of these. A binding waits for its lock, which
 -- excludes events.
 --
 -- The server has room for only some thousands of locks. So a transaction that needs
@@ -1932,12 +1932,13 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	is_new_lesson CONSTANT boolean := NOT for_event AND object = 'lesson';
 	-- One character for each lock. The server forgets them when the transaction ends or
 	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+	IF NOT is_new_lesson AND level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
 		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
@@ -1947,7 +1948,12 @@ BEGIN
 		RETURN true;
 	END IF;
 
+	-- A transaction that makes many lessons does without locking them, because it would keep
+	-- up all events: hardly any asset names a lesson that is just being made.
 	many := length(taken) >= 256;
+	IF many AND is_new_lesson THEN
+		RETURN true;
+	END IF;
 	IF NOT many THEN
 		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
 	END IF;
@@ -1965,7 +1971,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload, an asset or a lesson that the asset names, and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, an asset or a new lesson, and waits. Fails with 25000 unless the transaction is READ COMMITTED, or it only makes a lesson.';
 
 -- The doors. In each pair the service door comes first.
 
@@ -2941,14 +2947,17 @@ $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
 	'content_library.continue_watching() of the user signed in, in published courses.';
 
-CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+CREATE OR REPLACE FUNCTION content_library.mux_playback_claims(
+	user_id uuid,
+	lesson_id uuid,
+	until timestamptz,
+	audience text,
+	any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-	learner CONSTANT uuid := content_library.learner();
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -2965,7 +2974,7 @@ BEGIN
 		          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 		          AND NOT EXISTS (
 		            SELECT FROM public.content_progress AS ep
-		             WHERE ep.user_id = learner AND ep.lesson_id = el.id
+		             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
 		               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END AS refusal,
 		GREATEST(m.unlock_at, l.unlock_at,
 		         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at
@@ -2973,36 +2982,51 @@ BEGIN
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
-	LEFT JOIN public.enrollments AS e ON e.user_id = learner AND e.course_id = c.id
+	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
 	LEFT JOIN LATERAL (
 	  SELECT p.* FROM public.content_progress AS p
-	   WHERE p.user_id = learner
+	   WHERE p.user_id = $1
 	     AND p.lesson_id = l.id
 	     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 	CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
 	     WHEN e.expires_at <= now() THEN 'expired'
-	     WHEN NOT (e.granted OR false OR (c.tier_required = 'free'
+	     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
 	      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 	              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
-	WHERE l.id = $1 AND l.is_published AND c.is_published;
+	WHERE l.id = $2 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
-		PERFORM content_library.missing_lesson($1);
+		PERFORM content_library.missing_lesson($2);
+	END IF;
+	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
+		PERFORM content_library.nobody();
 	END IF;
 	IF lesson.refusal IS NOT NULL THEN
-		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
+		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+		RAISE EXCEPTION 'lesson "%" has no video to play', $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
 				  HINT = 'Ask again when Mux has said that its asset is ready.';
 	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', audience,
 							  'exp', floor(extract(epoch FROM until))::bigint);
 END
 $$;
-COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+
+CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.mux_playback_claims(content_library.learner(), lesson_id, until, audience, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz, text) IS
+	'content_library.mux_playback_claims() of the user signed in.';
 
 -- The functions for instructors have only a service door.
 
@@ -3346,7 +3370,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	copy_id uuid;
-	upload text;
+	video record;
 	course public.courses;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -3408,6 +3432,11 @@ BEGIN
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
+	), bindings AS (
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT k.copy, o.number, o.upload_id, o.asset_id, o.playback_id, o.duration_seconds
+		FROM lesson_copies AS k
+		JOIN public.mux_bindings AS o ON o.lesson_id = k.id
 	)
 	SELECT c.id INTO copy_id FROM c;
 	IF copy_id IS NULL THEN
@@ -3415,30 +3444,35 @@ BEGIN
 			USING ERRCODE = 'unique_violation', HINT = 'Choose another slug.';
 	END IF;
 
-	-- An event of an upload can have changed the lessons of the course, but not yet their
-	-- copies. So the videos are read again, after the uploads are locked.
-	FOR upload IN
-		SELECT DISTINCT l.mux_upload_id
+	-- An event of a video can have changed the lessons of the course, but not yet their
+	-- copies. So the videos are read again, after they are locked.
+	FOR video IN
+		SELECT DISTINCT v.id, v.object
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = copy_id AND l.mux_upload_id IS NOT NULL
+		LEFT JOIN public.mux_bindings AS b ON b.lesson_id = l.id
+		CROSS JOIN LATERAL (VALUES (l.mux_upload_id, 'upload'), (l.mux_asset_id, 'asset'),
+								   (b.upload_id, 'upload'), (b.asset_id, 'asset')) AS v(id, object)
+		WHERE m.course_id = copy_id AND v.id IS NOT NULL
 	LOOP
-		PERFORM content_library.lock_video(false, 'upload', upload);
+		PERFORM content_library.lock_video(false, video.object, video.id);
 	END LOOP;
 	IF FOUND THEN
-		UPDATE public.lessons AS l
-		SET mux_asset_id = s.mux_asset_id,
-			mux_playback_id = s.mux_playback_id,
-			mux_status = s.mux_status,
-			duration_seconds = s.duration_seconds
-		FROM (SELECT o.id, v.*
-			  FROM public.modules AS m
-			  JOIN public.lessons AS o ON o.module_id = m.id
-			  CROSS JOIN LATERAL public.mux_state(o.mux_upload_id) AS v
-			  WHERE m.course_id = copy_id AND o.mux_upload_id IS NOT NULL) AS s
-		WHERE l.id = s.id
-			AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-				IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+		UPDATE public.lessons AS t
+		   SET mux_asset_id = s.mux_asset_id,
+		       mux_playback_id = s.mux_playback_id,
+		       mux_status = s.mux_status,
+		       duration_seconds = s.duration_seconds
+		  FROM (SELECT l.id, v.*
+		          FROM public.modules AS m JOIN public.lessons AS l ON l.module_id = m.id
+		         CROSS JOIN LATERAL public.content_library_mux_video(
+		           l.id, l.mux_upload_id, l.mux_asset_id,
+		           CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+		           CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v
+		         WHERE m.course_id = copy_id AND (v.is_known OR l.mux_status = 'ready')) AS s
+		 WHERE t.id = s.id
+		   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)
+		       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
 	END IF;
 
 	SELECT c.* INTO course FROM public.courses AS c WHERE c.id = copy_id;
@@ -3554,7 +3588,7 @@ BEGIN
 		'content_library.own_next_lesson(uuid)',
 		'content_library.own_course_progress()',
 		'content_library.own_continue_watching(integer, timestamptz, uuid)',
-		'content_library.own_mux_playback_claims(uuid, timestamptz)']
+		'content_library.own_mux_playback_claims(uuid, timestamptz, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
@@ -3578,6 +3612,7 @@ BEGIN
 		'content_library.next_lesson(uuid, uuid, boolean)',
 		'content_library.course_progress(uuid, boolean)',
 		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
+		'content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean)',
 		'content_library.module_of(uuid)',
 		'content_library.course_of(uuid)',
 		'content_library.lock_video(boolean, text, text)',
@@ -4133,8 +4168,9 @@ COMMENT ON FUNCTION public.content_library_strict(boolean) IS
 -- 10. Mux: video events -----------------------------------------------------
 
 -- Mux may send an event more than once, and in any order. So the facts of every
--- event are kept, and a lesson's video is a query over all of them. The answer does
--- not depend on their order, nor on when the upload was bound to the lesson.
+-- event are kept, and so are the videos that a lesson was bound to. A lesson's video
+-- is a query over both. The answer does not depend on the order of events, nor on
+-- when a video was bound between them. docs/mux.md has the rule.
 
 -- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE IF NOT EXISTS public.mux_events (
@@ -4147,25 +4183,49 @@ CREATE TABLE IF NOT EXISTS public.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
+	lesson_id			uuid,
 	received_at			timestamptz NOT NULL DEFAULT now(),
 	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
 		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
-COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).';
 COMMENT ON COLUMN public.mux_events.object IS 'What the event is about: upload or asset.';
 COMMENT ON COLUMN public.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
 COMMENT ON COLUMN public.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
 COMMENT ON COLUMN public.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+COMMENT ON COLUMN public.mux_events.lesson_id IS 'The uuid in the asset''s passthrough. A lesson with that id may have the asset as its video.';
 
 CREATE INDEX IF NOT EXISTS idx_mux_events_upload_id ON public.mux_events (upload_id);
 CREATE INDEX IF NOT EXISTS idx_mux_events_asset_id ON public.mux_events (asset_id);
+CREATE INDEX IF NOT EXISTS idx_mux_events_lesson_id ON public.mux_events (lesson_id) WHERE lesson_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS idx_lessons_mux_upload_id ON public.lessons (mux_upload_id);
+
+-- A lesson that was never bound to another video has no rows: its own columns name the
+-- video. So an INSERT of a lesson adds none, which a restore would then find twice.
+CREATE TABLE IF NOT EXISTS public.mux_bindings (
+	lesson_id			uuid NOT NULL REFERENCES public.lessons(id) ON DELETE CASCADE,
+	number				integer NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	playback_id			text,
+	duration_seconds	integer,
+	PRIMARY KEY (lesson_id, number)
+);
+COMMENT ON TABLE public.mux_bindings IS 'The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.';
+COMMENT ON COLUMN public.mux_bindings.asset_id IS 'The asset that the application named.';
+COMMENT ON COLUMN public.mux_bindings.playback_id IS 'The playback id, if the lesson had a video already. It counts as long as no event tells of the video.';
+
+CREATE INDEX IF NOT EXISTS idx_mux_bindings_upload_id ON public.mux_bindings (upload_id);
+CREATE INDEX IF NOT EXISTS idx_mux_bindings_asset_id ON public.mux_bindings (asset_id);
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_events}' THEN
-		REVOKE ALL ON TABLE public.mux_events FROM PUBLIC, anon, authenticated, service_role;
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_events,mux_bindings}' THEN
+		REVOKE ALL ON TABLE
+			public.mux_events,
+			public.mux_bindings
+			FROM PUBLIC, anon, authenticated, service_role;
 	END IF;
 END
 $$;
@@ -4176,8 +4236,16 @@ BEGIN
 	END IF;
 END
 $$;
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_bindings}' THEN
+		GRANT SELECT ON TABLE public.mux_bindings TO service_role;
+	END IF;
+END
+$$;
 -- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mux_bindings ENABLE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION public.mux_verify_signature(
 	body text,
@@ -4277,7 +4345,7 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
-		e.playback_ids, e.duration_seconds, e.error, e.received_at
+		e.playback_ids, e.duration_seconds, e.error, e.lesson_id, e.received_at
 	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
 		  FROM public.mux_events AS u
 		  WHERE $1 = 'upload'
@@ -4295,8 +4363,10 @@ END;
 COMMENT ON FUNCTION public.content_library_mux_latest(text, text) IS
 	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
--- The one definition of a lesson's video columns.
-CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
+-- How one video stands.
+CREATE OR REPLACE FUNCTION public.mux_state(
+	upload_id text,
+	asset_id text DEFAULT NULL)
 RETURNS TABLE (
 	mux_asset_id text,
 	mux_playback_id text,
@@ -4316,15 +4386,23 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload. If
+	-- the upload is unheard of, it is the second argument, if any event tells of that.
 	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
 	-- policy. f: whether the upload failed, and no later event made the asset ready.
 	-- v: the status of the lesson.
-	FROM (SELECT (SELECT e.asset_id
-				  FROM public.mux_events AS e
-				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
-				  LIMIT 1) AS asset_id) AS l
+	FROM (SELECT CASE WHEN EXISTS (SELECT FROM public.mux_events AS e WHERE e.upload_id = $1)
+				 THEN (SELECT e.asset_id
+					   FROM public.mux_events AS e
+					   WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+					   ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
+					   LIMIT 1)
+				 ELSE (SELECT e.asset_id
+					   FROM public.mux_events AS e
+					   WHERE e.asset_id = $2
+					   LIMIT 1) END AS asset_id
+		  -- OFFSET 0: it is looked up once, and not wherever it is used.
+		  OFFSET 0) AS l
 	LEFT JOIN LATERAL public.content_library_mux_latest('upload', $1) AS u ON true
 	LEFT JOIN LATERAL public.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
@@ -4349,8 +4427,128 @@ BEGIN ATOMIC
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
-COMMENT ON FUNCTION public.mux_state(text) IS
-	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
+COMMENT ON FUNCTION public.mux_state(text, text) IS
+	'The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.';
+
+-- The one definition of a lesson's video columns. The last four arguments are those of
+-- the lesson's row, which name its video if it has no rows in mux_bindings.
+-- named: the assets that have named the lesson in their passthrough and are of no upload.
+-- What the lesson's row says of such an asset comes from here, and is no binding.
+-- source: the lesson's own videos, and the assets that name it now.
+-- verdict: how each of them stands. One decides if it is ready, or was ready and is
+-- deleted. is_naming: it is one of those assets, even if the lesson names it, too.
+-- own and naming: the last of the lesson's own videos, and of those assets.
+-- air: what is on the air. If none of the lesson's own is, it is one of those assets.
+CREATE OR REPLACE FUNCTION public.content_library_mux_video(
+	lesson_id uuid,
+	upload_id text,
+	asset_id text,
+	playback_id text,
+	seconds integer)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	is_known boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH named AS (
+		SELECT e.asset_id, min(e.event_at) AS since
+		FROM public.mux_events AS e
+		WHERE e.lesson_id = $1
+			AND NOT EXISTS (
+				SELECT FROM public.mux_events AS u
+				WHERE u.asset_id = e.asset_id AND u.upload_id IS NOT NULL)
+		GROUP BY e.asset_id
+	), bound AS (
+		SELECT b.number, b.upload_id, b.asset_id, b.playback_id, b.duration_seconds
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = $1
+		UNION ALL
+		SELECT 0, $2, $3, $4, $5
+		WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = $1)
+	), source AS (
+		SELECT true AS is_own, b.number::bigint AS place, b.upload_id, r.asset_id, r.playback_id, b.duration_seconds
+		FROM bound AS b
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.number > 0 OR NOT EXISTS (SELECT FROM named AS n WHERE n.asset_id = b.asset_id)
+						THEN b.asset_id END AS asset_id,
+				CASE WHEN NOT EXISTS (
+						SELECT FROM named AS n
+						JOIN public.mux_events AS e ON e.asset_id = n.asset_id
+						WHERE e.playback_ids @> jsonb_build_array(jsonb_build_object('id', b.playback_id)))
+					 THEN b.playback_id END AS playback_id
+			OFFSET 0) AS r
+		WHERE COALESCE(b.upload_id, r.asset_id, r.playback_id) IS NOT NULL
+		UNION ALL
+		SELECT false, row_number() OVER (ORDER BY n.since, n.asset_id), NULL, n.asset_id, NULL, NULL
+		FROM named AS n
+		WHERE (SELECT e.lesson_id
+			   FROM public.mux_events AS e
+			   WHERE e.asset_id = n.asset_id AND e.lesson_id IS NOT NULL
+			   ORDER BY e.event_at DESC, e.event_id DESC
+			   LIMIT 1) = $1
+	), verdict AS (
+		SELECT s.is_own, s.place, s.upload_id, s.asset_id AS named_asset_id, v.*, d.is_deleted,
+			v.about IN (SELECT n.asset_id FROM source AS n WHERE NOT n.is_own) IS TRUE AS is_naming,
+			v.status = 'ready'
+			OR d.is_deleted AND (
+				s.playback_id IS NOT NULL
+				OR EXISTS (
+					SELECT FROM public.mux_events AS e
+					CROSS JOIN LATERAL jsonb_to_recordset(e.playback_ids) AS p(policy text)
+					WHERE e.asset_id = v.about
+						AND e.object = 'asset'
+						AND p.policy = ANY (public.content_library_mux_policies()))) AS decides
+		FROM source AS s
+		LEFT JOIN LATERAL public.mux_state(s.upload_id, s.asset_id) AS t ON true
+		-- What no event tells of is as the application has given it.
+		CROSS JOIN LATERAL (
+			SELECT t.mux_status IS NULL AND s.playback_id IS NOT NULL AS is_given) AS g
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN g.is_given THEN s.asset_id ELSE t.mux_asset_id END AS asset_id,
+				CASE WHEN g.is_given THEN s.playback_id ELSE t.mux_playback_id END AS playback_id,
+				CASE WHEN g.is_given THEN 'ready' ELSE COALESCE(t.mux_status, 'pending') END AS status,
+				CASE WHEN g.is_given THEN s.duration_seconds ELSE t.duration_seconds END AS duration_seconds,
+				COALESCE(t.mux_asset_id, t.error ->> 'asset_id') AS about,
+				g.is_given OR t.mux_status IS NOT NULL AS is_known) AS v
+		CROSS JOIN LATERAL (
+			SELECT COALESCE(t.error ->> 'type' = 'asset_deleted', false) AS is_deleted) AS d
+	), air AS (
+		SELECT d.*
+		FROM (SELECT DISTINCT ON (v.is_own) v.*
+			  FROM verdict AS v
+			  WHERE v.decides
+			  ORDER BY v.is_own, v.place DESC) AS d
+		WHERE d.status = 'ready' AND NOT (d.is_own AND d.is_naming)
+		ORDER BY d.is_own DESC
+		LIMIT 1
+	), own AS (
+		SELECT v.* FROM verdict AS v WHERE v.is_own ORDER BY v.place DESC LIMIT 1
+	), naming AS (
+		SELECT v.* FROM verdict AS v WHERE NOT v.is_own ORDER BY v.place DESC LIMIT 1
+	)
+	-- An asset that the lesson itself names stays named, until it is deleted.
+	SELECT CASE WHEN o.upload_id IS NULL AND NOT o.is_deleted AND o.named_asset_id IS NOT NULL
+					AND (a.is_own OR NOT o.is_naming)
+				THEN o.named_asset_id
+				WHEN a.status IS NOT NULL THEN a.asset_id
+				WHEN o.is_naming IS NOT FALSE THEN n.asset_id
+				ELSE o.asset_id END,
+		a.playback_id,
+		COALESCE(a.status, CASE WHEN o.is_naming IS NOT FALSE THEN n.status ELSE o.status END, 'pending'),
+		a.duration_seconds,
+		a.status IS NOT NULL
+			OR COALESCE(CASE WHEN o.is_naming IS NOT FALSE THEN n.is_known ELSE o.is_known END, false)
+	FROM (SELECT) AS one
+	LEFT JOIN own AS o ON true
+	LEFT JOIN naming AS n ON true
+	LEFT JOIN air AS a ON true;
+END;
+COMMENT ON FUNCTION public.content_library_mux_video(uuid, text, text, text, integer) IS
+	'The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''s latest video, and no other one is on the air.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	event jsonb,
@@ -4362,7 +4560,8 @@ CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	OUT event_at timestamptz,
 	OUT playback_ids jsonb,
 	OUT duration_seconds integer,
-	OUT error jsonb)
+	OUT error jsonb,
+	OUT lesson_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4461,6 +4660,13 @@ BEGIN
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
+	-- The passthrough of an asset is the application's own: only a uuid can be a lesson's.
+	IF object = 'asset' AND jsonb_typeof(data -> 'passthrough') = 'string'
+		AND data ->> 'passthrough' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+	THEN
+		lesson_id := (data ->> 'passthrough')::uuid;
+	END IF;
+
 	IF status = 'errored' THEN
 		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
 		IF jsonb_typeof(value) = 'object' THEN
@@ -4518,6 +4724,8 @@ AS $$
 DECLARE
 	fact record;
 	uploads text[];
+	named uuid[];
+	affected uuid[];
 	bound integer;
 	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
@@ -4535,39 +4743,61 @@ BEGIN
 			THEN
 				RAISE lock_not_available;
 			END IF;
-			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			INSERT INTO public.mux_events
+				(event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error, lesson_id)
 			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
+					fact.playback_ids, fact.duration_seconds, fact.error, fact.lesson_id)
 			ON CONFLICT (event_id) DO NOTHING;
 			IF NOT FOUND THEN
 				RETURN 'duplicate';
 			END IF;
 
-			-- While the asset is locked, no other event can give it another upload. While
-			-- its uploads are locked, nobody can bind one of them.
+			-- While the asset is locked, no other event can give it another upload or name in it
+			-- another lesson. While its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
+			named := ARRAY(SELECT DISTINCT e.lesson_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.lesson_id IS NOT NULL);
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id))
+				OR EXISTS (SELECT FROM unnest(named) AS n(id) WHERE NOT content_library.lock_video(true, 'lesson', n.id::text))
+			THEN
 				RAISE lock_not_available;
 			END IF;
 
+			affected := ARRAY(
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_upload_id = ANY (uploads)
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_asset_id = fact.asset_id
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.upload_id = ANY (uploads)
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.asset_id = fact.asset_id
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.id = ANY (named));
+			-- By id alone: a lesson may have been bound to something else by now, and must still
+			-- be locked.
 			PERFORM FROM public.lessons AS l
-			WHERE l.mux_upload_id = ANY (uploads)
+			WHERE l.id = ANY (affected)
 			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
 			GET DIAGNOSTICS bound = ROW_COUNT;
 
-			UPDATE public.lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL public.mux_state(u.id) AS s
-			WHERE l.mux_upload_id = u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			UPDATE public.lessons AS t
+			   SET mux_asset_id = s.mux_asset_id,
+			       mux_playback_id = s.mux_playback_id,
+			       mux_status = s.mux_status,
+			       duration_seconds = s.duration_seconds
+			  FROM (SELECT l.id, v.*
+			          FROM public.lessons AS l
+			         CROSS JOIN LATERAL public.content_library_mux_video(
+			           l.id, l.mux_upload_id, l.mux_asset_id,
+			           CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+			           CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v
+			         WHERE l.id = ANY (affected)) AS s
+			 WHERE t.id = s.id
+			   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)
+			       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
 			IF FOUND THEN
 				RETURN 'applied';
 			END IF;
@@ -4587,7 +4817,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the video, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -4595,48 +4825,108 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
-	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER
 SET row_security = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	state record;
+	is_new CONSTANT boolean := TG_OP = 'INSERT';
+	names_asset boolean;
+	has_video boolean;
+	video record;
 BEGIN
-	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
-
-	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- If nothing is known, a new row stays as it is, and so does one that is given
-	-- another asset in the same command.
-	IF NOT FOUND AND (TG_OP = 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
+	IF TG_RELID <> 'public.lessons'::regclass THEN
+		RAISE EXCEPTION 'content_library_mux_bind() belongs to the triggers of lessons'
+			USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
 
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
+	-- mux_apply_event() writes the video that the lesson should have. That is no binding:
+	-- the asset in it may be one that has named the lesson.
+	IF NOT is_new AND NEW.mux_upload_id IS NOT DISTINCT FROM OLD.mux_upload_id THEN
+		SELECT v.* INTO video
+		FROM (SELECT OLD.*) AS l
+		CROSS JOIN LATERAL public.content_library_mux_video(
+		  l.id, l.mux_upload_id, l.mux_asset_id,
+		  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+		  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v;
+		IF (NEW.mux_asset_id, NEW.mux_playback_id, NEW.mux_status, NEW.duration_seconds)
+			IS NOT DISTINCT FROM (video.mux_asset_id, video.mux_playback_id, video.mux_status, video.duration_seconds)
+		THEN
+			RETURN NEW;
+		END IF;
+	END IF;
+
+	names_asset := NEW.mux_asset_id IS NOT NULL AND (is_new OR NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id);
+	IF NOT is_new OR NEW.mux_upload_id IS NOT NULL OR names_asset THEN
+		PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
+		PERFORM content_library.lock_video(false, 'asset', CASE WHEN names_asset THEN NEW.mux_asset_id END);
+	END IF;
+	-- An asset may name a lesson that is not there yet.
+	IF is_new THEN
+		PERFORM content_library.lock_video(false, 'lesson', NEW.id::text);
+	ELSIF NEW.mux_upload_id IS NULL AND NOT names_asset THEN
+		-- A lesson that loses its upload, and is not given another asset, has no video any more.
+		DELETE FROM public.mux_bindings AS b WHERE b.lesson_id = NEW.id;
+		NEW.mux_asset_id := NULL;
+		NEW.mux_playback_id := NULL;
+		NEW.mux_status := 'pending';
+		NEW.duration_seconds := NULL;
+	ELSE
+		-- Of the new columns only those count that the statement writes: the others tell of
+		-- the video before.
+		has_video := OLD.mux_status = 'ready' AND OLD.mux_playback_id IS NOT NULL;
+		IF OLD.mux_upload_id IS NOT NULL OR OLD.mux_asset_id IS NOT NULL OR has_video THEN
+			INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+			SELECT OLD.id, 1, OLD.mux_upload_id, OLD.mux_asset_id,
+				CASE WHEN has_video THEN OLD.mux_playback_id END, CASE WHEN has_video THEN OLD.duration_seconds END
+			WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = OLD.id);
+		END IF;
+		has_video := names_asset AND NEW.mux_status = 'ready' AND NEW.mux_playback_id IS DISTINCT FROM OLD.mux_playback_id;
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT NEW.id, COALESCE(max(b.number), 0) + 1, NEW.mux_upload_id, CASE WHEN names_asset THEN NEW.mux_asset_id END,
+			CASE WHEN has_video THEN NEW.mux_playback_id END,
+			CASE WHEN has_video AND NEW.mux_playback_id IS NOT NULL THEN NEW.duration_seconds END
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = NEW.id;
+	END IF;
+
+	SELECT v.* INTO video
+	FROM (SELECT NEW.*) AS l
+	CROSS JOIN LATERAL public.content_library_mux_video(
+	  l.id, l.mux_upload_id, l.mux_asset_id,
+	  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+	  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v;
+	-- If nothing is known, a new row stays as it is, and so does one that is given another
+	-- video.
+	IF video.is_known
+		OR NOT is_new AND NOT (names_asset AND (NEW.mux_status, NEW.mux_playback_id) IS DISTINCT FROM (OLD.mux_status, OLD.mux_playback_id))
+	THEN
+		NEW.mux_asset_id := video.mux_asset_id;
+		NEW.mux_playback_id := video.mux_playback_id;
+		NEW.mux_status := video.mux_status;
+		NEW.duration_seconds := video.duration_seconds;
+	END IF;
 	RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of its upload.';
+	'Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.';
 
+-- Without an upload the lesson follows the asset that it names.
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
-	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id
+		OR NEW.mux_upload_id IS NULL AND OLD.mux_asset_id IS DISTINCT FROM NEW.mux_asset_id)
 	EXECUTE FUNCTION public.content_library_mux_bind();
--- In a restore it changes nothing: if it fires at all, there are no events yet.
+-- In a restore it changes nothing: there are no events yet.
 CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
-	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
-		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status = 'pending')
+	FOR EACH ROW WHEN (NEW.mux_playback_id IS NULL AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION public.content_library_mux_bind();
 
 CREATE OR REPLACE FUNCTION public.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -4669,21 +4959,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_begin_upload(uuid, text) IS
-	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE OR REPLACE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	until timestamptz;
+	learner uuid;
+	nobody boolean;
+	missing text := CASE WHEN lesson_id IS NULL THEN 'lesson_id' WHEN ttl IS NULL THEN 'ttl'
+						 WHEN audience IS NULL THEN 'audience' END;
 BEGIN
-	IF lesson_id IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
-			USING ERRCODE = 'null_value_not_allowed';
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
 	IF until <= now() OR NOT isfinite(until) THEN
@@ -4691,15 +4986,27 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	PERFORM content_library.caller(NULL);
+	IF audience <> ALL (ARRAY['v', 't', 's', 'g']) THEN
+		RAISE EXCEPTION 'audience "%" is unknown', left(audience, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is v for the video, t for a thumbnail, s for a storyboard or g for a gif.';
+	END IF;
+	-- The service may ask for nobody.
+	nobody := user_id IS NULL AND content_library.acts_for_others() AND auth.uid() IS NULL;
+	IF NOT nobody THEN
+		learner := content_library.caller(user_id);
+	END IF;
 	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	RETURN content_library.own_mux_playback_claims(lesson_id, until);
+	IF learner IS NULL AND NOT nobody THEN
+		RETURN content_library.own_mux_playback_claims(lesson_id, until, audience);
+	END IF;
+	RETURN content_library.mux_playback_claims(learner, lesson_id, until, audience, user_id IS NOT NULL);
 END
 $$;
-COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval, uuid, text) IS
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Rights of functions ------------------------------------------------------
@@ -4735,12 +5042,13 @@ BEGIN
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
 		'public.content_library_mux_latest(text, text)',
-		'public.mux_state(text)',
+		'public.mux_state(text, text)',
+		'public.content_library_mux_video(uuid, text, text, text, integer)',
 		'public.content_library_mux_read(jsonb)',
 		'public.mux_apply_event(jsonb)',
 		'public.content_library_mux_bind()',
 		'public.mux_begin_upload(uuid, text)',
-		'public.mux_playback_claims(uuid, interval)']
+		'public.mux_playback_claims(uuid, interval, uuid, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
@@ -4765,7 +5073,7 @@ BEGIN
 		'public.next_lesson(uuid, uuid)',
 		'public.course_progress(uuid)',
 		'public.continue_watching(integer, uuid)',
-		'public.mux_playback_claims(uuid, interval)']
+		'public.mux_playback_claims(uuid, interval, uuid, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
@@ -4789,7 +5097,8 @@ BEGIN
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
 		'public.content_library_mux_latest(text, text)',
-		'public.mux_state(text)',
+		'public.mux_state(text, text)',
+		'public.content_library_mux_video(uuid, text, text, text, integer)',
 		'public.content_library_mux_read(jsonb)',
 		'public.mux_apply_event(jsonb)',
 		'public.mux_begin_upload(uuid, text)']

@@ -176,11 +176,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('mux_events')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('mux_events'), ('mux_bindings')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress course_prerequisites mux_events);
+	} qw(courses modules lessons enrollments content_progress course_prerequisites mux_events mux_bindings);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

@@ -100,6 +100,10 @@ SELECT * FROM test.videos();
 -- Each may get another video later.
 SELECT mux_status FROM mux_begin_upload(test.id('copied/2'), 'copied-again');
 SELECT * FROM test.videos();
+-- A lesson whose video is being replaced: the copy has the same video, and gets the same next.
+SELECT slug FROM copy_course(test.id('copied'), 'copy-again');
+SELECT mux_apply_event('{"type": "video.asset.ready", "id": "copied-3", "created_at": "2026-01-01T00:02:00Z", "data": {"id": "copied-new", "upload_id": "copied-again", "status": "ready", "duration": 70, "playback_ids": [{"id": "new-playback", "policy": "public"}]}}');
+SELECT * FROM test.videos();
 
 -- A slug that is there (23505), empty (22023), or NULL (22004); no such course (23503).
 SELECT copy_course(test.id('copied'), 'copied');

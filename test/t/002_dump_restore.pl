@@ -136,7 +136,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 		my $before = everything($from, $database, $schema);
 		my %count = $before =~ /^1 rows\|(\w+)\|(\d+) /mg;
 		is_deeply(\%count,
-			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, course_prerequisites => 2, mux_events => 162 },
+			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, course_prerequisites => 2, mux_events => 162, mux_bindings => 108 },
 			"$name: there are rows to lose");
 		is(scalar(() = $before =~ /^5 policy/mg), 16, "$name: 16 policies");
 		is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 2,
@@ -189,7 +189,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 
 		# Of our tables by name pg_dump takes the rows alone.
 		$file = dump_database($from, $database, "$name tables", '-t', 'beside.*',
-			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress course_prerequisites mux_events));
+			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress course_prerequisites mux_events mux_bindings));
 		restore_by("$name tables", 'pg_restore -1', $schema, $before,
 			sub
 			{

@@ -48,6 +48,7 @@ my %calls = (
 	content_library_mux_latest => $as_service . "SELECT * FROM content_library_mux_latest('upload', '$upload')",
 	content_library_mux_policies => $as_service . 'SELECT content_library_mux_policies()',
 	content_library_mux_read => $as_service . "SELECT content_library_mux_read('${\$event->('second')}')",
+	content_library_mux_video => $as_service . "SELECT * FROM content_library_mux_video('$video', '$upload', NULL, NULL, NULL)",
 	content_library_strict => 'SELECT content_library_strict()',
 	continue_watching => $as_learner . 'SELECT * FROM continue_watching(1000)',
 	course_completion => $as_learner . "SELECT course_completion('$course')",

@@ -74,9 +74,9 @@ put($_, $scripts{$_}) foreach keys %scripts;
 # `make expected` writes for a release; here the check itself says it.
 new_database($node, 'sums');
 $node->safe_psql('sums', "CREATE EXTENSION content_library VERSION '$next'");
-my ($sum) = $node->safe_psql('sums', "SELECT problem FROM content_library_check() WHERE object = 'code of function mux_state(text)'")
+my ($sum) = $node->safe_psql('sums', "SELECT problem FROM content_library_check() WHERE object = 'code of function mux_state(text, text)'")
   =~ /^it was altered; .*, (\w+)$/ or die 'no sum';
-$base =~ s/('function mux_state\(text\)', 'sql, [^']*, )\w+'/$1$sum'/ or die 'no sum in the list';
+$base =~ s/('function mux_state\(text, text\)', 'sql, [^']*, )\w+'/$1$sum'/ or die 'no sum in the list';
 $scripts{"content_library--$next.sql"} = $base;
 $scripts{"content_library--1.0--$next.sql"} = update_script();
 put($_, $scripts{$_}) foreach keys %scripts;

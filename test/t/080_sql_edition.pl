@@ -335,7 +335,7 @@ my %by_hand = (
 	own_next_lesson => [ "('$draft')", '23503' ],
 	own_course_progress => [ '()', '' ],
 	own_continue_watching => [ '(100, NULL, NULL)', '' ],
-	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity')", '42501' ]);
+	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity', 'v')", '42501' ]);
 my @allowed = split /\n/, $node->safe_psql('doors', "SELECT proname FROM pg_proc WHERE pronamespace = 'content_library'::regnamespace AND has_function_privilege('authenticated', oid, 'EXECUTE') ORDER BY proname COLLATE \"C\"");
 is_deeply(\@allowed, [ sort keys %by_hand ], 'which of them learners may call');
 foreach my $call (@calls)
@@ -359,7 +359,7 @@ foreach my $name (@allowed)
 }
 is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '23503', 'a draft cannot be begun');
 is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
-is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity')"), '23503', 'or played');
+is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity', 'v')"), '23503', 'or played');
 is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
 is(by_hand(3, "content_library.own_course_outline('$open') #>> '{modules,0,lessons,0,mux_playback_id}'"), '', 'the outline keeps playback ids to itself');
 is($node->safe_psql('doors', $state), $before, 'all of that has changed nothing');

@@ -125,16 +125,36 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"mux_events": {
+                },"mux_bindings": {
                   Row: {
-                    "asset_id": string | null,"duration_seconds": number | null,"error": Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids": Json | null,"received_at": string,"status": string,"upload_id": string | null
+                    "asset_id": string | null,"duration_seconds": number | null,"lesson_id": string,"number": number,"playback_id": string | null,"upload_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids"?: Json | null,"received_at"?: string,"status": string,"upload_id"?: string | null
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"lesson_id": string,"number": number,"playback_id"?: string | null,"upload_id"?: string | null
                   }
                   Update: {
-                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at"?: string,"event_id"?: string,"object"?: string,"playback_ids"?: Json | null,"received_at"?: string,"status"?: string,"upload_id"?: string | null
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"lesson_id"?: string,"number"?: number,"playback_id"?: string | null,"upload_id"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "mux_bindings_lesson_id_fkey"
+      columns: ["lesson_id"]
+isOneToOne: false
+      referencedRelation: "lessons"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"mux_events": {
+                  Row: {
+                    "asset_id": string | null,"duration_seconds": number | null,"error": Json | null,"event_at": string,"event_id": string,"lesson_id": string | null,"object": string,"playback_ids": Json | null,"received_at": string,"status": string,"upload_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at": string,"event_id": string,"lesson_id"?: string | null,"object": string,"playback_ids"?: Json | null,"received_at"?: string,"status": string,"upload_id"?: string | null
+                  }
+                  Update: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at"?: string,"event_id"?: string,"lesson_id"?: string | null,"object"?: string,"playback_ids"?: Json | null,"received_at"?: string,"status"?: string,"upload_id"?: string | null
                   }
                   Relationships: [
                     
@@ -168,6 +188,7 @@ isOneToOne: false
 "error": Json | null,
 "event_at": string,
 "event_id": string,
+"lesson_id": string | null,
 "object": string,
 "playback_ids": Json | null,
 "received_at": string,
@@ -185,6 +206,11 @@ isOneToOne: false
                            },
 "content_library_mux_read":
 { Args: { "event": Json }; Returns: Record<string, unknown>
+                           },
+"content_library_mux_video":
+{ Args: { "asset_id": string,"lesson_id": string,"playback_id": string,"seconds": number,"upload_id": string }; Returns: {
+              "duration_seconds": number,"is_known": boolean,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
+            }[]
                            },
 "content_library_strict":
 { Args: { "enabled"?: boolean }; Returns: undefined
@@ -344,10 +370,10 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "mux_playback_claims":
-{ Args: { "lesson_id": string,"ttl"?: string }; Returns: Json
+{ Args: { "audience"?: string,"lesson_id": string,"ttl"?: string,"user_id"?: string }; Returns: Json
                            },
 "mux_state":
-{ Args: { "upload_id": string }; Returns: {
+{ Args: { "asset_id"?: string,"upload_id": string }; Returns: {
               "duration_seconds": number,"error": Json,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
             }[]
                            },
