@@ -59,6 +59,7 @@ FROM (VALUES
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'mux_bindings', 'SELECT', NULL, 'service_role'),
 	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -70,7 +71,7 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval, uuid, text)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -82,7 +83,7 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval, uuid, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_retention(uuid, integer)', 'EXECUTE', NULL, 'service_role'),
@@ -93,7 +94,8 @@ FROM (VALUES
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'mux_state(text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_state(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_mux_video(uuid, text, text, text, integer)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
@@ -127,6 +129,7 @@ ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;
 ALTER EXTENSION content_library DROP TABLE public.content_progress;
 ALTER EXTENSION content_library DROP TABLE public.mux_events;
+ALTER EXTENSION content_library DROP TABLE public.mux_bindings;
 DROP EXTENSION content_library;
 
 \ir migrations/20260225000010_content_library.sql
