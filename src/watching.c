@@ -324,8 +324,11 @@ hold_courses(Recording *recording)
 		if (course.id == (Datum) 0 || !same_uuid(course.id, report->course_id))
 			course = read_course(recording, report->course_id);
 		bound = clock_bound(recording, course.started_at);
-		if (bound != PG_INT64_MAX)
-			credit(recording, report, Min(bound - course.seconds - seconds_beside(recording, i),
-										  clock_bound(recording, started_at(recording, report))));
+		if (bound == PG_INT64_MAX)
+			continue;
+		credit(recording, report, Min(bound - course.seconds - seconds_beside(recording, i),
+									  clock_bound(recording, started_at(recording, report))));
+		/* What is held back completes nothing, and claims nothing. */
+		report->completing = completes(report);
 	}
 }
