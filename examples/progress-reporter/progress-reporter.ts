@@ -141,13 +141,18 @@ export class ProgressReporter {
 	async #send(now = false): Promise<void> {
 		if (this.#busy || (Date.now() < this.#notBefore && !now)) return;
 		this.#busy = true;
-		while (!this.#stopped.signal.aborted && this.#kept().length && await this.#deliver());
-		this.#busy = false;
+		try {
+			while (!this.#stopped.signal.aborted && this.#kept().length && await this.#deliver());
+		} finally {
+			this.#busy = false;
+		}
 	}
 
 	// One request with all that is kept, or with this lesson's report alone. Answers whether to go on.
 	async #deliver(leaving = false, alone = false): Promise<boolean> {
 		const kept = this.#kept().filter(({ key }) => !alone || key === this.#key);
+		if (!kept.length) return false;
+
 		const reports = kept.map(({ report }) => report);
 		const batch = this.#late || kept.some(({ key }) => key !== this.#key);
 		const { watched_at, ...report } = reports[0]!;
@@ -196,7 +201,8 @@ export class ProgressReporter {
 		}
 		rows.forEach((row) => this.#options.onprogress?.(row));
 		if (held) this.#wake(6 * this.#interval);
-		return unheard ? this.#deliver(false, true) : !held;
+		if (unheard) return this.#deliver(false, true);
+		return this.#kept().some(({ text }) => !kept.some((sent) => sent.text === text));
 	}
 
 	// The same report would be refused again. Another lesson's is dropped; after this lesson's nothing more is sent.
