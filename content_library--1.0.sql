@@ -94,7 +94,9 @@ CREATE TABLE @extschema@.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
@@ -102,6 +104,7 @@ COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
 
 CREATE TABLE @extschema@.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
@@ -150,7 +153,8 @@ CREATE TABLE @extschema@.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
@@ -159,6 +163,7 @@ COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN @extschema@.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE @extschema@.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -185,14 +190,18 @@ CREATE TABLE @extschema@.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE @extschema@.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN @extschema@.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN @extschema@.content_progress.last_watched IS 'The time of the latest report, at most content_library.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN @extschema@.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN @extschema@.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN @extschema@.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
 -- What record_progress returns. A column added to the table is not in it.
 CREATE TYPE @extschema@.recorded_progress AS (
@@ -444,14 +453,15 @@ COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
@@ -461,7 +471,7 @@ RETURNS SETOF @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -591,6 +601,17 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
 
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
@@ -1548,6 +1569,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET NOT NULL;'),
@@ -1562,6 +1584,7 @@ BEGIN ATOMIC
 		('column', 'courses', 'is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published TYPE boolean;'),
 		('column', 'courses', 'is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential TYPE boolean;'),
 		('column', 'courses', 'metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'courses', 'progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by TYPE text;'),
 		('column', 'courses', 'slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug TYPE text;'),
 		('column', 'courses', 'sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'courses', 'stage', 'ALTER TABLE {schema}.courses ALTER COLUMN stage TYPE text;'),
@@ -1575,11 +1598,13 @@ BEGIN ATOMIC
 		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
+		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
 		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
+		('constraint', 'courses', 'courses_progress_by_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'courses', 'courses_slug_key', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_slug_key UNIQUE (slug);'),
 		('constraint', 'courses', 'courses_tier_required_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_tier_required_check CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])));'),
 		('default', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET DEFAULT now();'),
@@ -1589,6 +1614,7 @@ BEGIN ATOMIC
 		('default', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET DEFAULT false;'),
 		('default', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET DEFAULT false;'),
 		('default', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET DEFAULT ''report''::text;'),
 		('default', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET DEFAULT 0;'),
 		('default', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET DEFAULT ''free''::text;'),
 		('default', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET DEFAULT now();'),
@@ -1682,6 +1708,7 @@ BEGIN ATOMIC
 		('column', 'lessons', 'mux_playback_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_playback_id TYPE text;'),
 		('column', 'lessons', 'mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status TYPE text;'),
 		('column', 'lessons', 'mux_upload_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_upload_id TYPE text;'),
+		('column', 'lessons', 'progress_by', 'ALTER TABLE {schema}.lessons ALTER COLUMN progress_by TYPE text;'),
 		('column', 'lessons', 'sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'lessons', 'title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title TYPE text;'),
 		('column', 'lessons', 'unlock_after', 'ALTER TABLE {schema}.lessons ALTER COLUMN unlock_after TYPE interval;'),
@@ -1691,6 +1718,7 @@ BEGIN ATOMIC
 		('comment', 'lessons', 'column lessons.is_published', 'COMMENT ON COLUMN {schema}.lessons.is_published IS ''Whether learners see the lesson; a draft counts for nothing.'';'),
 		('comment', 'lessons', 'column lessons.is_required', 'COMMENT ON COLUMN {schema}.lessons.is_required IS ''Whether the lesson counts towards the completion of its course.'';'),
 		('comment', 'lessons', 'column lessons.metadata', 'COMMENT ON COLUMN {schema}.lessons.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'lessons', 'column lessons.progress_by', 'COMMENT ON COLUMN {schema}.lessons.progress_by IS ''What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''''s.'';'),
 		('comment', 'lessons', 'column lessons.unlock_after', 'COMMENT ON COLUMN {schema}.lessons.unlock_after IS ''How long after enrolling the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'column lessons.unlock_at', 'COMMENT ON COLUMN {schema}.lessons.unlock_at IS ''When the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
@@ -1699,6 +1727,7 @@ BEGIN ATOMIC
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
 		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
 		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
+		('constraint', 'lessons', 'lessons_progress_by_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((EXTRACT(epoch FROM unlock_after) >= (0)::numeric));'),
 		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
@@ -1763,6 +1792,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET NOT NULL;'),
 		('column', 'content_progress', 'completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed TYPE boolean;'),
 		('column', 'content_progress', 'completed_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed_at TYPE timestamp with time zone;'),
@@ -1770,13 +1800,17 @@ BEGIN ATOMIC
 		('column', 'content_progress', 'last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id TYPE uuid;'),
 		('column', 'content_progress', 'position_seconds', 'ALTER TABLE {schema}.content_progress ALTER COLUMN position_seconds TYPE integer;'),
+		('column', 'content_progress', 'started_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN started_at TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id TYPE uuid;'),
+		('column', 'content_progress', 'watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched TYPE int4multirange;'),
 		('column', 'content_progress', 'watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct TYPE integer;'),
 		('comment', 'content_progress', 'column content_progress.completed', 'COMMENT ON COLUMN {schema}.content_progress.completed IS ''Whether watched_pct had reached the completion threshold at the time of a report.'';'),
 		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''The earliest time at which a report reached the threshold.'';'),
 		('comment', 'content_progress', 'column content_progress.last_watched', 'COMMENT ON COLUMN {schema}.content_progress.last_watched IS ''The time of the latest report, at most content_library.heartbeat_interval seconds behind.'';'),
 		('comment', 'content_progress', 'column content_progress.position_seconds', 'COMMENT ON COLUMN {schema}.content_progress.position_seconds IS ''Where to resume, in seconds; unlike watched_pct it may go back.'';'),
-		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reported, 0..100; record_progress never lowers it.'';'),
+		('comment', 'content_progress', 'column content_progress.started_at', 'COMMENT ON COLUMN {schema}.content_progress.started_at IS ''The server''''s clock at the first report; NULL in a row that was written directly, until its next report.'';'),
+		('comment', 'content_progress', 'column content_progress.watched', 'COMMENT ON COLUMN {schema}.content_progress.watched IS ''The seconds of the video that were played, as merged ranges: at most 255.'';'),
+		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reached, 0..100; record_progress never lowers it.'';'),
 		('comment', 'content_progress', 'content_progress', 'COMMENT ON TABLE {schema}.content_progress IS ''How far a learner has watched a lesson.'';'),
 		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
 		('constraint', 'content_progress', 'content_progress_pkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_pkey PRIMARY KEY (id);'),
@@ -1787,6 +1821,7 @@ BEGIN ATOMIC
 		('default', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET DEFAULT false;'),
 		('default', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
 		('default', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET DEFAULT now();'),
+		('default', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET DEFAULT ''{}''::int4multirange;'),
 		('default', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET DEFAULT 0;'),
 		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id);'),
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id);'),
@@ -1863,6 +1898,7 @@ BEGIN ATOMIC
 		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
+		('code', '', 'function lesson_retention(uuid, integer)', 'c, TABLE(second integer, learners integer), $libdir/content_library, lesson_retention'),
 		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
 		('code', '', 'function move_module(uuid, uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
 		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
@@ -1872,7 +1908,7 @@ BEGIN ATOMIC
 		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
 		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
 		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
-		('code', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'c, recorded_progress, $libdir/content_library, record_progress'),
+		('code', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'c, recorded_progress, $libdir/content_library, record_progress'),
 		('code', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'c, SETOF recorded_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
 		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
@@ -1898,6 +1934,7 @@ BEGIN ATOMIC
 		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
 		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.'';'),
 		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
@@ -1907,8 +1944,8 @@ BEGIN ATOMIC
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.'';'),
-		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
 		('comment', '', 'function unenroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.unenroll(uuid, uuid) IS ''Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Only service_role ends one that has an end of access, because enrolling again would begin a new one. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or an enrollment with an end of access, 23503 for an unknown course.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
@@ -1934,6 +1971,7 @@ BEGIN ATOMIC
 		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'lesson_retention(uuid, integer)', 'ALTER FUNCTION {schema}.lesson_retention(uuid, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'move_module(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1943,7 +1981,7 @@ BEGIN ATOMIC
 		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'record_progress(uuid, double precision, double precision, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'record_progress_batch(jsonb, uuid, boolean)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
@@ -2371,7 +2409,7 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),
@@ -2388,6 +2426,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
@@ -2413,7 +2452,7 @@ GRANT EXECUTE ON FUNCTION
 -- The owner of the tables may call what service_role may. Functions in C call some of
 -- these as the owner.
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),
@@ -2427,6 +2466,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_playback_claims(uuid, interval, uuid, text),
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),

@@ -38,6 +38,7 @@ static const struct
 }			read_columns[] = {
 	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
 	{"courses", "is_published", BOOLOID}, {"courses", "tier_required", TEXTOID},
+	{"courses", "progress_by", TEXTOID},
 	{"course_prerequisites", "course_id", UUIDOID}, {"course_prerequisites", "required_course_id", UUIDOID},
 	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
 	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
@@ -48,6 +49,7 @@ static const struct
 	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "mux_asset_id", TEXTOID},
 	{"lessons", "mux_playback_id", TEXTOID}, {"lessons", "is_preview", BOOLOID},
 	{"lessons", "unlock_at", TIMESTAMPTZOID}, {"mux_events", "playback_ids", JSONBOID},
+	{"lessons", "progress_by", TEXTOID},
 	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
 	{"content_progress", "completed", BOOLOID}
@@ -57,9 +59,10 @@ static const struct
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video; and videos of paid courses that whoever knows the playback id can
- * watch.  It reads all of content_progress and mux_events once; the README says what that
- * costs.  The comparison with the lowest threshold follows from the
+ * open or have no video; courses whose progress learners do not claim (rule R13), if $2,
+ * they may write it directly; and videos of paid courses that whoever knows the playback id
+ * can watch.  It reads all of content_progress and mux_events once; the README says what
+ * that costs.  The comparison with the lowest threshold follows from the
  * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
  * end numbers all of them, and keeps their order.
  */
@@ -161,6 +164,18 @@ static const LibraryQuery row_findings = {
 	"   CROSS JOIN extension AS x"
 	"   WHERE c.n > 0"
 	"   UNION ALL"
+	"   SELECT 'notice', 'strict mode',"
+	"     format('it is off: learners can write directly what progress_by keeps from them (courses: %%s)', count(*)),"
+	"     format('SELECT %%s.content_library_strict();', x.schema)"
+	"   FROM %1$s.courses AS c"
+	"   CROSS JOIN extension AS x"
+	"   WHERE $2"
+	"     AND (c.progress_by <> 'report'"
+	"          OR EXISTS (SELECT FROM %1$s.modules AS m"
+	"                     JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"                     WHERE m.course_id = c.id AND l.progress_by <> 'report'))"
+	"   GROUP BY x.schema"
+	"   UNION ALL"
 	"   SELECT 'notice', format('course %%s', d.course_id),"
 	"     format('%%s rows of content_progress have reached the threshold and are not completed', d.n),"
 	"     format('SELECT %%s.recompute_completion(%%L);', x.schema, d.course_id)"
@@ -170,7 +185,7 @@ static const LibraryQuery row_findings = {
 	" SELECT f.severity, f.object, f.problem, f.remedy"
 	" FROM finding AS f"
 	" ORDER BY f.object COLLATE \"C\", f.problem COLLATE \"C\"",
-	1, {INT4OID}, .sizes_differ = true
+	2, {INT4OID, BOOLOID}, .sizes_differ = true
 };
 
 /* What content_library_findings() says of definitions and rights. */
@@ -253,7 +268,6 @@ content_library_check(PG_FUNCTION_ARGS)
 {
 	bool		with_rows = DatumGetBool(required_arg(fcinfo, 0, "rows"));
 	ReturnSetInfo *answer = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		threshold = Int32GetDatum(library_completion_threshold);
 	Tuplestorestate *rows;
 	TupleDesc	desc;
 	Call		call;
@@ -265,7 +279,12 @@ content_library_check(PG_FUNCTION_ARGS)
 	/* content_library_check(false) leaves out what reads whole tables. */
 	if (with_rows && can_read_rows(&call.library))
 	{
-		query_execute(&call.library, &row_findings, &threshold, NULL, true);
+		Datum		values[] = {
+			Int32GetDatum(library_completion_threshold),
+			BoolGetDatum(may_write_progress(&call.library))
+		};
+
+		query_execute(&call.library, &row_findings, values, NULL, true);
 		result_return(answer);
 	}
 	call_end(&call);

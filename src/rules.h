@@ -77,6 +77,22 @@
 		"                  FROM %1$s.modules AS m" \
 		"                 WHERE m.id = l.module_id))", setting)
 
+/* R13: the first report of a row starts its clock. */
+#define START_SQL(now) ", started_at = COALESCE(p.started_at, " now ")"
+
+/* R13: the length of the video of lesson l in seconds; NULL if it is not known. */
+#define DURATION_SQL "CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END"
+
+/*
+ * R13: what moves the progress of lesson l in course c.  A lesson that has no video to watch
+ * takes reports.
+ */
+#define PROGRESS_BY_SQL \
+	"CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'" \
+	"      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL" \
+	"      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'" \
+	"     ELSE COALESCE(l.progress_by, c.progress_by) END"
+
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
 

@@ -80,7 +80,9 @@ CREATE TABLE IF NOT EXISTS public.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
@@ -89,13 +91,16 @@ ALTER TABLE public.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0);
+	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0),
+	ADD COLUMN IF NOT EXISTS progress_by text NOT NULL DEFAULT 'report'
+		CHECK (progress_by IN ('report', 'watch', 'server'));
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
 COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
 
 CREATE TABLE IF NOT EXISTS public.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
@@ -150,7 +155,8 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
@@ -160,7 +166,8 @@ ALTER TABLE public.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
-	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	ADD COLUMN IF NOT EXISTS progress_by text CHECK (progress_by IN ('report', 'watch', 'server'));
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
@@ -168,6 +175,7 @@ COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes,
 COMMENT ON COLUMN public.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN public.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN public.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN public.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE IF NOT EXISTS public.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -199,19 +207,25 @@ CREATE TABLE IF NOT EXISTS public.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 ALTER TABLE public.content_progress
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	ADD COLUMN IF NOT EXISTS watched int4multirange NOT NULL DEFAULT '{}',
+	ADD COLUMN IF NOT EXISTS started_at timestamptz,
 	SET (fillfactor = 90);
 COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN public.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN public.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN public.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
 -- What record_progress returns. A column added to the table is not in it.
 DO $$
@@ -641,12 +655,17 @@ CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
 	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	max_playback_rate		double precision NOT NULL DEFAULT 2.5
+							CHECK (max_playback_rate >= 0 AND max_playback_rate < 'Infinity'),
+	watch_grace				integer NOT NULL DEFAULT 30 CHECK (watch_grace >= 0),
 	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
 							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
 );
 COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
 COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
 COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.max_playback_rate IS 'Seconds of a video that can be watched in one second of the clock, in lessons with progress_by watch; 0 for no bound.';
+COMMENT ON COLUMN public.content_library_settings.watch_grace IS 'Seconds of a video that can be watched beyond what the clock allows, in lessons with progress_by watch.';
 COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
 DO $$
 BEGIN
@@ -754,6 +773,35 @@ END
 $$;
 COMMENT ON FUNCTION content_library.refuse_lesson(text, uuid, uuid, text, timestamptz) IS
 	'Fails with 42501: a user may not watch a lesson, for a reason of REFUSAL_SQL. prefix names the report of a batch.';
+
+CREATE OR REPLACE FUNCTION content_library.refuse_report(prefix text, lesson_id uuid, objection text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CASE objection
+		WHEN 'server' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is not reported by learners', prefix, lesson_id
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = 'Its progress_by is "server": the service moves it.';
+		WHEN 'claim' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is what was played, and no watched_pct', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  DETAIL = 'Its progress_by is "watch".',
+					  HINT = 'Send played, with all that the player has played.';
+		WHEN 'not_ready' THEN
+			RAISE EXCEPTION '%the video of lesson "%" is not ready yet', prefix, lesson_id
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  DETAIL = 'It has no duration_seconds.';
+		WHEN 'no_duration' THEN
+			RAISE EXCEPTION '%played is no percentage of lesson "%", which has no duration_seconds', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = 'Give watched_pct.';
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION content_library.refuse_report(text, uuid, text) IS
+	'Fails with 42501, 22023 or 55000: a report that the progress of its lesson does not move by. prefix names the report of a batch.';
 
 CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1014,12 +1062,51 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
+-- A second that was played in part counts as played, and a pair without length as none.
+CREATE OR REPLACE FUNCTION content_library.read_played(played jsonb) RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	wrong record;
+BEGIN
+	IF jsonb_typeof(played) <> 'array' THEN
+		RAISE EXCEPTION 'played is not an array of ranges: %', left(played::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	SELECT e.value, e.number - 1 AS number INTO wrong
+	FROM jsonb_array_elements(played) WITH ORDINALITY AS e(value, number)
+	WHERE NOT CASE
+		WHEN jsonb_typeof(e.value) <> 'array' OR jsonb_array_length(e.value) <> 2
+			OR jsonb_typeof(e.value -> 0) <> 'number' OR jsonb_typeof(e.value -> 1) <> 'number'
+		THEN false
+		ELSE (e.value -> 0)::numeric BETWEEN 0 AND (e.value -> 1)::numeric END
+	ORDER BY e.number
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'played[%] is not a range [start, end] in seconds: %', wrong.number, left(wrong.value::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	IF played IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN (
+		SELECT COALESCE(range_agg(int4range(LEAST(floor(p.start), 2147483647)::integer, LEAST(ceil(p.stop), 2147483647)::integer)), '{}')
+		FROM (SELECT (e.value -> 0)::numeric AS start, (e.value -> 1)::numeric AS stop
+			  FROM jsonb_array_elements(played) AS e(value)) AS p
+		WHERE p.start < p.stop);
+END
+$$;
+COMMENT ON FUNCTION content_library.read_played(jsonb) IS
+	'Reads what a player has played, [[start, end], ...] in seconds, as whole seconds. Fails with 22023 for anything else.';
+
 -- Errors of a type's input function may come from here as well as our own.
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
 	OUT lesson_id uuid,
 	OUT watched_pct integer,
+	OUT played int4multirange,
 	OUT position_seconds integer,
 	OUT watched_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1041,9 +1128,9 @@ BEGIN
 		type := jsonb_typeof(pair.value);
 		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
-		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
+		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'played', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
-		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
+		ELSIF type = 'null' AND pair.key <> 'lesson_id' THEN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
@@ -1054,6 +1141,8 @@ BEGIN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
 				watched_pct := content_library.whole_percent(content_library.json_number(pair.value, pair.key));
+			WHEN 'played' THEN
+				played := content_library.read_played(pair.value);
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
@@ -1068,7 +1157,7 @@ BEGIN
 		END CASE;
 	END LOOP;
 
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
 	-- A player's clock may be a little fast: that counts as now.
@@ -1086,6 +1175,7 @@ CREATE OR REPLACE FUNCTION content_library.read_reports(
 	at timestamptz,
 	OUT lesson_ids uuid[],
 	OUT pcts integer[],
+	OUT plays int4multirange[],
 	OUT positions integer[],
 	OUT times timestamptz[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1099,6 +1189,7 @@ DECLARE
 BEGIN
 	lesson_ids := ARRAY[]::uuid[];
 	pcts := ARRAY[]::integer[];
+	plays := ARRAY[]::int4multirange[];
 	positions := ARRAY[]::integer[];
 	times := ARRAY[]::timestamptz[];
 	IF jsonb_typeof(reports) <> 'array' THEN
@@ -1115,13 +1206,14 @@ BEGIN
 			report := content_library.read_report(reports -> (i - 1), at);
 			lesson_ids[i] := report.lesson_id;
 			pcts[i] := report.watched_pct;
+			plays[i] := report.played;
 			positions[i] := report.position_seconds;
 			times[i] := report.watched_at;
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": number, "watched_at": time}; the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "played": [[start, end], ...], "position_seconds": number, "watched_at": time}; one of watched_pct and played is needed, and the last two may be left out.';
 	END;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
@@ -1141,20 +1233,28 @@ $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
 	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
+-- Most reports on a lesson that is completed cannot change anything, so the lesson is not
+-- looked at.
 CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	watched_at timestamptz,
+	watched_pct integer,
+	weigh boolean,
 	any_tier boolean,
 	OUT progress public.content_progress,
 	OUT threshold integer,
 	OUT course_id uuid,
 	OUT refusal text,
-	OUT unlocks_at timestamptz)
+	OUT unlocks_at timestamptz,
+	OUT progress_by text,
+	OUT duration integer)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	may_complete boolean;
 BEGIN
 	SELECT p.* INTO progress
 	FROM public.content_progress AS p
@@ -1177,8 +1277,12 @@ BEGIN
 			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
 			               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END,
 			GREATEST(m.unlock_at, l.unlock_at,
-			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)
-		INTO threshold, course_id, refusal, unlocks_at
+			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after),
+			CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'
+			      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL
+			      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'
+			     ELSE COALESCE(l.progress_by, c.progress_by) END, CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END
+		INTO threshold, course_id, refusal, unlocks_at, progress_by, duration
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -1189,13 +1293,189 @@ BEGIN
 		      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 		              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
 		WHERE l.id = $2 AND l.is_published AND c.is_published;
-	ELSIF NOT progress.completed OR progress.completed_at > watched_at THEN
-		threshold := content_library.threshold($2);
+		RETURN;
+	END IF;
+
+	may_complete := NOT progress.completed OR progress.completed_at > watched_at;
+	IF may_complete OR weigh OR progress.watched_pct < $4 THEN
+		SELECT CASE WHEN may_complete THEN COALESCE(l.completion_threshold, c.completion_threshold, s.completion_threshold) END,
+			CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'
+			      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL
+			      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'
+			     ELSE COALESCE(l.progress_by, c.progress_by) END, CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END
+		INTO threshold, progress_by, duration
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE l.id = $2;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, boolean) IS
-	'What a report of a time meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; and where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, integer, boolean, boolean) IS
+	'What a report of a time and a percentage meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL. If weigh is set, or the report may change something, also what moves the progress of the lesson, and how long its video is.';
+
+-- R13: the seconds of a video that were played.
+
+CREATE OR REPLACE FUNCTION content_library.seconds(ranges int4multirange) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT COALESCE(sum(COALESCE(upper(r), 2147483647)::int8 - COALESCE(lower(r), -2147483648)), 0)::int8
+	FROM unnest(ranges) AS r;
+END;
+COMMENT ON FUNCTION content_library.seconds(int4multirange) IS
+	'How many seconds there are in ranges. An owner may have written some without an end.';
+
+CREATE OR REPLACE FUNCTION content_library.allowed(since timestamptz, at timestamptz) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT CASE WHEN s.max_playback_rate = 0 THEN 'Infinity'
+			-- A higher rate could overflow.
+			ELSE ceil(LEAST(s.max_playback_rate, 1e290) * GREATEST(extract(epoch FROM at) - extract(epoch FROM since), 0)) + s.watch_grace END
+		FROM public.content_library_settings AS s);
+END
+$$;
+COMMENT ON FUNCTION content_library.allowed(timestamptz, timestamptz) IS
+	'How many seconds of videos can have been watched between two times.';
+
+CREATE OR REPLACE FUNCTION content_library.credit(
+	watched int4multirange,
+	played int4multirange,
+	most double precision)
+RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fresh int4multirange := played - watched;
+	room CONSTANT double precision := most - content_library.seconds(watched);
+	credited int4multirange;
+	size bigint;
+BEGIN
+	IF content_library.seconds(fresh) > room THEN
+		fresh := (
+			SELECT COALESCE(range_agg(int4range(lower(f.r), LEAST(upper(f.r), lower(f.r) + f.room)::integer)), '{}')
+			FROM (SELECT r, room - COALESCE(sum(upper(r) - lower(r)) OVER (ORDER BY r ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS room
+				  FROM unnest(fresh) AS r) AS f
+			WHERE f.room > 0);
+	END IF;
+	credited := watched + fresh;
+	-- Beyond 255 ranges the smallest gaps are closed, of equals the first. If the seconds
+	-- in them exceed the bound, all that is new has to wait.
+	size := (SELECT count(*) FROM unnest(credited));
+	IF size > 255 THEN
+		credited := credited + (
+			SELECT range_agg(int4range(g.start, g.stop))
+			FROM (SELECT r, lag(upper(r)) OVER (ORDER BY r) AS start, lower(r) AS stop
+				  FROM unnest(credited) AS r
+				  ORDER BY lower(r)::bigint - lag(upper(r)) OVER (ORDER BY r), r
+				  LIMIT size - 255) AS g);
+	END IF;
+	RETURN CASE WHEN content_library.seconds(credited) <= most THEN credited ELSE watched END;
+END
+$$;
+COMMENT ON FUNCTION content_library.credit(int4multirange, int4multirange, double precision) IS
+	'The seconds watched with the played ones, of which the first are credited as long as there are no more than allowed in all.';
+
+CREATE OR REPLACE FUNCTION content_library.objection(
+	progress_by text,
+	duration integer,
+	watched_pct integer,
+	played int4multirange,
+	named boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN progress_by = 'server' AND NOT named THEN 'server'
+		WHEN progress_by = 'watch' AND watched_pct IS NOT NULL AND NOT named THEN 'claim'
+		WHEN progress_by = 'watch' AND played IS NOT NULL AND duration IS NULL THEN 'not_ready'
+		WHEN watched_pct IS NULL AND duration IS NULL THEN 'no_duration' END;
+END;
+COMMENT ON FUNCTION content_library.objection(text, integer, integer, int4multirange, boolean) IS
+	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner.';
+
+CREATE OR REPLACE FUNCTION content_library.weigh(
+	progress public.content_progress,
+	claimed_pct integer,
+	played int4multirange,
+	at timestamptz,
+	now timestamptz,
+	duration integer,
+	by_clock boolean,
+	most double precision,
+	OUT watched int4multirange,
+	OUT is_new boolean,
+	OUT watched_pct integer,
+	OUT dated_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	video CONSTANT int4multirange := int4multirange(int4range(0, duration));
+	before CONSTANT int4multirange := COALESCE(progress.watched * '{[-2147483648,2147483647)}', '{}');
+BEGIN
+	IF by_clock THEN
+		most := LEAST(most, content_library.allowed(COALESCE(progress.started_at, now), now));
+	END IF;
+	watched := content_library.credit(before, played * video, most);
+	is_new := content_library.seconds(watched) > content_library.seconds(before)
+		OR by_clock AND progress.id IS NOT NULL AND progress.started_at IS NULL;
+	watched_pct := claimed_pct;
+	IF claimed_pct IS NULL OR by_clock THEN
+		watched_pct := (100 * content_library.seconds(watched * video) / duration)::integer;
+		-- What adds nothing reaches no threshold again, and so gives the lesson no earlier date.
+		IF NOT is_new AND watched_pct <= COALESCE(progress.watched_pct, 0) THEN
+			watched_pct := 0;
+		END IF;
+		watched_pct := GREATEST(watched_pct, claimed_pct);
+	END IF;
+	-- A claim is dated when it was made. Seconds come together from several reports, so the
+	-- latest of them dates the lesson.
+	dated_at := at;
+	IF claimed_pct IS NULL AND progress.last_watched <= now THEN
+		dated_at := GREATEST(at, progress.last_watched);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.weigh(public.content_progress, integer, int4multirange, timestamptz, timestamptz, integer, boolean, double precision) IS
+	'What a report with played comes to that meets a row of progress: the seconds its row is to hold, and whether they are new; the percentage; and the time that dates the lesson, if it is completed. by_clock is whether the clock bounds the seconds; most bounds them, too.';
+
+CREATE OR REPLACE FUNCTION content_library.course_seconds(
+	user_id uuid,
+	lesson_id uuid,
+	lesson_ids uuid[],
+	watched int4multirange[],
+	now timestamptz)
+RETURNS double precision
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT content_library.allowed(LEAST(min(p.started_at), now), now)
+			- COALESCE(sum(content_library.seconds(COALESCE(r.watched, p.watched))) FILTER (WHERE l.id <> $2), 0)
+		FROM public.lessons AS o
+		JOIN public.modules AS om ON om.id = o.module_id
+		JOIN public.modules AS m ON m.course_id = om.course_id
+		JOIN public.lessons AS l ON l.module_id = m.id
+		LEFT JOIN LATERAL (
+		  SELECT p.* FROM public.content_progress AS p
+		   WHERE p.user_id = $1
+		     AND p.lesson_id = l.id
+		     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		LEFT JOIN ROWS FROM (unnest($3), unnest($4)) AS r(lesson_id, watched) ON r.lesson_id = l.id
+		WHERE o.id = $2);
+END
+$$;
+COMMENT ON FUNCTION content_library.course_seconds(uuid, uuid, uuid[], int4multirange[], timestamptz) IS
+	'How many seconds of a lesson a learner can have watched by the clock of its course. Of some lessons it is given what was watched.';
 
 CREATE OR REPLACE FUNCTION content_library.completes(
 	progress public.content_progress,
@@ -1218,6 +1498,7 @@ CREATE OR REPLACE FUNCTION content_library.is_news(
 	progress public.content_progress,
 	completes boolean,
 	watched_pct integer,
+	is_new boolean,
 	position_seconds integer,
 	watched_at timestamptz)
 RETURNS boolean
@@ -1229,6 +1510,7 @@ DECLARE
 BEGIN
 	RETURN completes
 		OR watched_pct > progress.watched_pct
+		OR is_new
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
 		-- No report of ours stores a time that lies in the future.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
@@ -1237,9 +1519,11 @@ BEGIN
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, boolean, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
+-- The setting keeps the trigger on these rows quiet, as in a restore: record() claims when
+-- all rows of a batch are written.
 CREATE OR REPLACE FUNCTION content_library.insert_row(
 	user_id uuid,
 	lesson_id uuid,
@@ -1247,10 +1531,13 @@ CREATE OR REPLACE FUNCTION content_library.insert_row(
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz,
+	watched int4multirange,
+	now timestamptz,
 	prefix text)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1260,8 +1547,9 @@ BEGIN
 	-- DO NOTHING: another session may insert the same row. Then there is no row here.
 	BEGIN
 		INSERT INTO public.content_progress AS p
-			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
+		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END,
+			COALESCE($7, '{}'), $8)
 		ON CONFLICT (user_id, lesson_id) DO NOTHING
 		RETURNING p.* INTO progress;
 	EXCEPTION WHEN foreign_key_violation THEN
@@ -1275,7 +1563,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
 	'Makes the row of a report; NULLs if there is one by now.';
 
 CREATE OR REPLACE FUNCTION content_library.update_row(
@@ -1285,10 +1573,15 @@ CREATE OR REPLACE FUNCTION content_library.update_row(
 	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
-	watched_at timestamptz)
+	watched_at timestamptz,
+	dated_at timestamptz,
+	before int4multirange,
+	watched int4multirange,
+	now timestamptz)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1308,13 +1601,14 @@ BEGIN
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END, completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11), completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
 		        completed_at = CASE
 		          WHEN p.completed AND p.completed_at IS NULL THEN NULL
-		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $7)
-		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN LEAST(p.completed_at, $7)
+		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $8)
+		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN LEAST(p.completed_at, $8)
 		          ELSE p.completed_at END
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	ELSE
 		-- Does not name the column completed, and so does not fire its trigger.
@@ -1324,15 +1618,16 @@ BEGIN
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11)
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	END IF;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Advances the row of a report; NULLs if it is gone.';
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange, timestamptz) IS
+	'Advances the row of a report. With seconds that were watched it must hold those before, from which the new ones were counted. NULLs if it does not, or is gone.';
 
 -- The completion of a course is claimed once for each enrollment. All who report, reset
 -- or delete take their locks in one order: the learner, courses, lessons, the completion
@@ -1393,7 +1688,7 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1444,12 +1739,13 @@ BEGIN
 	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
 	END IF;
+	RETURN event IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
-	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
+	'Completes an enrollment, if that is due; returns whether it was. One that is completed may be dated earlier, but never later.';
 
-CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1473,13 +1769,11 @@ BEGIN
 		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
 	FOR NO KEY UPDATE;
 	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
-	IF FOUND THEN
-		PERFORM content_library.complete(enrollment, open);
-	END IF;
+	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
 END
 $$;
 COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
-	'Completes a course for a learner and sends one event, if that is due.';
+	'Completes a course for a learner and sends one event, if that is due; returns whether this call has completed it.';
 
 CREATE OR REPLACE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -1705,6 +1999,7 @@ CREATE OR REPLACE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1721,29 +2016,43 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- A learner who calls this by hand must not give a time in the future.
-	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- A learner who calls this by hand must not give a time in the future, nor one before
+	-- the transaction began, which would be more time to have watched in.
+	clock CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
 		SELECT r.number::integer
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
+	-- Whether seconds that were played may count.
+	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
 	progress public.content_progress[];
 	thresholds integer[];
+	durations integer[];
+	by_clock boolean[];
+	weight record;
+	reached integer[];
+	dates timestamptz[];
+	fresh boolean[];
+	-- What the rows of the reports hold, before and after what is held back.
+	watched int4multirange[];
+	held int4multirange[];
+	most double precision;
 	completes boolean[];
 	news boolean[];
 	skipped boolean[];
 	unknown integer;
 	refused integer;
 	refusal record;
+	objected integer;
+	objection text;
+	objection_to text;
 	-- Those that complete their lessons, in this attempt or an earlier one.
 	completing boolean[] := array_fill(false, ARRAY[size]);
-	courses uuid[] := ARRAY[]::uuid[];
-	uncompleted uuid[] := ARRAY[]::uuid[];
 	claimed record;
 	-- Those that have completed a course.
 	winners integer[] := ARRAY[]::integer[];
@@ -1754,7 +2063,7 @@ BEGIN
 		PERFORM content_library.lock_user(user_id);
 	END IF;
 	FOR i IN 1..size LOOP
-		times[i] := LEAST(times[i], latest);
+		times[i] := LEAST(times[i], clock);
 	END LOOP;
 
 	-- Tries again when a row was made or deleted between reading and writing.
@@ -1762,10 +2071,13 @@ BEGIN
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
 		refused := NULL;
+		objected := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i], times[i], any_tier);
+			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
 			progress[i] := met.progress;
 			thresholds[i] := met.threshold;
+			durations[i] := met.duration;
+			by_clock[i] := met.progress_by = 'watch';
 			skipped[i] := false;
 			IF (progress[i]).id IS NULL THEN
 				known := COALESCE(met.course_id = ANY (seen), false);
@@ -1782,31 +2094,71 @@ BEGIN
 					refusal := met;
 				END IF;
 			END IF;
-			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], pcts[i]);
+
+			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
+				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
+				IF objection_to = 'server' AND skip_refused THEN
+					skipped[i] := true;
+				ELSIF objection_to IS NOT NULL AND objected IS NULL THEN
+					objected := i;
+					objection := objection_to;
+				END IF;
+			END IF;
+
+			reached[i] := COALESCE(pcts[i], 0);
+			dates[i] := times[i];
+			fresh[i] := false;
+			watched[i] := NULL;
+			held[i] := (progress[i]).watched;
+			-- Without a duration nobody knows where the video ends.
+			IF plays[i] IS NOT NULL AND durations[i] IS NOT NULL AND NOT skipped[i] THEN
+				weight := content_library.weigh(progress[i], pcts[i], plays[i], times[i], clock, durations[i], by_clock[i], 'Infinity');
+				reached[i] := weight.watched_pct;
+				dates[i] := weight.dated_at;
+				fresh[i] := weight.is_new;
+				watched[i] := weight.watched;
+			END IF;
+			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], reached[i]);
 			completing[i] := completing[i] OR completes[i];
-			news[i] := (progress[i]).id IS NOT NULL
-				AND content_library.is_news(progress[i], completes[i], pcts[i], positions[i], times[i]);
 		END LOOP;
 		IF unseen IS NOT NULL THEN
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
 			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
+		ELSIF objected IS NOT NULL THEN
+			PERFORM content_library.refuse_report(format(prefix, objected - 1), lesson_ids[objected], objection);
 		END IF;
 
-		-- The locks for completing courses come before anything is written. The triggers on
-		-- content_progress complete them too: so whether a report has done it shows in what
-		-- was there before.
-		IF true = ANY (completing) THEN
-			courses := content_library.claim_begin(user_id, lesson_ids);
-			uncompleted := uncompleted || ARRAY(
-				SELECT e.course_id FROM public.enrollments AS e
-				WHERE e.user_id = $1 AND e.course_id = ANY (courses) AND e.completed_at IS NULL);
+		-- What was watched is written by one transaction of the learner at a time.
+		IF true = ANY (fresh) THEN
+			PERFORM content_library.lock_user(user_id);
 		END IF;
+		-- The locks for completing courses come before anything is written.
+		IF true = ANY (completing) THEN
+			PERFORM content_library.claim_begin(user_id, lesson_ids);
+		END IF;
+
+		-- Holds back what would complete a lesson sooner than the clock of the course allows.
+		FOREACH n IN ARRAY sorted LOOP
+			IF completes[n] AND watched[n] IS NOT NULL AND by_clock[n] AND reached[n] >= thresholds[n]
+				AND (progress[n]).completed IS NOT TRUE AND (pcts[n] >= thresholds[n]) IS NOT TRUE
+			THEN
+				most := content_library.course_seconds(user_id, lesson_ids[n], lesson_ids, held, clock);
+				weight := content_library.weigh(progress[n], pcts[n], plays[n], times[n], clock, durations[n], true, most);
+				reached[n] := weight.watched_pct;
+				fresh[n] := weight.is_new;
+				watched[n] := weight.watched;
+				completes[n] := content_library.completes(progress[n], thresholds[n], reached[n]);
+			END IF;
+			held[n] := COALESCE(watched[n], held[n]);
+			news[n] := (progress[n]).id IS NOT NULL AND NOT skipped[n]
+				AND content_library.is_news(progress[n], completes[n], reached[n], fresh[n], positions[n], times[n]);
+		END LOOP;
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					pcts[n], positions[n], times[n], format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1817,7 +2169,8 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
 				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
-					pcts[n], positions[n], times[n]);
+					reached[n], positions[n], times[n], dates[n],
+					(progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END, clock);
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1842,14 +2195,10 @@ BEGIN
 				JOIN public.lessons AS l ON l.id = r.lesson_id
 				JOIN public.modules AS m ON m.id = l.module_id
 				JOIN public.courses AS c ON c.id = m.course_id
-				WHERE r.completes
+				WHERE r.completes AND (progress[r.number::integer]).completed
 				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
-				PERFORM content_library.claim(user_id, claimed.id);
-				IF claimed.id = ANY (uncompleted) AND EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = claimed.id AND e.completed_at IS NOT NULL)
-				THEN
+				IF content_library.claim(user_id, claimed.id) THEN
 					winners := winners || claimed.number::integer;
 				END IF;
 			END LOOP;
@@ -1869,12 +2218,13 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
 	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1887,14 +2237,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at,
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
 		batch, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
 	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
@@ -1902,6 +2252,7 @@ CREATE OR REPLACE FUNCTION content_library.send(
 	named uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1918,9 +2269,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, skip_refused, seen);
+			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, skip_refused, true, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -1932,7 +2283,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
 	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
@@ -2812,6 +3163,61 @@ $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
 	'How many enrolled learners have begun and completed each lesson of a course.';
 
+-- The steps that a learner has seen are ranges, too: so each learner counts once at a step.
+-- A step's learners are those of the step before, and how many more or fewer there are.
+CREATE OR REPLACE FUNCTION content_library.lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	duration integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT m.course_id, l.duration_seconds INTO course, duration
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	duration := GREATEST(duration, 0);
+	IF (duration - 1) / $2 >= 1000000 THEN
+		RAISE EXCEPTION 'step_seconds % makes % steps of the lesson', $2, (duration - 1) / $2 + 1
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'At most 1000000 are counted.';
+	END IF;
+	RETURN QUERY
+	WITH seen AS (
+		SELECT s.steps
+		FROM public.content_progress AS p
+		JOIN public.enrollments AS e ON e.course_id = course AND e.user_id = p.user_id
+		CROSS JOIN LATERAL (
+			SELECT range_agg(int4range(lower(r) / $2, (upper(r) - 1) / $2 + 1)) AS steps
+			FROM unnest(p.watched * int4multirange(int4range(0, duration))) AS r) AS s
+		WHERE p.lesson_id = $1
+	), changes AS (
+		SELECT c.step, sum(c.change) AS change
+		FROM seen
+		CROSS JOIN unnest(seen.steps) AS r
+		CROSS JOIN LATERAL (VALUES (lower(r), 1), (upper(r), -1)) AS c (step, change)
+		GROUP BY c.step
+	)
+	SELECT n * $2, (sum(COALESCE(c.change, 0)) OVER (ORDER BY n))::integer
+	FROM generate_series(0, (duration - 1) / $2) AS n
+	LEFT JOIN changes AS c ON c.step = n
+	WHERE duration > 0
+	ORDER BY n;
+END
+$$;
+COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
+	'How many enrolled learners have seen each part of a lesson.';
+
 CREATE OR REPLACE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -2980,9 +3386,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -3018,9 +3424,11 @@ BEGIN
 	), lessons AS (
 		INSERT INTO public.lessons
 			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
-			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after,
+			 progress_by)
 		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
-			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after,
+			o.progress_by
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
@@ -3165,11 +3573,12 @@ BEGIN
 		'content_library.whole_percent(double precision)',
 		'content_library.whole_position(double precision)',
 		'content_library.json_number(jsonb, text)',
+		'content_library.read_played(jsonb)',
 		'content_library.read_report(jsonb, timestamptz)',
 		'content_library.read_reports(jsonb, timestamptz)',
-		'content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean)',
 		'content_library.published_course_of(uuid)',
-		'content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
 		'content_library.own_enroll(uuid, boolean)',
 		'content_library.own_unenroll(uuid, boolean)',
 		'content_library.own_reset_progress(uuid, boolean, boolean)',
@@ -3193,7 +3602,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
 		'content_library.enroll(uuid, uuid, boolean, boolean)',
 		'content_library.unenroll(uuid, uuid, boolean, boolean)',
 		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
@@ -3209,6 +3618,7 @@ BEGIN
 		'content_library.lock_video(boolean, text, text)',
 		'content_library.course_report(uuid, integer, uuid)',
 		'content_library.lesson_report(uuid)',
+		'content_library.lesson_retention(uuid, integer)',
 		'content_library.move_lesson(uuid, uuid, uuid)',
 		'content_library.move_module(uuid, uuid, uuid)',
 		'content_library.copy_course(uuid, text, text)',
@@ -3227,9 +3637,10 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -3237,21 +3648,23 @@ AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	pct integer;
+	seconds int4multirange;
 	place integer;
 BEGIN
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	pct := content_library.whole_percent(watched_pct);
+	seconds := content_library.read_played(played);
 	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[seconds], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
-COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library_settings.max_playback_rate and content_library_settings.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,
@@ -3273,11 +3686,11 @@ BEGIN
 	PERFORM content_library.writes('record_progress_batch');
 	RETURN QUERY
 	SELECT *
-	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true, skip_refused));
+	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.plays, read.positions, read.times, at, true, skip_refused));
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -3605,6 +4018,29 @@ END
 $$;
 COMMENT ON FUNCTION public.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lesson_id IS NULL OR step_seconds IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'step_seconds' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF step_seconds < 1 THEN
+		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+END
+$$;
+COMMENT ON FUNCTION public.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
 
 CREATE OR REPLACE FUNCTION public.move_lesson(
 	lesson_id uuid,
@@ -4584,7 +5020,7 @@ BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'public.content_library_set_updated_at()',
 		'public.content_library_on_change()',
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',
@@ -4597,6 +5033,7 @@ BEGIN
 		'public.continue_watching(integer, uuid)',
 		'public.course_report(uuid, integer, uuid)',
 		'public.lesson_report(uuid)',
+		'public.lesson_retention(uuid, integer)',
 		'public.move_lesson(uuid, uuid, uuid)',
 		'public.move_module(uuid, uuid, uuid)',
 		'public.copy_course(uuid, text, text)',
@@ -4625,7 +5062,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',
@@ -4652,6 +5089,7 @@ BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'public.course_report(uuid, integer, uuid)',
 		'public.lesson_report(uuid)',
+		'public.lesson_retention(uuid, integer)',
 		'public.move_lesson(uuid, uuid, uuid)',
 		'public.move_module(uuid, uuid, uuid)',
 		'public.copy_course(uuid, text, text)',

@@ -129,10 +129,10 @@ WHERE m.sort_order < 3 AND l.sort_order > 2;
 -- Values in the columns that the extension adds, and times that the trigger sets.
 UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
-UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days' WHERE slug = 'course-6';
+UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days', progress_by = 'watch' WHERE slug = 'course-6';
 INSERT INTO course_prerequisites SELECT c.id, r.id FROM courses AS c, courses AS r WHERE c.slug = 'course-6' AND r.slug IN ('course-1', 'course-2');
 UPDATE modules SET metadata = '{"week": 2}', unlock_at = '2100-01-01 00:00:00Z', unlock_after = '7 days' WHERE title = 'Course 6, module 2';
-UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
+UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, progress_by = 'server', unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
 WHERE title = 'Course 6, module 3, lesson 4';
 UPDATE enrollments SET expires_at = enrolled_at + interval '100 years', granted = true WHERE user_id IN ('${\learner(1)}', '${\learner(3)}');
 -- Uploads and their events; most lessons agree with them, and some were changed since.
@@ -144,7 +144,7 @@ FROM lessons, unnest('{created, ready, errored}'::text[]) WITH ORDINALITY AS e(k
 UPDATE lessons SET mux_status = 'pending', mux_asset_id = NULL, mux_playback_id = NULL, duration_seconds = 9
 WHERE title LIKE '%1, lesson 2';
 UPDATE enrollments SET completed_at = enrolled_at + interval '3 days' WHERE user_id = '${\learner(1)}';
-UPDATE content_progress SET position_seconds = 77, completed_at = last_watched WHERE completed;
+UPDATE content_progress SET position_seconds = 77, completed_at = last_watched, watched = '{[0,20),[40,300)}', started_at = last_watched - interval '5 minutes' WHERE completed;
 END
 }
 

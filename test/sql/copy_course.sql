@@ -9,7 +9,7 @@ CALL test.make_course('copied-before', 1);
 -- No column is as it is by default.
 UPDATE courses SET title = 'Copied', description = 'd', thumbnail_url = 't', stage = 's', topic = 'o', tier_required = 'pro',
 	sort_order = 5, completion_threshold = 70, metadata = '{"a": 1}', is_open = false, is_sequential = true, access_period = '90 days',
-	created_at = '2026-01-01Z'
+	progress_by = 'watch', created_at = '2026-01-01Z'
 WHERE id = test.id('copied');
 INSERT INTO course_prerequisites VALUES (test.id('copied'), test.id('copied-before'));
 UPDATE modules SET description = 'm', sort_order = 3, metadata = '{"b": 2}', unlock_at = '2026-03-01Z', unlock_after = '3 days',
@@ -17,7 +17,7 @@ UPDATE modules SET description = 'm', sort_order = 3, metadata = '{"b": 2}', unl
 WHERE id = test.id('copied/m');
 UPDATE lessons SET description = 'l', duration_seconds = 600, mux_asset_id = 'asset', mux_playback_id = 'playback', mux_status = 'ready',
 	is_preview = true, completion_threshold = 50, is_required = false, is_published = false, metadata = '{"c": 3}',
-	unlock_at = '2026-03-02Z', unlock_after = '4 days', created_at = '2026-01-03Z'
+	unlock_at = '2026-03-02Z', unlock_after = '4 days', progress_by = 'report', created_at = '2026-01-03Z'
 WHERE id = test.id('copied/1');
 -- Ties, which only the ids decide.
 INSERT INTO modules (id, course_id, title, sort_order, created_at)

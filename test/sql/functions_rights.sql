@@ -61,6 +61,7 @@ SELECT split_part(command, '(', 1) AS function,
 FROM unnest(ARRAY[
 	'course_report(test.id(''fr''))',
 	'lesson_report(test.id(''fr''))',
+	'lesson_retention(test.id(''fr/1''))',
 	'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
 	'move_module(test.id(''fr/m''))',
 	'copy_course(test.id(''fr''), ''fr-copy'')',
@@ -107,7 +108,7 @@ FROM (SELECT c.command, c.place FROM calls AS c
 	  UNION ALL
 	  SELECT c.command, 100 + c.place
 	  FROM unnest(ARRAY['unenroll(test.id(''fr'')%s)', 'course_report(test.id(''fr''))', 'course_report(test.id(''fr''), 1, test.id(''fr-bob''))',
-		'lesson_report(test.id(''fr''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
+		'lesson_report(test.id(''fr''))', 'lesson_retention(test.id(''fr/1''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
 		'move_module(test.id(''fr/m''), NULL, test.id(''fr-new''))', 'copy_course(test.id(''fr''), ''fr-copy'')',
 		'recompute_completion(test.id(''fr''))']) WITH ORDINALITY AS c(command, place)) AS c
 ORDER BY place;
@@ -148,6 +149,7 @@ SELECT split_part(command, '(', 1) AS function,
 FROM calls ORDER BY place;
 SELECT test.attempt('service_role', NULL, 'SELECT public.course_report(test.id(''fr''))') AS course_report,
 	   test.attempt('service_role', NULL, 'SELECT public.lesson_report(test.id(''fr''))') AS lesson_report,
+	   test.attempt('service_role', NULL, 'SELECT public.lesson_retention(test.id(''fr/1''))') AS lesson_retention,
 	   test.attempt('service_role', NULL, 'SELECT public.move_lesson(test.id(''fr/1''), test.id(''fr/m''))') AS move_lesson,
 	   test.attempt('service_role', NULL, 'SELECT public.move_module(test.id(''fr/m''))') AS move_module,
 	   test.attempt('service_role', NULL, 'SELECT public.copy_course(test.id(''fr''), ''fr-copy'')') AS copy_course,

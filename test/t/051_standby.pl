@@ -26,6 +26,7 @@ my ($course, $module, $lesson, $video, $upload) = map { $primary->safe_psql('app
 	"SELECT id FROM modules WHERE title = 'Course 1, module 3'",
 	"SELECT id FROM lessons WHERE title = 'Course 1, module 3, lesson 1'",
 	map { "SELECT $_ FROM lessons WHERE title = 'Course 1, module 1, lesson 1'" } qw(id mux_upload_id);
+$primary->safe_psql('app', "UPDATE lessons SET duration_seconds = 60 WHERE id = '$lesson'");
 my $event = sub { qq({"type": "video.asset.ready", "id": "$_[0]", "data": {"id": "asset", "upload_id": "$upload",
 	"playback_ids": [{"id": "play", "policy": "signed"}]}}) };
 $primary->safe_psql('app', qq(SELECT mux_apply_event('{"type": "video.upload.created", "id": "upload", "data": {"id": "$upload"}}'),
@@ -55,6 +56,7 @@ my %calls = (
 	course_progress => $as_learner . 'SELECT * FROM course_progress()',
 	course_report => $as_service . "SELECT * FROM course_report('$course')",
 	lesson_report => $as_service . "SELECT * FROM lesson_report('$course')",
+	lesson_retention => $as_service . "SELECT * FROM lesson_retention('$lesson')",
 	mux_playback_claims => $as_learner . "SELECT mux_playback_claims('$video') - 'exp'",
 	mux_state => $as_service . "SELECT * FROM mux_state('$upload')",
 	mux_verify_signature => $as_service . "SELECT mux_verify_signature('{}', 't=1,v1=00', '{secret}')",

@@ -82,7 +82,13 @@ my @faults = (
 	[ 'a date that a late report does not move back', 'sql',
 		spoiled('LEAST(p.completed_at,', 'GREATEST(p.completed_at,') ],
 	[ 'a refusal that forgets that access has ended', 'sql',
-		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ]);
+		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ],
+	[ 'seconds that the clock does not bound', 'sql',
+		spoiled('IF by_clock THEN', 'IF false THEN') ],
+	[ 'lessons that each of them alone may complete, and not all of them together', 'sql',
+		spoiled('FILTER (WHERE l.id <> $2)', 'FILTER (WHERE false)') ],
+	[ 'a lesson whose seconds came late, dated by the last report that came', 'sql',
+		spoiled('dated_at := GREATEST(at, progress.last_watched)', 'dated_at := at') ]);
 for my $fault (@faults)
 {
 	my ($name, $edition, $sql) = @$fault;

@@ -168,7 +168,7 @@ foreach my $role ('authenticated', 'service_role')
 	like($err, qr/permission denied/, "UPDATE by $role");
 }
 ($out, $err) = ('', '');
-foreach my $value ('completion_threshold = 0', 'completion_threshold = 101', 'heartbeat_interval = -1', "mux_playback_policies = '{publik}'", "mux_playback_policies = '{}'", 'one = false')
+foreach my $value ('completion_threshold = 0', 'completion_threshold = 101', 'heartbeat_interval = -1', 'max_playback_rate = -1', "max_playback_rate = 'NaN'", "max_playback_rate = 'Infinity'", 'watch_grace = -1', "mux_playback_policies = '{publik}'", "mux_playback_policies = '{}'", 'one = false')
 {
 	$node->psql('plan', "UPDATE content_library_settings SET $value", stderr => \$err);
 	like($err, qr/violates check constraint/, $value);
@@ -320,11 +320,12 @@ my %by_hand = (
 	whole_percent => [ '(101)', '22023' ],
 	whole_position => [ "('NaN')", '22023' ],
 	json_number => [ "('1e400', 'x')", 'Infinity' ],
+	read_played => [ "('[[2, 1]]')", '22023' ],
 	read_report => [ "('{}', now())", 'P0001' ],
 	read_reports => [ "('[{}]', now())", '22023' ],
-	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, false)", '42501' ],
+	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false)", '42501' ],
 	published_course_of => [ "('${\uuid(131)}')", '' ],
-	own_record => [ "('{${\uuid(112)}}', '{99}', '{1}', ARRAY[now()], now(), false, false, $seen)", '42501' ],
+	own_record => [ "('{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)", '42501' ],
 	own_enroll => [ "('$draft', true)", '23503' ],
 	own_unenroll => [ "('$draft', true)", '23503' ],
 	own_reset_progress => [ "('$open', false, true)", '42501' ],
@@ -356,7 +357,7 @@ foreach my $name (@allowed)
 	my ($arguments, $expected) = @{ $by_hand{$name} };
 	is(by_hand(3, "content_library.$name$arguments"), $expected, "$name() by hand");
 }
-is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '23503', 'a draft cannot be begun');
+is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '23503', 'a draft cannot be begun');
 is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
 is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity', 'v')"), '23503', 'or played');
 is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
@@ -368,7 +369,7 @@ sub completed
 {
 	return $node->safe_psql('doors', "SELECT string_agg(right(user_id::text, 1), ' ' ORDER BY user_id) FROM enrollments WHERE completed_at IS NOT NULL");
 }
-my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{1}', '{$_[1]}', '$_[1]', false, false, $seen)).rows)" };
+my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{NULL}', '{1}', '{$_[1]}', '$_[1]', false, false, $seen)).rows)" };
 is(by_hand(2, $report->(50, 'infinity')), '1', 'a report by hand');
 is(completed(), '', 'that completes nothing');
 is(by_hand(2, $report->(1000, 'now')), '23514', 'no more than all');
@@ -381,6 +382,15 @@ is($node->safe_psql('doors', "SELECT e.completed_at = p.last_watched FROM enroll
 	WHERE e.completed_at IS NOT NULL AND p.lesson_id = '${\uuid(111)}'"), 't', 'completes nothing more; the date is that of the other lesson, which is later now');
 is(by_hand(1, "count(*) FROM content_library.own_course_progress()"), '1', 'a draft that one is enrolled in is not listed');
 is(by_hand(1, "count(*) FROM content_library.own_continue_watching(9, NULL, NULL)"), '0', 'nor what was begun of it');
+
+# The clock of a lesson that is to be watched is the server's, whatever is told by hand.
+$node->safe_psql('doors', "INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(1)}', '$second');
+	UPDATE courses SET progress_by = 'watch' WHERE id = '$second'; UPDATE lessons SET duration_seconds = 1000 WHERE id = '${\uuid(121)}'");
+my $seconds = "('{${\uuid(121)}}', '{NULL}', '{\"{[-5,1000000)}\"}', '{1}', '{1999-01-01}', '1999-01-01', false, false, $seen)";
+is(by_hand(1, "(content_library.own_record$seconds).rows[1].watched_pct"), '3', 'no more than the clock allows');
+is(by_hand(1, "content_library.own_record('{${\uuid(121)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '22023', 'and no claim');
+is($node->safe_psql('doors', "SELECT watched, started_at > now() - interval '1 minute' FROM content_progress WHERE lesson_id = '${\uuid(121)}'"),
+	'{[0,30)}|t', 'of the video alone');
 
 # Temporary tables, and the search path of the caller, stand in front of nothing.
 $node->safe_psql('doors', "INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(3)}', '$open')");
