@@ -94,7 +94,9 @@ CREATE TABLE @extschema@.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
@@ -102,6 +104,7 @@ COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
 
 CREATE TABLE @extschema@.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
@@ -150,7 +153,8 @@ CREATE TABLE @extschema@.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
@@ -159,6 +163,7 @@ COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN @extschema@.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE @extschema@.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -185,14 +190,18 @@ CREATE TABLE @extschema@.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE @extschema@.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN @extschema@.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN @extschema@.content_progress.last_watched IS 'The time of the latest report, at most content_library.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN @extschema@.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN @extschema@.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN @extschema@.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
 -- What record_progress returns. A column added to the table is not in it.
 CREATE TYPE @extschema@.recorded_progress AS (
@@ -444,14 +453,15 @@ COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
@@ -461,7 +471,7 @@ RETURNS SETOF @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -1381,6 +1391,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET NOT NULL;'),
@@ -1395,6 +1406,7 @@ BEGIN ATOMIC
 		('column', 'courses', 'is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published TYPE boolean;'),
 		('column', 'courses', 'is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential TYPE boolean;'),
 		('column', 'courses', 'metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'courses', 'progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by TYPE text;'),
 		('column', 'courses', 'slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug TYPE text;'),
 		('column', 'courses', 'sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'courses', 'stage', 'ALTER TABLE {schema}.courses ALTER COLUMN stage TYPE text;'),
@@ -1408,11 +1420,13 @@ BEGIN ATOMIC
 		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
+		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
 		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
+		('constraint', 'courses', 'courses_progress_by_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'courses', 'courses_slug_key', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_slug_key UNIQUE (slug);'),
 		('constraint', 'courses', 'courses_tier_required_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_tier_required_check CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])));'),
 		('default', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET DEFAULT now();'),
@@ -1422,6 +1436,7 @@ BEGIN ATOMIC
 		('default', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET DEFAULT false;'),
 		('default', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET DEFAULT false;'),
 		('default', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET DEFAULT ''report''::text;'),
 		('default', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET DEFAULT 0;'),
 		('default', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET DEFAULT ''free''::text;'),
 		('default', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET DEFAULT now();'),
@@ -1515,6 +1530,7 @@ BEGIN ATOMIC
 		('column', 'lessons', 'mux_playback_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_playback_id TYPE text;'),
 		('column', 'lessons', 'mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status TYPE text;'),
 		('column', 'lessons', 'mux_upload_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_upload_id TYPE text;'),
+		('column', 'lessons', 'progress_by', 'ALTER TABLE {schema}.lessons ALTER COLUMN progress_by TYPE text;'),
 		('column', 'lessons', 'sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'lessons', 'title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title TYPE text;'),
 		('column', 'lessons', 'unlock_after', 'ALTER TABLE {schema}.lessons ALTER COLUMN unlock_after TYPE interval;'),
@@ -1524,6 +1540,7 @@ BEGIN ATOMIC
 		('comment', 'lessons', 'column lessons.is_published', 'COMMENT ON COLUMN {schema}.lessons.is_published IS ''Whether learners see the lesson; a draft counts for nothing.'';'),
 		('comment', 'lessons', 'column lessons.is_required', 'COMMENT ON COLUMN {schema}.lessons.is_required IS ''Whether the lesson counts towards the completion of its course.'';'),
 		('comment', 'lessons', 'column lessons.metadata', 'COMMENT ON COLUMN {schema}.lessons.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'lessons', 'column lessons.progress_by', 'COMMENT ON COLUMN {schema}.lessons.progress_by IS ''What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''''s.'';'),
 		('comment', 'lessons', 'column lessons.unlock_after', 'COMMENT ON COLUMN {schema}.lessons.unlock_after IS ''How long after enrolling the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'column lessons.unlock_at', 'COMMENT ON COLUMN {schema}.lessons.unlock_at IS ''When the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
@@ -1532,6 +1549,7 @@ BEGIN ATOMIC
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
 		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
 		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
+		('constraint', 'lessons', 'lessons_progress_by_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((EXTRACT(epoch FROM unlock_after) >= (0)::numeric));'),
 		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
@@ -1596,6 +1614,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET NOT NULL;'),
 		('column', 'content_progress', 'completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed TYPE boolean;'),
 		('column', 'content_progress', 'completed_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed_at TYPE timestamp with time zone;'),
@@ -1603,13 +1622,17 @@ BEGIN ATOMIC
 		('column', 'content_progress', 'last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id TYPE uuid;'),
 		('column', 'content_progress', 'position_seconds', 'ALTER TABLE {schema}.content_progress ALTER COLUMN position_seconds TYPE integer;'),
+		('column', 'content_progress', 'started_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN started_at TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id TYPE uuid;'),
+		('column', 'content_progress', 'watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched TYPE int4multirange;'),
 		('column', 'content_progress', 'watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct TYPE integer;'),
 		('comment', 'content_progress', 'column content_progress.completed', 'COMMENT ON COLUMN {schema}.content_progress.completed IS ''Whether watched_pct had reached the completion threshold at the time of a report.'';'),
 		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''The earliest time at which a report reached the threshold.'';'),
 		('comment', 'content_progress', 'column content_progress.last_watched', 'COMMENT ON COLUMN {schema}.content_progress.last_watched IS ''The time of the latest report, at most content_library.heartbeat_interval seconds behind.'';'),
 		('comment', 'content_progress', 'column content_progress.position_seconds', 'COMMENT ON COLUMN {schema}.content_progress.position_seconds IS ''Where to resume, in seconds; unlike watched_pct it may go back.'';'),
-		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reported, 0..100; record_progress never lowers it.'';'),
+		('comment', 'content_progress', 'column content_progress.started_at', 'COMMENT ON COLUMN {schema}.content_progress.started_at IS ''The server''''s clock at the first report; NULL in a row that was written directly, until its next report.'';'),
+		('comment', 'content_progress', 'column content_progress.watched', 'COMMENT ON COLUMN {schema}.content_progress.watched IS ''The seconds of the video that were played, as merged ranges: at most 255.'';'),
+		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reached, 0..100; record_progress never lowers it.'';'),
 		('comment', 'content_progress', 'content_progress', 'COMMENT ON TABLE {schema}.content_progress IS ''How far a learner has watched a lesson.'';'),
 		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
 		('constraint', 'content_progress', 'content_progress_pkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_pkey PRIMARY KEY (id);'),
@@ -1620,6 +1643,7 @@ BEGIN ATOMIC
 		('default', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET DEFAULT false;'),
 		('default', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
 		('default', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET DEFAULT now();'),
+		('default', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET DEFAULT ''{}''::int4multirange;'),
 		('default', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET DEFAULT 0;'),
 		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id);'),
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id);'),
@@ -1685,7 +1709,7 @@ BEGIN ATOMIC
 		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
 		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
 		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
-		('code', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'c, recorded_progress, $libdir/content_library, record_progress'),
+		('code', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'c, recorded_progress, $libdir/content_library, record_progress'),
 		('code', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'c, SETOF recorded_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
 		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
@@ -1719,8 +1743,8 @@ BEGIN ATOMIC
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.'';'),
-		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
 		('comment', '', 'function unenroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.unenroll(uuid, uuid) IS ''Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Only service_role ends one that has an end of access, because enrolling again would begin a new one. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or an enrollment with an end of access, 23503 for an unknown course.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
@@ -1754,7 +1778,7 @@ BEGIN ATOMIC
 		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'record_progress(uuid, double precision, double precision, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'record_progress_batch(jsonb, uuid, boolean)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
@@ -2182,7 +2206,7 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),
@@ -2223,7 +2247,7 @@ GRANT EXECUTE ON FUNCTION
 -- The owner of the tables may call what service_role may. Functions in C call some of
 -- these as the owner.
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),

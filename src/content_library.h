@@ -33,6 +33,8 @@
 /* settings: content_library.c */
 extern int	library_completion_threshold;	/* percent */
 extern int	library_heartbeat_interval; /* seconds */
+extern double library_max_playback_rate;	/* 0 for no bound */
+extern int	library_watch_grace;	/* seconds */
 extern char *library_mux_playback_policies; /* a list, the best first */
 extern List *library_mux_policies(const char *setting);
 

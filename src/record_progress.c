@@ -173,6 +173,10 @@ report_from_args(FunctionCallInfo fcinfo)
 	Report		report = {0};
 
 	report.lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	if (!PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("played is not built yet")));
 	report.watched_pct = whole_percent(DatumGetFloat8(required_arg(fcinfo, 1, "watched_pct")));
 	report.has_position = !PG_ARGISNULL(2);
 	if (report.has_position)

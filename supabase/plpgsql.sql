@@ -27,12 +27,17 @@ CREATE TABLE public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
 	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	max_playback_rate		double precision NOT NULL DEFAULT 2.5
+							CHECK (max_playback_rate >= 0 AND max_playback_rate < 'Infinity'),
+	watch_grace				integer NOT NULL DEFAULT 30 CHECK (watch_grace >= 0),
 	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
 							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
 );
 COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
 COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
 COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.max_playback_rate IS 'Seconds of a video that can be watched in one second of the clock, in lessons with progress_by watch; 0 for no bound.';
+COMMENT ON COLUMN public.content_library_settings.watch_grace IS 'Seconds of a video that can be watched beyond what the clock allows, in lessons with progress_by watch.';
 COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
 INSERT INTO public.content_library_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
 REVOKE ALL ON TABLE public.content_library_settings FROM PUBLIC, anon, authenticated, service_role;
@@ -2006,9 +2011,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -2044,9 +2049,11 @@ BEGIN
 	), lessons AS (
 		INSERT INTO public.lessons
 			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
-			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after,
+			 progress_by)
 		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
-			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after,
+			o.progress_by
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
@@ -2287,9 +2294,10 @@ $$;
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -2301,6 +2309,9 @@ BEGIN
 	IF lesson_id IS NULL OR watched_pct IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF played IS NOT NULL THEN
+		RAISE EXCEPTION 'played is not built yet' USING ERRCODE = 'feature_not_supported';
 	END IF;
 	pct := content_library.whole_percent(watched_pct);
 	place := content_library.whole_position(position_seconds);

@@ -51,7 +51,7 @@ FROM (VALUES
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -63,7 +63,7 @@ FROM (VALUES
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -182,7 +182,7 @@ DROP FUNCTION
 	content_library.copy_course(uuid, text, text),
 	content_library.complete_lessons(uuid),
 	content_library.recompute_completion(uuid),
-	public.record_progress(uuid, double precision, double precision, uuid),
+	public.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	public.record_progress_batch(jsonb, uuid, boolean),
 	public.enroll(uuid, uuid),
 	public.unenroll(uuid, uuid),
@@ -223,6 +223,8 @@ BEGIN
 		CROSS JOIN LATERAL (VALUES
 			('completion_threshold', s.completion_threshold::text, '90'),
 			('heartbeat_interval', s.heartbeat_interval::text, '15'),
+			('max_playback_rate', s.max_playback_rate::text, '2.5'),
+			('watch_grace', s.watch_grace::text, '30'),
 			('mux_playback_policies', pg_catalog.array_to_string(s.mux_playback_policies, ','), 'public,signed')
 		) AS v(name, value, usual)
 		WHERE v.value <> v.usual

@@ -11,7 +11,9 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 CREATE TEMP TABLE content_library_kept ON COMMIT DROP AS
 SELECT public.content_library_mux_policies() AS mux_playback_policies,
 	   current_setting('content_library.completion_threshold')::integer AS completion_threshold,
-	   extract(epoch FROM current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval;
+	   extract(epoch FROM current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval,
+	   current_setting('content_library.max_playback_rate')::double precision AS max_playback_rate,
+	   extract(epoch FROM current_setting('content_library.watch_grace')::interval)::integer AS watch_grace;
 
 -- What was taken away stays away: remembered here, and taken away again below.
 CREATE TEMP TABLE content_library_taken_away ON COMMIT DROP AS
@@ -57,7 +59,7 @@ FROM (VALUES
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -69,7 +71,7 @@ FROM (VALUES
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -131,7 +133,9 @@ DROP EXTENSION content_library;
 UPDATE public.content_library_settings AS s
 SET mux_playback_policies = k.mux_playback_policies,
 	completion_threshold = k.completion_threshold,
-	heartbeat_interval = k.heartbeat_interval
+	heartbeat_interval = k.heartbeat_interval,
+	max_playback_rate = k.max_playback_rate,
+	watch_grace = k.watch_grace
 FROM pg_temp.content_library_kept AS k
 WHERE s.one;
 

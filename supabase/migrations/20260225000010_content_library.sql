@@ -80,7 +80,9 @@ CREATE TABLE IF NOT EXISTS public.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
@@ -89,13 +91,16 @@ ALTER TABLE public.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0);
+	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0),
+	ADD COLUMN IF NOT EXISTS progress_by text NOT NULL DEFAULT 'report'
+		CHECK (progress_by IN ('report', 'watch', 'server'));
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
 COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
 
 CREATE TABLE IF NOT EXISTS public.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
@@ -150,7 +155,8 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
@@ -160,7 +166,8 @@ ALTER TABLE public.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
-	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	ADD COLUMN IF NOT EXISTS progress_by text CHECK (progress_by IN ('report', 'watch', 'server'));
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
@@ -168,6 +175,7 @@ COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes,
 COMMENT ON COLUMN public.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN public.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN public.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN public.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE IF NOT EXISTS public.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -199,19 +207,25 @@ CREATE TABLE IF NOT EXISTS public.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 ALTER TABLE public.content_progress
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	ADD COLUMN IF NOT EXISTS watched int4multirange NOT NULL DEFAULT '{}',
+	ADD COLUMN IF NOT EXISTS started_at timestamptz,
 	SET (fillfactor = 90);
 COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN public.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN public.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN public.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
 -- What record_progress returns. A column added to the table is not in it.
 DO $$
@@ -641,12 +655,17 @@ CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
 	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	max_playback_rate		double precision NOT NULL DEFAULT 2.5
+							CHECK (max_playback_rate >= 0 AND max_playback_rate < 'Infinity'),
+	watch_grace				integer NOT NULL DEFAULT 30 CHECK (watch_grace >= 0),
 	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
 							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
 );
 COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
 COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
 COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.max_playback_rate IS 'Seconds of a video that can be watched in one second of the clock, in lessons with progress_by watch; 0 for no bound.';
+COMMENT ON COLUMN public.content_library_settings.watch_grace IS 'Seconds of a video that can be watched beyond what the clock allows, in lessons with progress_by watch.';
 COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
 DO $$
 BEGIN
@@ -2956,9 +2975,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -2994,9 +3013,11 @@ BEGIN
 	), lessons AS (
 		INSERT INTO public.lessons
 			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
-			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after,
+			 progress_by)
 		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
-			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after,
+			o.progress_by
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
@@ -3192,9 +3213,10 @@ GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -3208,6 +3230,9 @@ BEGIN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF played IS NOT NULL THEN
+		RAISE EXCEPTION 'played is not built yet' USING ERRCODE = 'feature_not_supported';
+	END IF;
 	pct := content_library.whole_percent(watched_pct);
 	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
@@ -3215,8 +3240,8 @@ BEGIN
 	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
-COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library_settings.max_playback_rate and content_library_settings.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,
@@ -3242,7 +3267,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -4277,7 +4302,7 @@ BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'public.content_library_set_updated_at()',
 		'public.content_library_on_change()',
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',
@@ -4317,7 +4342,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',

@@ -2,7 +2,7 @@
 -- any way, replaced, given away, or taken out of the extension.
 \x on
 BEGIN;
-ALTER FUNCTION record_progress(uuid, double precision, double precision, uuid) SECURITY DEFINER;
+ALTER FUNCTION record_progress(uuid, double precision, double precision, uuid, jsonb) SECURITY DEFINER;
 ALTER FUNCTION mux_apply_event(jsonb) SECURITY DEFINER SET search_path = public;
 ALTER FUNCTION mux_verify_signature VOLATILE PARALLEL UNSAFE COST 7;
 ALTER FUNCTION course_report(uuid, integer, uuid) ROWS 5 STRICT LEAKPROOF;

@@ -14,7 +14,7 @@ GRANT SELECT, TRUNCATE ON courses TO anon;
 GRANT INSERT (completed_at), UPDATE (completed_at, enrolled_at) ON enrollments TO authenticated;
 GRANT SELECT ON content_progress TO PUBLIC;
 GRANT SELECT ON lessons TO authenticated WITH GRANT OPTION;
-GRANT EXECUTE ON FUNCTION record_progress(uuid, double precision, double precision, uuid) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION record_progress(uuid, double precision, double precision, uuid, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION course_report(uuid, integer, uuid) TO authenticated, anon;
 SELECT * FROM test.findings();
 CALL test.mend();

@@ -89,7 +89,7 @@ END
 is($node->safe_psql('changed', $check), <<'END' =~ s/\n$//r, 'all that was changed is found');
 error|code of function content_library_set_updated_at()
 error|constraint courses_tier_required_check on courses
-error|function record_progress(uuid, double precision, double precision, uuid)
+error|function record_progress(uuid, double precision, double precision, uuid, jsonb)
 error|policy "Authenticated users can read lessons" on lessons
 error|policy "Authenticated users can read modules" on modules
 error|policy mine on courses

@@ -7,14 +7,14 @@ export type Database = {
           Tables: {
             "content_progress": {
                   Row: {
-                    "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"user_id": string,"watched_pct": number
+                    "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"started_at": string | null,"user_id": string,"watched": unknown,"watched_pct": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id": string,"position_seconds"?: number | null,"user_id": string,"watched_pct"?: number
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id": string,"position_seconds"?: number | null,"started_at"?: string | null,"user_id": string,"watched"?: unknown,"watched_pct"?: number
                   }
                   Update: {
-                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id"?: string,"position_seconds"?: number | null,"user_id"?: string,"watched_pct"?: number
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id"?: string,"position_seconds"?: number | null,"started_at"?: string | null,"user_id"?: string,"watched"?: unknown,"watched_pct"?: number
                   }
                   Relationships: [
                     {
@@ -53,14 +53,14 @@ isOneToOne: false
                   ]
                 },"courses": {
                   Row: {
-                    "access_period": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                    "access_period": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"progress_by": string,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -87,14 +87,14 @@ isOneToOne: false
                   ]
                 },"lessons": {
                   Row: {
-                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_published": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
+                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_published": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"progress_by": string | null,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"progress_by"?: string | null,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"progress_by"?: string | null,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -205,6 +205,7 @@ isOneToOne: false
 "is_published": boolean,
 "is_sequential": boolean,
 "metadata": NonNullable<Json>,
+"progress_by": string,
 "slug": string,
 "sort_order": number,
 "stage": string | null,
@@ -273,6 +274,7 @@ isOneToOne: false
 "mux_playback_id": string | null,
 "mux_status": string,
 "mux_upload_id": string | null,
+"progress_by": string | null,
 "sort_order": number,
 "title": string,
 "unlock_after": string | null,
@@ -323,6 +325,7 @@ isOneToOne: false
 "mux_playback_id": string | null,
 "mux_status": string,
 "mux_upload_id": string | null,
+"progress_by": string | null,
 "sort_order": number,
 "title": string,
 "unlock_after": string | null,
@@ -353,7 +356,7 @@ isOneToOne: false
 { Args: { "course_id": string }; Returns: number
                            },
 "record_progress":
-{ Args: { "lesson_id": string,"position_seconds"?: number,"user_id"?: string,"watched_pct": number }; Returns: Database["public"]['CompositeTypes']["recorded_progress"]
+{ Args: { "lesson_id": string,"played"?: Json,"position_seconds"?: number,"user_id"?: string,"watched_pct"?: number }; Returns: Database["public"]['CompositeTypes']["recorded_progress"]
                           SetofOptions: {
         from: "*"
         to: "recorded_progress"
