@@ -37,7 +37,7 @@ static const struct
 	Oid			type;
 }			read_columns[] = {
 	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
-	{"courses", "is_published", BOOLOID},
+	{"courses", "is_published", BOOLOID}, {"courses", "progress_by", TEXTOID},
 	{"course_prerequisites", "course_id", UUIDOID}, {"course_prerequisites", "required_course_id", UUIDOID},
 	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
 	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
@@ -48,14 +48,16 @@ static const struct
 	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "unlock_at", TIMESTAMPTZOID},
 	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
-	{"content_progress", "completed", BOOLOID}
+	{"content_progress", "completed", BOOLOID},
+	{"certificates", "course_id", UUIDOID}, {"certificates", "revoked_at", TIMESTAMPTZOID}
 };
 
 /*
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video.  It reads all of content_progress once;
+ * open or have no video.  And what lets learners forge what certificates rest on: direct
+ * writing ($2 is whether it is allowed), and percentages that nobody checks.  It reads all of content_progress once;
  * the README says what that costs.  The comparison with the lowest threshold follows from the
  * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
  * end numbers all of them, and keeps their order.
@@ -105,6 +107,11 @@ static const LibraryQuery row_findings = {
 	"   FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	"   WHERE " COUNTS_SQL("l") " AND c.is_published"
+	" ), certified AS ("
+	"   SELECT k.course_id, count(*) AS n"
+	"   FROM %1$s.certificates AS k"
+	"   WHERE k.revoked_at IS NULL"
+	"   GROUP BY k.course_id"
 	" ), finding(severity, object, problem, remedy) AS ("
 	"   SELECT 'warning', format('course %%s', n.course_id),"
 	"     'its prerequisites lead back to it, so nobody can enroll',"
@@ -143,11 +150,27 @@ static const LibraryQuery row_findings = {
 	"     format('SELECT %%s.recompute_completion(%%L);', x.schema, d.course_id)"
 	"   FROM due AS d"
 	"   CROSS JOIN extension AS x"
+	"   UNION ALL"
+	"   SELECT 'notice', 'table certificates',"
+	"     format('learners may write their own progress directly, and so forge what %%s certificates rest on', sum(k.n)),"
+	"     format('SELECT %%s.content_library_strict();', x.schema)"
+	"   FROM certified AS k"
+	"   CROSS JOIN extension AS x"
+	"   WHERE $2"
+	"   GROUP BY x.schema"
+	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', c.id),"
+	"     format('it has %%s certificates, and its progress is what players report, which nobody checks', k.n),"
+	"     format('UPDATE %%s.courses SET progress_by = ''watch'' WHERE id = %%L;', x.schema, c.id)"
+	"   FROM certified AS k"
+	"   JOIN %1$s.courses AS c ON c.id = k.course_id"
+	"   CROSS JOIN extension AS x"
+	"   WHERE c.progress_by = 'report'"
 	" )"
 	" SELECT f.severity, f.object, f.problem, f.remedy"
 	" FROM finding AS f"
 	" ORDER BY f.object COLLATE \"C\", f.problem COLLATE \"C\"",
-	1, {INT4OID}, .sizes_differ = true
+	2, {INT4OID, BOOLOID}, .sizes_differ = true
 };
 
 /* What content_library_findings() says of definitions and rights. */
@@ -230,7 +253,7 @@ content_library_check(PG_FUNCTION_ARGS)
 {
 	bool		with_rows = DatumGetBool(required_arg(fcinfo, 0, "rows"));
 	ReturnSetInfo *answer = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		threshold = Int32GetDatum(library_completion_threshold);
+	Datum		values[2];
 	Tuplestorestate *rows;
 	TupleDesc	desc;
 	Call		call;
@@ -242,7 +265,9 @@ content_library_check(PG_FUNCTION_ARGS)
 	/* content_library_check(false) leaves out what reads whole tables. */
 	if (with_rows && can_read_rows(&call.library))
 	{
-		query_execute(&call.library, &row_findings, &threshold, NULL, true);
+		values[0] = Int32GetDatum(library_completion_threshold);
+		values[1] = BoolGetDatum(learners_write_progress(&call.library));
+		query_execute(&call.library, &row_findings, values, NULL, true);
 		result_return(answer);
 	}
 	call_end(&call);

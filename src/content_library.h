@@ -55,6 +55,9 @@ extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 extern Oid	relation_owner(Oid relation);
 
+/* whether the library is not strict: strict.c */
+extern bool learners_write_progress(const Library *library);
+
 /* What a lock is for is the seed of the hash that is its key. */
 #define USER_LOCK 0
 #define COMPLETION_LOCK 1

@@ -145,6 +145,15 @@ UPDATE lessons SET mux_status = 'pending', mux_asset_id = NULL, mux_playback_id 
 WHERE title LIKE '%1, lesson 2';
 UPDATE enrollments SET completed_at = enrolled_at + interval '3 days' WHERE user_id = '${\learner(1)}';
 UPDATE content_progress SET position_seconds = 77, completed_at = last_watched WHERE completed;
+-- Certificates: valid, with an end, revoked, of a course that is gone.
+UPDATE courses SET certificate_valid_for = '1 year 2 months' WHERE slug = 'course-2';
+INSERT INTO certificates (code, user_id, course_id, learner_name, course_title, completed_at, issued_at, expires_at, revoked_at, revoked_reason, metadata)
+SELECT '0000-0000-000' || n, format('00000000-0000-4000-8000-%s', lpad((1 + n % 4)::text, 12, '0'))::uuid,
+	(SELECT id FROM courses WHERE slug = 'course-' || n), E'Learner\\t' || n, 'Course ' || n,
+	timestamptz '2023-01-01 00:00:00.5Z' + n * interval '1 day', timestamptz '2023-02-01 00:00:00.25Z',
+	CASE n WHEN 3 THEN timestamptz '2024-03-04 00:00:00.5Z' END, CASE n WHEN 4 THEN timestamptz '2023-03-01 00:00:00Z' END,
+	CASE n WHEN 4 THEN 'the name is wrong' END, CASE n WHEN 5 THEN '{"hours": 7}' ELSE '{}' END::jsonb
+FROM generate_series(1, 9) AS n;
 END
 }
 
@@ -176,11 +185,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('mux_events')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('certificates'), ('course_prerequisites'), ('mux_events')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress course_prerequisites mux_events);
+	} qw(courses modules lessons enrollments content_progress certificates course_prerequisites mux_events);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

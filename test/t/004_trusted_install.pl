@@ -81,7 +81,7 @@ like(as_builder('app', "ALTER FUNCTION $schema.completion_threshold(uuid) OWNER 
 is($node->safe_psql('app', "SELECT has_table_privilege('supabase_auth_admin', '$schema.enrollments', 'SELECT')"),
 	'f', 'the auth server has no rights on our tables');
 $node->safe_psql('app', $create_auth);
-is(policies('app'), 16, 'attached when the auth server made auth.users');
+is(policies('app'), 18, 'attached when the auth server made auth.users');
 is($node->safe_psql('app', "SELECT count(*) FROM pg_event_trigger WHERE evtname = 'content_library_attach'"), 0, 'and the event trigger is gone');
 
 # Use.
