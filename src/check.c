@@ -56,11 +56,11 @@ static const struct
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video.  And what lets learners forge what certificates rest on: direct
- * writing ($2 is whether it is allowed), and percentages that nobody checks.  It reads all of content_progress once;
- * the README says what that costs.  The comparison with the lowest threshold follows from the
- * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
- * end numbers all of them, and keeps their order.
+ * open or have no video.  Then what learners could forge certificates with: direct writing
+ * ($2 is whether they may), and percentages that nobody checks.  It reads all of
+ * content_progress once; the README says what that costs.  The comparison with the lowest
+ * threshold follows from the one before, and keeps most rows out of the join.  Moving the last
+ * module or lesson to the end numbers all of them, and keeps their order.
  */
 static const LibraryQuery row_findings = {
 	"WITH RECURSIVE extension AS ("
