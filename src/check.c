@@ -266,7 +266,7 @@ content_library_check(PG_FUNCTION_ARGS)
 	if (with_rows && can_read_rows(&call.library))
 	{
 		values[0] = Int32GetDatum(library_completion_threshold);
-		values[1] = BoolGetDatum(learners_write_progress(&call.library));
+		values[1] = BoolGetDatum(may_write_progress(&call.library));
 		query_execute(&call.library, &row_findings, values, NULL, true);
 		result_return(answer);
 	}

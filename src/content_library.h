@@ -55,8 +55,8 @@ extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 extern Oid	relation_owner(Oid relation);
 
-/* whether the library is not strict: strict.c */
-extern bool learners_write_progress(const Library *library);
+/* whether learners write progress directly: strict.c */
+extern bool may_write_progress(const Library *library);
 
 /* What a lock is for is the seed of the hash that is its key. */
 #define USER_LOCK 0

@@ -44,7 +44,7 @@ grant_or_revoke(const Library *library, bool enabled)
 
 /* Whether learners can write directly, also by a grant to PUBLIC or to another role. */
 bool
-learners_write_progress(const Library *library)
+may_write_progress(const Library *library)
 {
 	return pg_class_aclcheck(library_relation(library, "content_progress"),
 							 get_role_oid("authenticated", false), ACL_INSERT) == ACLCHECK_OK;
@@ -73,7 +73,7 @@ content_library_strict(PG_FUNCTION_ARGS)
 
 	/* Makes the new grants visible to the question whether they had any effect. */
 	CommandCounterIncrement();
-	if (learners_write_progress(&library) == enabled)
+	if (may_write_progress(&library) == enabled)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("learners %s write content_progress directly", enabled ? "can still" : "still cannot"),
