@@ -96,7 +96,8 @@ CREATE TABLE @extschema@.courses (
 	is_sequential			boolean NOT NULL DEFAULT false,
 	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
 	progress_by				text NOT NULL DEFAULT 'report'
-							CHECK (progress_by IN ('report', 'watch', 'server'))
+							CHECK (progress_by IN ('report', 'watch', 'server')),
+	certificate_valid_for	interval CHECK (extract(epoch FROM certificate_valid_for) > 0)
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
@@ -105,6 +106,7 @@ COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; t
 COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
 COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN @extschema@.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE @extschema@.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
@@ -203,6 +205,36 @@ COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'The earliest tim
 COMMENT ON COLUMN @extschema@.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
 COMMENT ON COLUMN @extschema@.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
+-- A certificate says what was so when it was issued. So the names are copied, and it
+-- outlives the course.
+CREATE TABLE @extschema@.certificates (
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	code			text COLLATE "C" NOT NULL UNIQUE
+					CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$'),
+	user_id			uuid NOT NULL,	-- references auth.users: see section 7
+	course_id		uuid REFERENCES @extschema@.courses (id) ON DELETE SET NULL,
+	learner_name	text NOT NULL CHECK (learner_name ~ '[^[:space:]]' AND length(learner_name) <= 255),
+	course_title	text NOT NULL,
+	completed_at	timestamptz NOT NULL,
+	issued_at		timestamptz NOT NULL DEFAULT now(),
+	expires_at		timestamptz,
+	revoked_at		timestamptz,
+	revoked_reason	text,
+	metadata		jsonb NOT NULL DEFAULT '{}'
+					CHECK (jsonb_typeof(metadata) = 'object'),
+	CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+);
+COMMENT ON TABLE @extschema@.certificates IS 'A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.';
+COMMENT ON COLUMN @extschema@.certificates.code IS 'What verify_certificate() asks for: 60 random bits in Crockford''s base32, XXXX-XXXX-XXXX.';
+COMMENT ON COLUMN @extschema@.certificates.course_id IS 'The course; NULL once it is deleted.';
+COMMENT ON COLUMN @extschema@.certificates.learner_name IS 'The learner''s name, as the server gave it.';
+COMMENT ON COLUMN @extschema@.certificates.course_title IS 'The title that the course had when the certificate was issued.';
+COMMENT ON COLUMN @extschema@.certificates.completed_at IS 'When the learner had completed the course, as the enrollment said.';
+COMMENT ON COLUMN @extschema@.certificates.expires_at IS 'Until when it is valid: completed_at plus the course''s certificate_valid_for; NULL for good.';
+COMMENT ON COLUMN @extschema@.certificates.revoked_at IS 'When it was revoked; NULL if it was not.';
+COMMENT ON COLUMN @extschema@.certificates.revoked_reason IS 'Why it was revoked. The learner can read it, verify_certificate() does not show it.';
+COMMENT ON COLUMN @extschema@.certificates.metadata IS 'The application''s own attributes, a JSON object that issue_certificate() is given.';
+
 -- What record_progress returns. A column added to the table is not in it.
 CREATE TYPE @extschema@.recorded_progress AS (
 	id					uuid,
@@ -238,6 +270,12 @@ CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
+CREATE INDEX idx_certificates_user_id ON @extschema@.certificates (user_id);
+CREATE INDEX idx_certificates_course_id ON @extschema@.certificates (course_id);
+-- One completion has one certificate, until that is revoked.
+CREATE UNIQUE INDEX idx_certificates_completion ON @extschema@.certificates (user_id, course_id, completed_at)
+	WHERE revoked_at IS NULL;
+
 
 -- 4. updated_at --------------------------------------------------------------
 
@@ -263,6 +301,35 @@ CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.modules
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
+
+-- A foreign key acts within a trigger of its own. So at a greater depth it is the key that
+-- takes away a course that is deleted.
+CREATE FUNCTION @extschema@.content_library_keep_certificate() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF OLD.revoked_at IS NULL THEN
+		OLD.revoked_at := NEW.revoked_at;
+		OLD.revoked_reason := NEW.revoked_reason;
+	END IF;
+	IF NEW.course_id IS NULL AND pg_trigger_depth() > 1 THEN
+		OLD.course_id := NULL;
+	END IF;
+	IF OLD *<> NEW THEN
+		RAISE EXCEPTION 'certificate "%" cannot be changed', OLD.code
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'It can only be revoked, once.',
+				  HINT = 'Revoke it and issue another one.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_keep_certificate() IS
+	'Trigger function: refuses any change of a certificate but its revocation.';
+
+CREATE TRIGGER keep_certificate BEFORE UPDATE ON @extschema@.certificates
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
 -- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
@@ -305,6 +372,7 @@ ALTER TABLE @extschema@.modules OWNER TO @extowner@;
 ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
 ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
 ALTER TABLE @extschema@.content_progress OWNER TO @extowner@;
+ALTER TABLE @extschema@.certificates OWNER TO @extowner@;
 
 -- First nobody has any right: default privileges may have granted everything, and
 -- row-level security does not stop TRUNCATE.
@@ -314,7 +382,8 @@ REVOKE ALL ON TABLE
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
-	@extschema@.content_progress
+	@extschema@.content_progress,
+	@extschema@.certificates
 	FROM PUBLIC, anon, authenticated, service_role;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
@@ -339,6 +408,10 @@ GRANT SELECT, INSERT (id, user_id, course_id, enrolled_at)
 
 GRANT SELECT, INSERT, UPDATE, DELETE
 	ON TABLE @extschema@.content_progress TO authenticated;
+
+-- issue_certificate() makes certificates, and only the owner of the tables deletes one.
+GRANT SELECT, UPDATE ON TABLE @extschema@.certificates TO service_role;
+GRANT SELECT ON TABLE @extschema@.certificates TO authenticated;
 
 
 -- 6. Row-level security ------------------------------------------------------
@@ -396,6 +469,12 @@ ALTER TABLE @extschema@.content_progress ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "Service role manages content_progress"
 	ON @extschema@.content_progress FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
+ALTER TABLE @extschema@.certificates ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Service role manages certificates"
+	ON @extschema@.certificates FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
 -- In strict mode (content_library_strict) learners read directly only what they may
@@ -649,6 +728,50 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
 	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS @extschema@.certificates
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.issue_certificate(uuid, uuid, text, jsonb) IS
+	'Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.';
+
+CREATE FUNCTION @extschema@.revoke_certificate(
+	code text,
+	reason text)
+RETURNS @extschema@.certificates
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.revoke_certificate(text, text) IS
+	'Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.';
+
+CREATE FUNCTION @extschema@.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.';
+
+-- Anybody may call this one. It shows what is printed on the certificate.
+CREATE FUNCTION @extschema@.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.verify_certificate(text) IS
+	'What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.';
 
 CREATE FUNCTION @extschema@.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
@@ -1576,6 +1699,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'courses', 'column courses.title', 'ALTER TABLE {schema}.courses ALTER COLUMN title SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET NOT NULL;'),
 		('column', 'courses', 'access_period', 'ALTER TABLE {schema}.courses ALTER COLUMN access_period TYPE interval;'),
+		('column', 'courses', 'certificate_valid_for', 'ALTER TABLE {schema}.courses ALTER COLUMN certificate_valid_for TYPE interval;'),
 		('column', 'courses', 'completion_threshold', 'ALTER TABLE {schema}.courses ALTER COLUMN completion_threshold TYPE integer;'),
 		('column', 'courses', 'created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at TYPE timestamp with time zone;'),
 		('column', 'courses', 'description', 'ALTER TABLE {schema}.courses ALTER COLUMN description TYPE text;'),
@@ -1594,6 +1718,7 @@ BEGIN ATOMIC
 		('column', 'courses', 'topic', 'ALTER TABLE {schema}.courses ALTER COLUMN topic TYPE text;'),
 		('column', 'courses', 'updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at TYPE timestamp with time zone;'),
 		('comment', 'courses', 'column courses.access_period', 'COMMENT ON COLUMN {schema}.courses.access_period IS ''How long an enrollment that is made now gives access; NULL for good.'';'),
+		('comment', 'courses', 'column courses.certificate_valid_for', 'COMMENT ON COLUMN {schema}.courses.certificate_valid_for IS ''How long after completing the course a certificate that is issued now is valid; NULL for good.'';'),
 		('comment', 'courses', 'column courses.completion_threshold', 'COMMENT ON COLUMN {schema}.courses.completion_threshold IS ''Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.'';'),
 		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
@@ -1601,6 +1726,7 @@ BEGIN ATOMIC
 		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
 		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
+		('constraint', 'courses', 'courses_certificate_valid_for_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_certificate_valid_for_check CHECK ((EXTRACT(epoch FROM certificate_valid_for) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
@@ -1832,6 +1958,54 @@ BEGIN ATOMIC
 		('setting fillfactor', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress SET (fillfactor = ''90'');'),
 		('trigger', 'content_progress', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'content_progress', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('NOT NULL', 'certificates', 'column certificates.code', 'ALTER TABLE {schema}.certificates ALTER COLUMN code SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.completed_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN completed_at SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.course_title', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_title SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.learner_name', 'ALTER TABLE {schema}.certificates ALTER COLUMN learner_name SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.user_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN user_id SET NOT NULL;'),
+		('column', 'certificates', 'code', 'ALTER TABLE {schema}.certificates ALTER COLUMN code TYPE text COLLATE "C";'),
+		('column', 'certificates', 'completed_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN completed_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'course_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'certificates', 'course_title', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_title TYPE text;'),
+		('column', 'certificates', 'expires_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN expires_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id TYPE uuid;'),
+		('column', 'certificates', 'issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'learner_name', 'ALTER TABLE {schema}.certificates ALTER COLUMN learner_name TYPE text;'),
+		('column', 'certificates', 'metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'certificates', 'revoked_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN revoked_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'revoked_reason', 'ALTER TABLE {schema}.certificates ALTER COLUMN revoked_reason TYPE text;'),
+		('column', 'certificates', 'user_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN user_id TYPE uuid;'),
+		('comment', 'certificates', 'certificates', 'COMMENT ON TABLE {schema}.certificates IS ''A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.'';'),
+		('comment', 'certificates', 'column certificates.code', 'COMMENT ON COLUMN {schema}.certificates.code IS ''What verify_certificate() asks for: 60 random bits in Crockford''''s base32, XXXX-XXXX-XXXX.'';'),
+		('comment', 'certificates', 'column certificates.completed_at', 'COMMENT ON COLUMN {schema}.certificates.completed_at IS ''When the learner had completed the course, as the enrollment said.'';'),
+		('comment', 'certificates', 'column certificates.course_id', 'COMMENT ON COLUMN {schema}.certificates.course_id IS ''The course; NULL once it is deleted.'';'),
+		('comment', 'certificates', 'column certificates.course_title', 'COMMENT ON COLUMN {schema}.certificates.course_title IS ''The title that the course had when the certificate was issued.'';'),
+		('comment', 'certificates', 'column certificates.expires_at', 'COMMENT ON COLUMN {schema}.certificates.expires_at IS ''Until when it is valid: completed_at plus the course''''s certificate_valid_for; NULL for good.'';'),
+		('comment', 'certificates', 'column certificates.learner_name', 'COMMENT ON COLUMN {schema}.certificates.learner_name IS ''The learner''''s name, as the server gave it.'';'),
+		('comment', 'certificates', 'column certificates.metadata', 'COMMENT ON COLUMN {schema}.certificates.metadata IS ''The application''''s own attributes, a JSON object that issue_certificate() is given.'';'),
+		('comment', 'certificates', 'column certificates.revoked_at', 'COMMENT ON COLUMN {schema}.certificates.revoked_at IS ''When it was revoked; NULL if it was not.'';'),
+		('comment', 'certificates', 'column certificates.revoked_reason', 'COMMENT ON COLUMN {schema}.certificates.revoked_reason IS ''Why it was revoked. The learner can read it, verify_certificate() does not show it.'';'),
+		('constraint', 'certificates', 'certificates_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_check CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL)));'),
+		('constraint', 'certificates', 'certificates_code_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_code_check CHECK ((code ~ ''^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$''::text));'),
+		('constraint', 'certificates', 'certificates_code_key', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_code_key UNIQUE (code);'),
+		('constraint', 'certificates', 'certificates_course_id_fkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE SET NULL;'),
+		('constraint', 'certificates', 'certificates_learner_name_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_learner_name_check CHECK (((learner_name ~ ''[^[:space:]]''::text) AND (length(learner_name) <= 255)));'),
+		('constraint', 'certificates', 'certificates_metadata_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
+		('constraint', 'certificates', 'certificates_pkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_pkey PRIMARY KEY (id);'),
+		('constraint', 'certificates', 'certificates_user_id_fkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
+		('default', 'certificates', 'column certificates.id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'certificates', 'column certificates.issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at SET DEFAULT now();'),
+		('default', 'certificates', 'column certificates.metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('index', 'certificates', 'idx_certificates_completion', 'CREATE UNIQUE INDEX idx_certificates_completion ON {schema}.certificates USING btree (user_id, course_id, completed_at) WHERE (revoked_at IS NULL);'),
+		('index', 'certificates', 'idx_certificates_course_id', 'CREATE INDEX idx_certificates_course_id ON {schema}.certificates USING btree (course_id);'),
+		('index', 'certificates', 'idx_certificates_user_id', 'CREATE INDEX idx_certificates_user_id ON {schema}.certificates USING btree (user_id);'),
+		('policy', 'certificates', 'Service role manages certificates', 'CREATE POLICY "Service role manages certificates" ON {schema}.certificates FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'certificates', 'Users read own certificates', 'CREATE POLICY "Users read own certificates" ON {schema}.certificates FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
+		('row-level security', 'certificates', 'certificates', 'ALTER TABLE {schema}.certificates ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'certificates', 'keep_certificate', 'CREATE TRIGGER keep_certificate BEFORE UPDATE ON {schema}.certificates FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_keep_certificate();'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object SET NOT NULL;'),
@@ -1877,10 +2051,12 @@ BEGIN ATOMIC
 		('index', 'mux_bindings', 'idx_mux_bindings_asset_id', 'CREATE INDEX idx_mux_bindings_asset_id ON {schema}.mux_bindings USING btree (asset_id);'),
 		('index', 'mux_bindings', 'idx_mux_bindings_upload_id', 'CREATE INDEX idx_mux_bindings_upload_id ON {schema}.mux_bindings USING btree (upload_id);'),
 		('row-level security', 'mux_bindings', 'mux_bindings', 'ALTER TABLE {schema}.mux_bindings ENABLE ROW LEVEL SECURITY;'),
+		('code', '', 'function certificate_credential(text, jsonb)', 'c, jsonb, $libdir/content_library, certificate_credential'),
 		('code', '', 'function completion_threshold(uuid)', 'c, integer, $libdir/content_library, completion_threshold'),
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
+		('code', '', 'function content_library_keep_certificate()', 'plpgsql, trigger, 07470f692968f1ed0d9cf2a2d96a1f78'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
 		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 7c056646f75a1641280e569d559f3082'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
@@ -1897,6 +2073,7 @@ BEGIN ATOMIC
 		('code', '', 'function course_progress(uuid)', 'c, TABLE(course_id uuid, title text, required_lessons integer, completed_lessons integer, completion integer, last_watched timestamp with time zone, next_lesson_id uuid, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_progress'),
 		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
+		('code', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'c, certificates, $libdir/content_library, issue_certificate'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
 		('code', '', 'function lesson_retention(uuid, integer)', 'c, TABLE(second integer, learners integer), $libdir/content_library, lesson_retention'),
 		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
@@ -1911,12 +2088,16 @@ BEGIN ATOMIC
 		('code', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'c, recorded_progress, $libdir/content_library, record_progress'),
 		('code', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'c, SETOF recorded_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
+		('code', '', 'function revoke_certificate(text, text)', 'c, certificates, $libdir/content_library, revoke_certificate'),
 		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
+		('code', '', 'function verify_certificate(text)', 'c, TABLE(status text, learner_name text, course_title text, completed_at timestamp with time zone, issued_at timestamp with time zone, expires_at timestamp with time zone, revoked_at timestamp with time zone), $libdir/content_library, verify_certificate'),
+		('comment', '', 'function certificate_credential(text, jsonb)', 'COMMENT ON FUNCTION {schema}.certificate_credential(text, jsonb) IS ''A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.'';'),
 		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage of a lesson that completes it. It is 1..100: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
 		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where auth.users has code of another role, the keys are not validated and a warning names it. Fails with 42501 for a caller without the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
 		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
 		('comment', '', 'function content_library_findings(text)', 'COMMENT ON FUNCTION {schema}.content_library_findings(text) IS ''The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.'';'),
+		('comment', '', 'function content_library_keep_certificate()', 'COMMENT ON FUNCTION {schema}.content_library_keep_certificate() IS ''Trigger function: refuses any change of a certificate but its revocation.'';'),
 		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.'';'),
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
@@ -1933,6 +2114,7 @@ BEGIN ATOMIC
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
+		('comment', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'COMMENT ON FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) IS ''Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
 		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
@@ -1947,13 +2129,17 @@ BEGIN ATOMIC
 		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
 		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
+		('comment', '', 'function revoke_certificate(text, text)', 'COMMENT ON FUNCTION {schema}.revoke_certificate(text, text) IS ''Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.'';'),
 		('comment', '', 'function unenroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.unenroll(uuid, uuid) IS ''Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Only service_role ends one that has an end of access, because enrolling again would begin a new one. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or an enrollment with an end of access, 23503 for an unknown course.'';'),
+		('comment', '', 'function verify_certificate(text)', 'COMMENT ON FUNCTION {schema}.verify_certificate(text) IS ''What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
+		('function', '', 'certificate_credential(text, jsonb)', 'ALTER FUNCTION {schema}.certificate_credential(text, jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'completion_threshold(uuid)', 'ALTER FUNCTION {schema}.completion_threshold(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'content_library_findings(text)', 'ALTER FUNCTION {schema}.content_library_findings(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_findings(text) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_keep_certificate()', 'ALTER FUNCTION {schema}.content_library_keep_certificate() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_keep_certificate() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
@@ -1970,6 +2156,7 @@ BEGIN ATOMIC
 		('function', '', 'course_progress(uuid)', 'ALTER FUNCTION {schema}.course_progress(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 20 RESET ALL;'),
 		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'issue_certificate(uuid, uuid, text, jsonb)', 'ALTER FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'lesson_retention(uuid, integer)', 'ALTER FUNCTION {schema}.lesson_retention(uuid, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1984,7 +2171,9 @@ BEGIN ATOMIC
 		('function', '', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'record_progress_batch(jsonb, uuid, boolean)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
+		('function', '', 'revoke_certificate(text, text)', 'ALTER FUNCTION {schema}.revoke_certificate(text, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'verify_certificate(text)', 'ALTER FUNCTION {schema}.verify_certificate(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1 RESET ALL;')
 		-- End of what is generated
 	), expected AS MATERIALIZED (
 		-- The list for the schema that the extension is in.
@@ -2237,7 +2426,7 @@ BEGIN ATOMIC
 					OR o.name = 'content_progress' AND f.privilege_type IN ('INSERT', 'UPDATE', 'DELETE')) AS on_purpose
 		FROM object AS o
 		JOIN first AS f ON f.class = o.class AND f.oid = o.oid AND f.column_number = o.column_number
-		JOIN pg_roles AS r ON r.oid = f.grantee AND r.rolname IN ('authenticated', 'service_role')
+		JOIN pg_roles AS r ON r.oid = f.grantee AND r.rolname IN ('anon', 'authenticated', 'service_role')
 		WHERE NOT CASE
 			WHEN o.type = 'FUNCTION' THEN has_function_privilege(r.oid, o.oid, f.privilege_type)
 			WHEN o.column_number > 0 THEN has_column_privilege(r.oid, o.oid, o.column_number::int2, f.privilege_type)
@@ -2431,6 +2620,9 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
+	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
+	@extschema@.revoke_certificate(text, text),
+	@extschema@.certificate_credential(text, jsonb),
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
@@ -2440,6 +2632,10 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
 	TO service_role;
+
+-- The only function of anon.
+GRANT EXECUTE ON FUNCTION @extschema@.verify_certificate(text)
+	TO anon, authenticated, service_role;
 
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_check(boolean)
 	TO service_role, @extowner@;
@@ -2471,6 +2667,10 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
+	@extschema@.verify_certificate(text),
+	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
+	@extschema@.revoke_certificate(text, text),
+	@extschema@.certificate_credential(text, jsonb),
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
@@ -2490,6 +2690,7 @@ SELECT pg_extension_config_dump('@extschema@.modules', '');
 SELECT pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_extension_config_dump('@extschema@.content_progress', '');
+SELECT pg_extension_config_dump('@extschema@.certificates', '');
 SELECT pg_extension_config_dump('@extschema@.mux_events', '');
 SELECT pg_extension_config_dump('@extschema@.mux_bindings', '');
 

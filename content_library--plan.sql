@@ -161,7 +161,6 @@ BEGIN
 		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
 			-- The keys to auth.users are made again.
 			AND NOT (k.contype = 'f'
-					 AND t.name IN ('enrollments', 'content_progress')
 					 AND k.conname = (t.name || '_user_id_fkey'))
 		UNION ALL
 		SELECT t.planned, format('index %I on %I', c.relname, t.name),
@@ -281,7 +280,8 @@ ALTER TABLE @extschema@.courses
 	ADD COLUMN is_sequential boolean NOT NULL DEFAULT false,
 	ADD COLUMN access_period interval CHECK (extract(epoch FROM access_period) > 0),
 	ADD COLUMN progress_by text NOT NULL DEFAULT 'report'
-		CHECK (progress_by IN ('report', 'watch', 'server'));
+		CHECK (progress_by IN ('report', 'watch', 'server')),
+	ADD COLUMN certificate_valid_for interval CHECK (extract(epoch FROM certificate_valid_for) > 0);
 ALTER TABLE @extschema@.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'

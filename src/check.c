@@ -52,19 +52,20 @@ static const struct
 	{"mux_events", "playback_ids", JSONBOID},
 	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
-	{"content_progress", "completed", BOOLOID}
+	{"content_progress", "completed", BOOLOID},
+	{"certificates", "course_id", UUIDOID}, {"certificates", "revoked_at", TIMESTAMPTZOID}
 };
 
 /*
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video; and videos of paid courses that whoever knows the playback id can
- * watch; and courses whose progress learners do not claim (rule R13), if they may write it
- * directly ($2).  It reads all of content_progress and mux_events once; the README says what
- * that costs.  The comparison with the lowest threshold follows from the one before, and keeps
- * most rows out of the join.  Moving the last module or lesson to the end numbers all of them,
- * and keeps their order.
+ * open or have no video; videos of paid courses that whoever knows the playback id can watch.
+ * Then what learners could forge certificates or progress (rule R13) with: direct writing ($2
+ * is whether they may), and percentages that nobody checks.  It reads all of content_progress
+ * and mux_events once; the README says what that costs.  The comparison with the lowest
+ * threshold follows from the one before, and keeps most rows out of the join.  Moving the last
+ * module or lesson to the end numbers all of them, and keeps their order.
  */
 static const LibraryQuery row_findings = {
 	"WITH RECURSIVE extension AS ("
@@ -126,6 +127,11 @@ static const LibraryQuery row_findings = {
 	"         AS p(id text, policy text)"
 	"       WHERE p.policy = 'public')"
 	"   GROUP BY c.id"
+	" ), certified AS ("
+	"   SELECT k.course_id, count(*) AS n"
+	"   FROM %1$s.certificates AS k"
+	"   WHERE k.revoked_at IS NULL"
+	"   GROUP BY k.course_id"
 	" ), finding(severity, object, problem, remedy) AS ("
 	"   SELECT 'warning', format('course %%s', n.course_id),"
 	"     'its prerequisites lead back to it, so nobody can enroll',"
@@ -181,6 +187,22 @@ static const LibraryQuery row_findings = {
 	"     format('SELECT %%s.recompute_completion(%%L);', x.schema, d.course_id)"
 	"   FROM due AS d"
 	"   CROSS JOIN extension AS x"
+	"   UNION ALL"
+	"   SELECT 'notice', 'table certificates',"
+	"     format('learners may write their own progress directly, and so forge what %%s certificates rest on', sum(k.n)),"
+	"     format('SELECT %%s.content_library_strict();', x.schema)"
+	"   FROM certified AS k"
+	"   CROSS JOIN extension AS x"
+	"   WHERE $2"
+	"   GROUP BY x.schema"
+	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', c.id),"
+	"     format('it has %%s certificates, and its progress is what players report, which nobody checks', k.n),"
+	"     format('UPDATE %%s.courses SET progress_by = ''watch'' WHERE id = %%L;', x.schema, c.id)"
+	"   FROM certified AS k"
+	"   JOIN %1$s.courses AS c ON c.id = k.course_id"
+	"   CROSS JOIN extension AS x"
+	"   WHERE c.progress_by = 'report'"
 	" )"
 	" SELECT f.severity, f.object, f.problem, f.remedy"
 	" FROM finding AS f"

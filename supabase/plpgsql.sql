@@ -61,7 +61,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -171,6 +171,16 @@ $$;
 COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
 
+CREATE FUNCTION content_library.missing_certificate(code text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RAISE EXCEPTION 'certificate "%" does not exist', left(code, 60) USING ERRCODE = 'foreign_key_violation';
+END
+$$;
+COMMENT ON FUNCTION content_library.missing_certificate(text) IS
+	'Fails with 23503: no such certificate.';
+
 CREATE FUNCTION content_library.nobody() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -269,6 +279,7 @@ BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
 		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
+		OR row_security_active('public.certificates')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -2401,9 +2412,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by, certificate_valid_for)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by, o.certificate_valid_for
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -2535,6 +2546,109 @@ $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
 	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
+-- One completion gets one certificate, however many ask at once: the lock keeps them apart,
+-- and a report that would move the completion's date back, too.
+CREATE FUNCTION content_library.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($2);
+	@ISSUE_CERTIFICATE_SQL("$1", "$2", "$3", "$4")@;
+	SELECT k.* INTO certificate @ISSUED_CERTIFICATE_SQL("$1", "$2")@;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'user "%" has not completed course "%"', $2, $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'A certificate can be issued once enrollments.completed_at is set.';
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.issue_certificate(uuid, uuid, text, jsonb) IS
+	'The certificate of a completion. It is made if there is none. Fails with 55000 when the user has not completed the course.';
+
+CREATE FUNCTION content_library.revoke_certificate(code text, reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	@REVOKE_CERTIFICATE_SQL("$1", "$2")@;
+	SELECT k.* INTO certificate FROM public.certificates AS k WHERE k.code = @CERTIFICATE_CODE_SQL("$1")@;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.revoke_certificate(text, text) IS
+	'Revokes a certificate, once. Fails with 23503 for a code that no certificate has.';
+
+-- The only door of anon.
+CREATE FUNCTION content_library.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN QUERY
+	@VERIFY_CERTIFICATE_SQL("$1")@;
+END
+$$;
+COMMENT ON FUNCTION content_library.verify_certificate(text) IS
+	'What anybody may know of a certificate whose code they have.';
+
+CREATE FUNCTION content_library.certificate_credential(code text, issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	answer record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT k.revoked_at IS NULL AS holds, k.code,
+		CASE WHEN @IS_ISSUER_SQL("$2")@ THEN
+			@CREDENTIAL_SQL("$2")@
+		END AS document
+	INTO answer
+	FROM public.certificates AS k
+	WHERE k.code = @CERTIFICATE_CODE_SQL("$1")@;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	ELSIF answer.document IS NULL THEN
+		RAISE EXCEPTION 'issuer is not a Profile of Open Badges'
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = 'It is a JSON object with an id, which is a URI; if it has a type, that is an array of texts with "Profile" in it.';
+	ELSIF NOT answer.holds THEN
+		RAISE EXCEPTION 'certificate "%" is revoked', answer.code
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN answer.document;
+END
+$$;
+COMMENT ON FUNCTION content_library.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges credential. Fails with 23503 for a code that no certificate has, 22023 for an issuer that is no Profile, 55000 for a certificate that is revoked.';
+
 
 -- From zero, as for all others.
 DO $$
@@ -2603,9 +2717,14 @@ GRANT EXECUTE ON FUNCTION
 	content_library.move_lesson(uuid, uuid, uuid),
 	content_library.move_module(uuid, uuid, uuid),
 	content_library.copy_course(uuid, text, text),
-	content_library.recompute_completion(uuid)
+	content_library.recompute_completion(uuid),
+	content_library.missing_certificate(text),
+	content_library.issue_certificate(uuid, uuid, text, jsonb),
+	content_library.revoke_certificate(text, text),
+	content_library.certificate_credential(text, jsonb)
 	TO service_role;
-GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION content_library.verify_certificate(text) TO anon, authenticated, service_role;
+GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 
 
 -- The twins, in the order of content_library--1.0.sql.
@@ -3114,6 +3233,85 @@ BEGIN
 	PERFORM content_library.writes('recompute_completion');
 	PERFORM content_library.require_course(course_id);
 	RETURN content_library.recompute_completion(course_id);
+END
+$$;
+
+CREATE FUNCTION public.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	missing text := CASE WHEN course_id IS NULL THEN 'course_id' WHEN user_id IS NULL THEN 'user_id'
+						 WHEN learner_name IS NULL THEN 'learner_name' WHEN metadata IS NULL THEN 'metadata' END;
+	fault text;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('issue_certificate');
+	fault := @CERTIFICATE_FAULT_SQL("learner_name", "metadata")@;
+	IF fault IS NOT NULL THEN
+		RAISE EXCEPTION '%', fault USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.issue_certificate(course_id, user_id, learner_name, metadata);
+END
+$$;
+
+CREATE FUNCTION public.revoke_certificate(
+	code text,
+	reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF code IS NULL OR reason IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'reason' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF reason = '' THEN
+		RAISE EXCEPTION 'reason is empty' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.writes('revoke_certificate');
+	RETURN content_library.revoke_certificate(code, reason);
+END
+$$;
+
+CREATE FUNCTION public.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+BEGIN
+	IF code IS NULL OR issuer IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'issuer' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN content_library.certificate_credential(code, issuer);
+END
+$$;
+
+CREATE FUNCTION public.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+AS $$
+BEGIN
+	IF code IS NULL THEN
+		RAISE EXCEPTION 'code must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.verify_certificate(code);
 END
 $$;
 

@@ -48,6 +48,9 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'INSERT', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'certificates', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
@@ -83,6 +86,9 @@ FROM (VALUES
 	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'issue_certificate(uuid, uuid, text, jsonb)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'revoke_certificate(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'certificate_credential(text, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
@@ -91,6 +97,9 @@ FROM (VALUES
 	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'anon'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
 ) AS g(kind, object, privilege, col, grantee)
 WHERE NOT CASE
@@ -105,6 +114,7 @@ GROUP BY g.kind, g.object, g.grantee;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
+DROP TRIGGER keep_certificate ON public.certificates;
 DROP TRIGGER claim_after_delete ON public.modules;
 DROP TRIGGER claim_after_update ON public.modules;
 DROP TRIGGER claim_after_delete ON public.lessons;
@@ -117,12 +127,14 @@ DROP TRIGGER bind_mux_upload ON public.lessons;
 DROP TRIGGER bind_new_mux_upload ON public.lessons;
 DROP FUNCTION
 	public.content_library_set_updated_at(),
+	public.content_library_keep_certificate(),
 	public.content_library_on_change(),
 	content_library.missing_course(uuid),
 	content_library.missing_lesson(uuid, text),
 	content_library.refuse_lesson(text, uuid, uuid, text, timestamptz),
 	content_library.refuse_report(text, uuid, text),
 	content_library.missing_user(uuid),
+	content_library.missing_certificate(text),
 	content_library.nobody(),
 	content_library.writes(text),
 	content_library.acts_for_others(),
@@ -195,6 +207,10 @@ DROP FUNCTION
 	content_library.copy_course(uuid, text, text),
 	content_library.complete_lessons(uuid),
 	content_library.recompute_completion(uuid),
+	content_library.issue_certificate(uuid, uuid, text, jsonb),
+	content_library.revoke_certificate(text, text),
+	content_library.verify_certificate(text),
+	content_library.certificate_credential(text, jsonb),
 	public.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	public.record_progress_batch(jsonb, uuid, boolean),
 	public.enroll(uuid, uuid),
@@ -213,6 +229,10 @@ DROP FUNCTION
 	public.move_module(uuid, uuid, uuid),
 	public.copy_course(uuid, text, text),
 	public.recompute_completion(uuid),
+	public.issue_certificate(uuid, uuid, text, jsonb),
+	public.revoke_certificate(text, text),
+	public.certificate_credential(text, jsonb),
+	public.verify_certificate(text),
 	public.content_library_strict(boolean),
 	public.mux_verify_signature(text, text, text[], interval, timestamptz),
 	public.content_library_mux_policies(),

@@ -56,6 +56,9 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'INSERT', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'certificates', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
@@ -91,6 +94,9 @@ FROM (VALUES
 	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'issue_certificate(uuid, uuid, text, jsonb)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'revoke_certificate(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'certificate_credential(text, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
@@ -99,6 +105,9 @@ FROM (VALUES
 	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'anon'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
 ) AS g(kind, object, privilege, col, grantee)
 WHERE NOT CASE
@@ -111,6 +120,7 @@ GROUP BY g.kind, g.object, g.grantee;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
+DROP TRIGGER keep_certificate ON public.certificates;
 DROP TRIGGER claim_after_delete ON public.modules;
 DROP TRIGGER claim_after_update ON public.modules;
 DROP TRIGGER claim_after_delete ON public.lessons;
@@ -128,6 +138,7 @@ ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;
 ALTER EXTENSION content_library DROP TABLE public.content_progress;
+ALTER EXTENSION content_library DROP TABLE public.certificates;
 ALTER EXTENSION content_library DROP TABLE public.mux_events;
 ALTER EXTENSION content_library DROP TABLE public.mux_bindings;
 DROP EXTENSION content_library;

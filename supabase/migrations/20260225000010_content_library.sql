@@ -82,7 +82,8 @@ CREATE TABLE IF NOT EXISTS public.courses (
 	is_sequential			boolean NOT NULL DEFAULT false,
 	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
 	progress_by				text NOT NULL DEFAULT 'report'
-							CHECK (progress_by IN ('report', 'watch', 'server'))
+							CHECK (progress_by IN ('report', 'watch', 'server')),
+	certificate_valid_for	interval CHECK (extract(epoch FROM certificate_valid_for) > 0)
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
@@ -93,7 +94,8 @@ ALTER TABLE public.courses
 	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
 	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0),
 	ADD COLUMN IF NOT EXISTS progress_by text NOT NULL DEFAULT 'report'
-		CHECK (progress_by IN ('report', 'watch', 'server'));
+		CHECK (progress_by IN ('report', 'watch', 'server')),
+	ADD COLUMN IF NOT EXISTS certificate_valid_for interval CHECK (extract(epoch FROM certificate_valid_for) > 0);
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
@@ -101,6 +103,7 @@ COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those 
 COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
 COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN public.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE IF NOT EXISTS public.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
@@ -227,6 +230,36 @@ COMMENT ON COLUMN public.content_progress.completed_at IS 'The earliest time at 
 COMMENT ON COLUMN public.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
 COMMENT ON COLUMN public.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
 
+-- A certificate says what was so when it was issued. So the names are copied, and it
+-- outlives the course.
+CREATE TABLE IF NOT EXISTS public.certificates (
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	code			text COLLATE "C" NOT NULL UNIQUE
+					CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$'),
+	user_id			uuid NOT NULL,
+	course_id		uuid REFERENCES public.courses (id) ON DELETE SET NULL,
+	learner_name	text NOT NULL CHECK (learner_name ~ '[^[:space:]]' AND length(learner_name) <= 255),
+	course_title	text NOT NULL,
+	completed_at	timestamptz NOT NULL,
+	issued_at		timestamptz NOT NULL DEFAULT now(),
+	expires_at		timestamptz,
+	revoked_at		timestamptz,
+	revoked_reason	text,
+	metadata		jsonb NOT NULL DEFAULT '{}'
+					CHECK (jsonb_typeof(metadata) = 'object'),
+	CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+);
+COMMENT ON TABLE public.certificates IS 'A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.';
+COMMENT ON COLUMN public.certificates.code IS 'What verify_certificate() asks for: 60 random bits in Crockford''s base32, XXXX-XXXX-XXXX.';
+COMMENT ON COLUMN public.certificates.course_id IS 'The course; NULL once it is deleted.';
+COMMENT ON COLUMN public.certificates.learner_name IS 'The learner''s name, as the server gave it.';
+COMMENT ON COLUMN public.certificates.course_title IS 'The title that the course had when the certificate was issued.';
+COMMENT ON COLUMN public.certificates.completed_at IS 'When the learner had completed the course, as the enrollment said.';
+COMMENT ON COLUMN public.certificates.expires_at IS 'Until when it is valid: completed_at plus the course''s certificate_valid_for; NULL for good.';
+COMMENT ON COLUMN public.certificates.revoked_at IS 'When it was revoked; NULL if it was not.';
+COMMENT ON COLUMN public.certificates.revoked_reason IS 'Why it was revoked. The learner can read it, verify_certificate() does not show it.';
+COMMENT ON COLUMN public.certificates.metadata IS 'The application''s own attributes, a JSON object that issue_certificate() is given.';
+
 -- What record_progress returns. A column added to the table is not in it.
 DO $$
 BEGIN
@@ -268,6 +301,12 @@ CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progre
 CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
+CREATE INDEX IF NOT EXISTS idx_certificates_user_id ON public.certificates (user_id);
+CREATE INDEX IF NOT EXISTS idx_certificates_course_id ON public.certificates (course_id);
+-- One completion has one certificate, until that is revoked.
+CREATE UNIQUE INDEX IF NOT EXISTS idx_certificates_completion ON public.certificates (user_id, course_id, completed_at)
+	WHERE revoked_at IS NULL;
+
 
 -- 4. updated_at --------------------------------------------------------------
 
@@ -293,6 +332,35 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.modules
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
+
+-- A foreign key acts within a trigger of its own. So at a greater depth it is the key that
+-- takes away a course that is deleted.
+CREATE OR REPLACE FUNCTION public.content_library_keep_certificate() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF OLD.revoked_at IS NULL THEN
+		OLD.revoked_at := NEW.revoked_at;
+		OLD.revoked_reason := NEW.revoked_reason;
+	END IF;
+	IF NEW.course_id IS NULL AND pg_trigger_depth() > 1 THEN
+		OLD.course_id := NULL;
+	END IF;
+	IF OLD *<> NEW THEN
+		RAISE EXCEPTION 'certificate "%" cannot be changed', OLD.code
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'It can only be revoked, once.',
+				  HINT = 'Revoke it and issue another one.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_keep_certificate() IS
+	'Trigger function: refuses any change of a certificate but its revocation.';
+
+CREATE OR REPLACE TRIGGER keep_certificate BEFORE UPDATE ON public.certificates
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
 -- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
@@ -401,14 +469,15 @@ CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF completed ON public
 -- row-level security does not stop TRUNCATE.
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,modules,lessons,enrollments,content_progress}' THEN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,modules,lessons,enrollments,content_progress,certificates}' THEN
 		REVOKE ALL ON TABLE
 			public.courses,
 			public.course_prerequisites,
 			public.modules,
 			public.lessons,
 			public.enrollments,
-			public.content_progress
+			public.content_progress,
+			public.certificates
 			FROM PUBLIC, anon, authenticated, service_role;
 	END IF;
 END
@@ -457,6 +526,22 @@ BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_progress}' THEN
 		GRANT SELECT, INSERT, UPDATE, DELETE
 			ON TABLE public.content_progress TO authenticated;
+	END IF;
+END
+$$;
+
+-- issue_certificate() makes certificates, and only the owner of the tables deletes one.
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{certificates}' THEN
+		GRANT SELECT, UPDATE ON TABLE public.certificates TO service_role;
+	END IF;
+END
+$$;
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{certificates}' THEN
+		GRANT SELECT ON TABLE public.certificates TO authenticated;
 	END IF;
 END
 $$;
@@ -525,6 +610,13 @@ CREATE POLICY "Service role manages content_progress"
 	ON public.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+ALTER TABLE public.certificates ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Service role manages certificates" ON public.certificates;
+CREATE POLICY "Service role manages certificates"
+	ON public.certificates FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
 -- In strict mode (content_library_strict) learners read directly only what they may
 -- watch. It is on when they may not write progress directly; the SELECT asks that
 -- once a query. The policies of enrollments and courses hold inside these policies,
@@ -584,6 +676,16 @@ BEGIN
 			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE NOT VALID;
 		made := true;
 	END IF;
+	IF NOT EXISTS (SELECT FROM pg_constraint AS k
+				   WHERE k.conrelid = 'public.certificates'::regclass AND k.conname = 'certificates_user_id_fkey' AND k.convalidated
+					AND k.oid > (SELECT p.oid FROM pg_constraint AS p
+								 WHERE p.conrelid = 'public.enrollments'::regclass AND p.conname = 'enrollments_user_id_fkey'))
+	THEN
+		ALTER TABLE public.certificates DROP CONSTRAINT IF EXISTS certificates_user_id_fkey;
+		ALTER TABLE public.certificates ADD CONSTRAINT certificates_user_id_fkey
+			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE NOT VALID;
+		made := true;
+	END IF;
 	IF NOT made THEN
 		RETURN;
 	END IF;
@@ -614,6 +716,7 @@ BEGIN
 	IF code IS NULL THEN
 		ALTER TABLE public.content_progress VALIDATE CONSTRAINT content_progress_user_id_fkey;
 		ALTER TABLE public.enrollments VALIDATE CONSTRAINT enrollments_user_id_fkey;
+		ALTER TABLE public.certificates VALIDATE CONSTRAINT certificates_user_id_fkey;
 	ELSE
 		RAISE WARNING 'content_library does not validate its foreign keys to auth.users'
 			USING DETAIL = format('It would run code of the owner of auth.users with the rights of the owner of the tables: %s.', code),
@@ -642,6 +745,11 @@ CREATE POLICY "Users upsert own progress"
 	ON public.content_progress FOR ALL TO authenticated
 	USING ((SELECT auth.uid()) = user_id)
 	WITH CHECK ((SELECT auth.uid()) = user_id);
+
+DROP POLICY IF EXISTS "Users read own certificates" ON public.certificates;
+CREATE POLICY "Users read own certificates"
+	ON public.certificates FOR SELECT TO authenticated
+	USING ((SELECT auth.uid()) = user_id);
 
 
 
@@ -701,7 +809,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -816,6 +924,17 @@ $$;
 COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
 
+CREATE OR REPLACE FUNCTION content_library.missing_certificate(code text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'certificate "%" does not exist', left(code, 60) USING ERRCODE = 'foreign_key_violation';
+END
+$$;
+COMMENT ON FUNCTION content_library.missing_certificate(text) IS
+	'Fails with 23503: no such certificate.';
+
 CREATE OR REPLACE FUNCTION content_library.nobody() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -921,6 +1040,7 @@ BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
 		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
+		OR row_security_active('public.certificates')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -3386,9 +3506,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by, certificate_valid_for)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by, o.certificate_valid_for
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -3540,6 +3660,172 @@ $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
 	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
 
+-- One completion gets one certificate, however many ask at once: the lock keeps them apart,
+-- and a report that would move the completion's date back, too.
+CREATE OR REPLACE FUNCTION content_library.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($2);
+	INSERT INTO public.certificates
+	       (code, user_id, course_id, learner_name, course_title, completed_at,
+	        expires_at, metadata)
+	 SELECT (SELECT overlay(overlay(translate(string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (get_byte(r.bytes, n) & 31) + 1, 1), ''), 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0)
+	    FROM (SELECT uuid_send(gen_random_uuid()) AS bytes OFFSET 0) AS r,
+	         unnest('{0,1,2,3,4,5,10,11,12,13,14,15}'::int4[]) AS n), e.user_id, c.id, $3, c.title, e.completed_at,
+	        e.completed_at + c.certificate_valid_for, $4
+	   FROM public.enrollments AS e
+	   JOIN public.courses AS c ON c.id = e.course_id
+	  WHERE e.user_id = $2 AND e.course_id = $1
+	    AND e.completed_at IS NOT NULL
+	    AND NOT EXISTS (SELECT FROM public.certificates AS k WHERE k.user_id = e.user_id AND k.course_id = e.course_id
+	     AND k.revoked_at IS NULL AND k.completed_at >= e.completed_at)
+	 ON CONFLICT (user_id, course_id, completed_at) WHERE revoked_at IS NULL DO NOTHING;
+	SELECT k.* INTO certificate  FROM public.enrollments AS e
+	 JOIN public.certificates AS k ON k.user_id = e.user_id AND k.course_id = e.course_id
+	  AND k.revoked_at IS NULL AND k.completed_at >= e.completed_at
+	WHERE e.user_id = $2 AND e.course_id = $1
+	ORDER BY k.completed_at LIMIT 1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'user "%" has not completed course "%"', $2, $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'A certificate can be issued once enrollments.completed_at is set.';
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.issue_certificate(uuid, uuid, text, jsonb) IS
+	'The certificate of a completion. It is made if there is none. Fails with 55000 when the user has not completed the course.';
+
+CREATE OR REPLACE FUNCTION content_library.revoke_certificate(code text, reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	UPDATE public.certificates AS k
+	   SET revoked_at = now(), revoked_reason = $2
+	 WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0) AND k.revoked_at IS NULL;
+	SELECT k.* INTO certificate FROM public.certificates AS k WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.revoke_certificate(text, text) IS
+	'Revokes a certificate, once. Fails with 23503 for a code that no certificate has.';
+
+-- The only door of anon.
+CREATE OR REPLACE FUNCTION content_library.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN QUERY
+	SELECT CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+	            WHEN k.expires_at <= now() THEN 'expired'
+	            ELSE 'valid' END,
+	       k.learner_name, k.course_title, k.completed_at, k.issued_at, k.expires_at, k.revoked_at
+	  FROM public.certificates AS k
+	 WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+END
+$$;
+COMMENT ON FUNCTION content_library.verify_certificate(text) IS
+	'What anybody may know of a certificate whose code they have.';
+
+CREATE OR REPLACE FUNCTION content_library.certificate_credential(code text, issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	answer record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT k.revoked_at IS NULL AS holds, k.code,
+		CASE WHEN (jsonb_typeof($2) = 'object'
+		 AND jsonb_typeof($2 -> 'id') = 'string'
+		 AND $2 ->> 'id' ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'
+		 AND (NOT $2 ? 'type'
+		      OR jsonb_typeof($2 -> 'type') = 'array' AND $2 -> 'type' ? 'Profile'
+		         AND NOT jsonb_path_exists($2, '$.type[*] ? (@.type() != "string")'))) THEN
+			jsonb_build_object(
+			  '@context', jsonb_build_array(
+			    'https://www.w3.org/ns/credentials/v2',
+			    'https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json'),
+			  'id', 'urn:uuid:' || k.id,
+			  'type', jsonb_build_array('VerifiableCredential', 'OpenBadgeCredential'),
+			  'name', k.course_title,
+			  'issuer', jsonb_build_object('type', jsonb_build_array('Profile')) || $2,
+			  'validFrom', to_char(k.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			  'credentialSubject', jsonb_build_object(
+			    'type', jsonb_build_array('AchievementSubject'),
+			    'identifier', jsonb_build_array(jsonb_build_object(
+			      'type', 'IdentityObject', 'identityType', 'name',
+			      'identityHash', k.learner_name, 'hashed', false)),
+			    'licenseNumber', k.code,
+			    'activityEndDate', to_char(k.completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			    'achievement', jsonb_build_object(
+			      'id', 'urn:uuid:' || COALESCE(k.course_id, k.id),
+			      'type', jsonb_build_array('Achievement'),
+			      'achievementType', 'CertificateOfCompletion',
+			      'name', k.course_title,
+			      'description', concat('Completion of the course "', k.course_title, '".'),
+			      'criteria', jsonb_build_object('narrative', 'Every required lesson of the course was completed.'))))
+			 || CASE WHEN k.expires_at < '10000-01-01 00:00:00Z'
+			      THEN jsonb_build_object('validUntil', to_char(k.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+			      ELSE '{}' END
+		END AS document
+	INTO answer
+	FROM public.certificates AS k
+	WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	ELSIF answer.document IS NULL THEN
+		RAISE EXCEPTION 'issuer is not a Profile of Open Badges'
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = 'It is a JSON object with an id, which is a URI; if it has a type, that is an array of texts with "Profile" in it.';
+	ELSIF NOT answer.holds THEN
+		RAISE EXCEPTION 'certificate "%" is revoked', answer.code
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN answer.document;
+END
+$$;
+COMMENT ON FUNCTION content_library.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges credential. Fails with 23503 for a code that no certificate has, 22023 for an issuer that is no Profile, 55000 for a certificate that is revoked.';
+
 
 -- From zero, as for all others.
 DO $$
@@ -3622,7 +3908,11 @@ BEGIN
 		'content_library.move_lesson(uuid, uuid, uuid)',
 		'content_library.move_module(uuid, uuid, uuid)',
 		'content_library.copy_course(uuid, text, text)',
-		'content_library.recompute_completion(uuid)']
+		'content_library.recompute_completion(uuid)',
+		'content_library.missing_certificate(text)',
+		'content_library.issue_certificate(uuid, uuid, text, jsonb)',
+		'content_library.revoke_certificate(text, text)',
+		'content_library.certificate_credential(text, jsonb)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
@@ -3630,7 +3920,20 @@ BEGIN
 	END LOOP;
 END
 $$;
-GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+DO $$
+DECLARE
+	made text;
+BEGIN
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.verify_certificate(text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO anon, authenticated, service_role', made);
+		END IF;
+	END LOOP;
+END
+$$;
+GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 
 
 -- 8. Functions for learners --------------------------------------------------
@@ -4127,6 +4430,100 @@ END
 $$;
 COMMENT ON FUNCTION public.recompute_completion(uuid) IS
 	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+
+CREATE OR REPLACE FUNCTION public.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text := CASE WHEN course_id IS NULL THEN 'course_id' WHEN user_id IS NULL THEN 'user_id'
+						 WHEN learner_name IS NULL THEN 'learner_name' WHEN metadata IS NULL THEN 'metadata' END;
+	fault text;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('issue_certificate');
+	fault := CASE WHEN learner_name !~ '[^[:space:]]' THEN 'learner_name is empty'
+	     WHEN length(learner_name) > 255 THEN 'learner_name is longer than 255 characters'
+	     WHEN jsonb_typeof(metadata) <> 'object' THEN 'metadata is not a JSON object' END;
+	IF fault IS NOT NULL THEN
+		RAISE EXCEPTION '%', fault USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.issue_certificate(course_id, user_id, learner_name, metadata);
+END
+$$;
+COMMENT ON FUNCTION public.issue_certificate(uuid, uuid, text, jsonb) IS
+	'Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.';
+
+CREATE OR REPLACE FUNCTION public.revoke_certificate(
+	code text,
+	reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL OR reason IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'reason' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF reason = '' THEN
+		RAISE EXCEPTION 'reason is empty' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.writes('revoke_certificate');
+	RETURN content_library.revoke_certificate(code, reason);
+END
+$$;
+COMMENT ON FUNCTION public.revoke_certificate(text, text) IS
+	'Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.';
+
+CREATE OR REPLACE FUNCTION public.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL OR issuer IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'issuer' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN content_library.certificate_credential(code, issuer);
+END
+$$;
+COMMENT ON FUNCTION public.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.';
+
+-- Anybody may call this one. It shows what is printed on the certificate.
+CREATE OR REPLACE FUNCTION public.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL THEN
+		RAISE EXCEPTION 'code must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.verify_certificate(code);
+END
+$$;
+COMMENT ON FUNCTION public.verify_certificate(text) IS
+	'What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.';
 
 CREATE OR REPLACE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
@@ -5019,6 +5416,7 @@ DECLARE
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'public.content_library_set_updated_at()',
+		'public.content_library_keep_certificate()',
 		'public.content_library_on_change()',
 		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
@@ -5038,6 +5436,10 @@ BEGIN
 		'public.move_module(uuid, uuid, uuid)',
 		'public.copy_course(uuid, text, text)',
 		'public.recompute_completion(uuid)',
+		'public.issue_certificate(uuid, uuid, text, jsonb)',
+		'public.revoke_certificate(text, text)',
+		'public.certificate_credential(text, jsonb)',
+		'public.verify_certificate(text)',
 		'public.content_library_strict(boolean)',
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
@@ -5094,6 +5496,9 @@ BEGIN
 		'public.move_module(uuid, uuid, uuid)',
 		'public.copy_course(uuid, text, text)',
 		'public.recompute_completion(uuid)',
+		'public.issue_certificate(uuid, uuid, text, jsonb)',
+		'public.revoke_certificate(text, text)',
+		'public.certificate_credential(text, jsonb)',
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
 		'public.content_library_mux_latest(text, text)',
@@ -5105,6 +5510,21 @@ BEGIN
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
+END
+$$;
+
+-- The only function of anon.
+DO $$
+DECLARE
+	made text;
+BEGIN
+	FOREACH made IN ARRAY ARRAY[
+		'public.verify_certificate(text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO anon, authenticated, service_role', made);
 		END IF;
 	END LOOP;
 END

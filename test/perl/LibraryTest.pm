@@ -135,6 +135,15 @@ UPDATE modules SET metadata = '{"week": 2}', unlock_at = '2100-01-01 00:00:00Z',
 UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, progress_by = 'server', unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
 WHERE title = 'Course 6, module 3, lesson 4';
 UPDATE enrollments SET expires_at = enrolled_at + interval '100 years', granted = true WHERE user_id IN ('${\learner(1)}', '${\learner(3)}');
+-- Certificates: valid, with an end, revoked, of a course that is gone.
+UPDATE courses SET certificate_valid_for = '1 year 2 months' WHERE slug = 'course-2';
+INSERT INTO certificates (code, user_id, course_id, learner_name, course_title, completed_at, issued_at, expires_at, revoked_at, revoked_reason, metadata)
+SELECT '0000-0000-000' || n, format('00000000-0000-4000-8000-%s', lpad((1 + n % 4)::text, 12, '0'))::uuid,
+	(SELECT id FROM courses WHERE slug = 'course-' || n), E'Learner\\t' || n, 'Course ' || n,
+	timestamptz '2023-01-01 00:00:00.5Z' + n * interval '1 day', timestamptz '2023-02-01 00:00:00.25Z',
+	CASE n WHEN 3 THEN timestamptz '2024-03-04 00:00:00.5Z' END, CASE n WHEN 4 THEN timestamptz '2023-03-01 00:00:00Z' END,
+	CASE n WHEN 4 THEN 'the name is wrong' END, CASE n WHEN 5 THEN '{"hours": 7}' ELSE '{}' END::jsonb
+FROM generate_series(1, 9) AS n;
 -- Uploads and their events; most lessons agree with them, and some were changed since.
 UPDATE lessons SET mux_upload_id = 'upload ' || md5(title) WHERE sort_order < 4;
 SELECT mux_apply_event(jsonb_build_object('id', k || title, 'type', 'video.asset.' || k, 'created_at', n, 'data', jsonb_build_object(
@@ -176,11 +185,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('mux_events'), ('mux_bindings')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('certificates'), ('course_prerequisites'), ('mux_events'), ('mux_bindings')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress course_prerequisites mux_events mux_bindings);
+	} qw(courses modules lessons enrollments content_progress certificates course_prerequisites mux_events mux_bindings);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

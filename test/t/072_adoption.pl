@@ -20,7 +20,7 @@ my $adopt = "BEGIN; CREATE EXTENSION content_library SCHEMA %s VERSION 'plan';
 sub plan_rows
 {
 	my ($database, $schema) = @_;
-	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds,progress_by,watched,started_at}'";
+	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds,progress_by,certificate_valid_for,watched,started_at}'";
 	my @tables = qw(courses modules lessons enrollments content_progress);
 
 	return $node->safe_psql($database, join ';', map

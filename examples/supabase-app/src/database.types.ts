@@ -5,7 +5,27 @@ export type Database = {
   
   "public": {
           Tables: {
-            "content_progress": {
+            "certificates": {
+                  Row: {
+                    "code": string,"completed_at": string,"course_id": string | null,"course_title": string,"expires_at": string | null,"id": string,"issued_at": string,"learner_name": string,"metadata": NonNullable<Json>,"revoked_at": string | null,"revoked_reason": string | null,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "code": string,"completed_at": string,"course_id"?: string | null,"course_title": string,"expires_at"?: string | null,"id"?: string,"issued_at"?: string,"learner_name": string,"metadata"?: NonNullable<Json>,"revoked_at"?: string | null,"revoked_reason"?: string | null,"user_id": string
+                  }
+                  Update: {
+                    "code"?: string,"completed_at"?: string,"course_id"?: string | null,"course_title"?: string,"expires_at"?: string | null,"id"?: string,"issued_at"?: string,"learner_name"?: string,"metadata"?: NonNullable<Json>,"revoked_at"?: string | null,"revoked_reason"?: string | null,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "certificates_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"content_progress": {
                   Row: {
                     "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"started_at": string | null,"user_id": string,"watched": unknown,"watched_pct": number
                   }
@@ -53,14 +73,14 @@ isOneToOne: false
                   ]
                 },"courses": {
                   Row: {
-                    "access_period": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"progress_by": string,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                    "access_period": string | null,"certificate_valid_for": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"progress_by": string,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"certificate_valid_for"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"certificate_valid_for"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -165,7 +185,10 @@ isOneToOne: false
             [_ in never]: never
           }
           Functions: {
-            "completion_threshold":
+            "certificate_credential":
+{ Args: { "code": string,"issuer": Json }; Returns: Json
+                           },
+"completion_threshold":
 { Args: { "lesson_id": string }; Returns: number
                            },
 "content_library_attach":
@@ -223,6 +246,7 @@ isOneToOne: false
 "copy_course":
 { Args: { "course_id": string,"slug": string,"title"?: string }; Returns: {
               "access_period": string | null,
+"certificate_valid_for": string | null,
 "completion_threshold": number | null,
 "created_at": string,
 "description": string,
@@ -276,6 +300,27 @@ isOneToOne: false
                           SetofOptions: {
         from: "*"
         to: "enrollments"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"issue_certificate":
+{ Args: { "course_id": string,"learner_name": string,"metadata"?: Json,"user_id": string }; Returns: {
+              "code": string,
+"completed_at": string,
+"course_id": string | null,
+"course_title": string,
+"expires_at": string | null,
+"id": string,
+"issued_at": string,
+"learner_name": string,
+"metadata": NonNullable<Json>,
+"revoked_at": string | null,
+"revoked_reason": string | null,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "certificates"
         isOneToOne: true
         isSetofReturn: false
       } },
@@ -405,6 +450,27 @@ isOneToOne: false
 "reset_progress":
 { Args: { "course_id": string,"dry_run"?: boolean,"user_id"?: string }; Returns: number
                            },
+"revoke_certificate":
+{ Args: { "code": string,"reason": string }; Returns: {
+              "code": string,
+"completed_at": string,
+"course_id": string | null,
+"course_title": string,
+"expires_at": string | null,
+"id": string,
+"issued_at": string,
+"learner_name": string,
+"metadata": NonNullable<Json>,
+"revoked_at": string | null,
+"revoked_reason": string | null,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "certificates"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "unenroll":
 { Args: { "course_id": string,"user_id"?: string }; Returns: {
               "completed_at": string | null,
@@ -420,7 +486,12 @@ isOneToOne: false
         to: "enrollments"
         isOneToOne: true
         isSetofReturn: false
-      } }
+      } },
+"verify_certificate":
+{ Args: { "code": string }; Returns: {
+              "completed_at": string,"course_title": string,"expires_at": string,"issued_at": string,"learner_name": string,"revoked_at": string,"status": string
+            }[]
+                           }
           }
           Enums: {
             [_ in never]: never
