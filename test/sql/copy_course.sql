@@ -8,7 +8,7 @@ CALL test.make_course('copied', 3);
 CALL test.make_course('copied-before', 1);
 -- No column is as it is by default.
 UPDATE courses SET title = 'Copied', description = 'd', thumbnail_url = 't', stage = 's', topic = 'o', tier_required = 'pro',
-	sort_order = 5, completion_threshold = 70, metadata = '{"a": 1}', is_open = false, is_sequential = true, access_period = '90 days',
+	sort_order = 5, completion_threshold = 70, metadata = '{"a": 1}', is_open = false, is_sequential = true, access_period = '90 days', certificate_valid_for = '2 years',
 	progress_by = 'watch', created_at = '2026-01-01Z'
 WHERE id = test.id('copied');
 INSERT INTO course_prerequisites VALUES (test.id('copied'), test.id('copied-before'));
