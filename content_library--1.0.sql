@@ -996,7 +996,8 @@ BEGIN ATOMIC
 		FROM @extschema@.mux_bindings AS b
 		WHERE b.lesson_id = $1
 		UNION ALL
-		SELECT 0, $2, $3, $4, $5
+		-- Without these names a restored function would not be printed as it was.
+		SELECT 0 AS number, $2 AS upload_id, $3 AS asset_id, $4 AS playback_id, $5 AS duration_seconds
 		WHERE NOT EXISTS (SELECT FROM @extschema@.mux_bindings AS b WHERE b.lesson_id = $1)
 	), source AS (
 		SELECT true AS is_own, b.number::bigint AS place, b.upload_id, r.asset_id, r.playback_id, b.duration_seconds
@@ -1012,7 +1013,8 @@ BEGIN ATOMIC
 			OFFSET 0) AS r
 		WHERE COALESCE(b.upload_id, r.asset_id, r.playback_id) IS NOT NULL
 		UNION ALL
-		SELECT false, row_number() OVER (ORDER BY n.since, n.asset_id), NULL, n.asset_id, NULL, NULL
+		SELECT false AS is_own, row_number() OVER (ORDER BY n.since, n.asset_id) AS place,
+			NULL AS upload_id, n.asset_id, NULL AS playback_id, NULL AS duration_seconds
 		FROM named AS n
 		WHERE (SELECT e.lesson_id
 			   FROM @extschema@.mux_events AS e

@@ -19,7 +19,7 @@ TABLES = {
         'id': None, 'title': None, 'description': '', 'slug': None, 'thumbnail_url': None, 'stage': None,
         'topic': None, 'tier_required': 'free', 'is_published': False, 'sort_order': 0, 'created_at': 'now',
         'updated_at': 'now', 'completion_threshold': None, 'metadata': {}, 'is_open': True,
-        'is_sequential': False, 'access_period': None, 'progress_by': 'report'},
+        'is_sequential': False, 'access_period': None, 'progress_by': 'report', 'certificate_valid_for': None},
     'course_prerequisites': {'course_id': None, 'required_course_id': None},
     'modules': {
         'id': None, 'course_id': None, 'title': None, 'description': '', 'sort_order': 0, 'created_at': 'now',
@@ -43,7 +43,7 @@ RECORDED = (*list(TABLES['content_progress'])[:8], 'course_completed')
 CONTENT = ('courses', 'modules', 'lessons')
 NULLABLE = {'thumbnail_url', 'stage', 'topic', 'completion_threshold', 'duration_seconds', 'mux_upload_id',
             'mux_asset_id', 'mux_playback_id', 'position_seconds', 'completed_at', 'access_period', 'unlock_at',
-            'unlock_after', 'expires_at', 'started_at', 'progress_by'}
+            'unlock_after', 'expires_at', 'started_at', 'progress_by', 'certificate_valid_for'}
 TIERS = ('free', 'pro', 'studio')
 # The tables whose rows are a learner's own, and the keys of those that have another one than id.
 OWN = ('enrollments', 'content_progress')

@@ -18,7 +18,8 @@ my $claims = qq({"sub": "$ann", "role": "authenticated"});
 # 1. Growth. Each round is a transaction of 100 calls of six kinds; what the
 # backend holds is asked between rounds, outside of them.
 my $rounds = $calls / 100;
-my $warm = $rounds > 1000 ? 200 : $rounds / 5;
+# A hundred rounds report every percentage. After them every query has its plan.
+my $warm = $rounds > 1000 ? 200 : $rounds / 2 + 10;
 my ($status, $out, $err) = $node->psql('app', <<"END", timeout => 3600);
 SET request.jwt.claims = '$claims';
 CREATE FUNCTION pg_temp.resident() RETURNS bigint LANGUAGE sql AS \$\$
