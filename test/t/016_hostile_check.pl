@@ -72,12 +72,13 @@ ALTER TABLE public.content_progress DROP CONSTRAINT content_progress_lesson_id_f
 	DROP CONSTRAINT content_progress_user_id_lesson_id_key;
 DROP INDEX public.idx_content_progress_user_id, public.idx_content_progress_lesson_id;
 ALTER TABLE public.content_progress ALTER id DROP NOT NULL, ALTER id DROP DEFAULT, ALTER watched_pct DROP DEFAULT,
-	ALTER completed DROP DEFAULT, ALTER last_watched DROP DEFAULT;
+	ALTER completed DROP DEFAULT, ALTER last_watched DROP DEFAULT, ALTER watched DROP DEFAULT;
 -- It says then that there are no triggers and indexes any more.
 VACUUM public.content_progress;
 CREATE RULE "_RETURN" AS ON SELECT TO public.content_progress DO INSTEAD
 	SELECT md5('p')::uuid AS id, md5('u')::uuid AS user_id, md5('l')::uuid AS lesson_id, 100 AS watched_pct,
-		not public.trap() AS completed, now() AS last_watched, 1 AS position_seconds, now() AS completed_at;
+		not public.trap() AS completed, now() AS last_watched, 1 AS position_seconds, now() AS completed_at,
+		'{}'::int4multirange AS watched, now() AS started_at;
 RESET ROLE;
 INSERT INTO public.courses (id, title, slug) VALUES (md5('c')::uuid, 'c', 'c');
 INSERT INTO public.modules (id, course_id, title) VALUES (md5('m')::uuid, md5('c')::uuid, 'm');
