@@ -30,15 +30,15 @@ $node->safe_psql('app', LibraryTest::users_sql());
 
 # Every column of the plan, in its order, without and with names.
 is(answer($service . "INSERT INTO courses VALUES ('$course', 'Title', 'Words', 'slug', 'https://example.com/a.png', 'stage', 'topic', 'pro', true, 3, '$stamp', '$stamp') RETURNING *"),
-	"$course|Title|Words|slug|https://example.com/a.png|stage|topic|pro|t|3|$stamp|$stamp||{}|t|f|", 'courses, every column');
+	"$course|Title|Words|slug|https://example.com/a.png|stage|topic|pro|t|3|$stamp|$stamp||{}|t|f||report|", 'courses, every column');
 is(answer($service . "INSERT INTO modules VALUES ('$module', '$course', 'Title', 'Words', 3, '$stamp', '$stamp') RETURNING *"),
 	"$module|$course|Title|Words|3|$stamp|$stamp|{}||", 'modules, every column');
 is(answer($service . "INSERT INTO lessons VALUES ('$lesson', '$module', 'Title', 'Words', 3, 600, 'upload', 'asset', 'playback', 'ready', true, '$stamp', '$stamp') RETURNING *"),
-	"$lesson|$module|Title|Words|3|600|upload|asset|playback|ready|t|$stamp|$stamp||t|{}|t||", 'lessons, every column');
+	"$lesson|$module|Title|Words|3|600|upload|asset|playback|ready|t|$stamp|$stamp||t|{}|t|||", 'lessons, every column');
 is(answer($service . "INSERT INTO enrollments VALUES ('$course', '$ben', '$course', '$stamp') RETURNING *"),
 	"$course|$ben|$course|$stamp|||f", 'enrollments, every column');
 is(answer($service . "INSERT INTO content_progress VALUES ('$course', '$ben', '$lesson', 77, false, '$stamp') RETURNING *"),
-	"$course|$ben|$lesson|77|f|$stamp||", 'content_progress, every column');
+	"$course|$ben|$lesson|77|f|$stamp|||{}|", 'content_progress, every column');
 
 # Only what the plan requires: the plan's defaults.
 is(answer($service . "INSERT INTO courses (title, slug) VALUES ('T', 's')
