@@ -154,33 +154,39 @@ is_trusted(Oid users, Oid owner, const char *schema)
 {
 	Oid			other = relation_owner(users);
 	char	   *code;
+	StringInfoData remedy;
 
 	if (has_privs_of_role(other, owner))
 		return true;
 	code = auth_code(users);
 	if (code == NULL)
 		return true;
+	initStringInfo(&remedy);
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		appendStringInfo(&remedy, " ALTER TABLE %s.%s VALIDATE CONSTRAINT %s_user_id_fkey;",
+						 schema, attached_tables[i], attached_tables[i]);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("content_library does not validate its foreign keys to auth.users"),
 			 errdetail("It would run code of %s with the rights of %s: %s.",
 					   GetUserNameFromId(other, false), GetUserNameFromId(owner, false), code),
-			 errhint("New rows are checked all the same. Have that removed, then call content_library_attach() again. If you trust it: "
-					 "ALTER TABLE %s.content_progress VALIDATE CONSTRAINT content_progress_user_id_fkey; "
-					 "ALTER TABLE %s.enrollments VALIDATE CONSTRAINT enrollments_user_id_fkey;", schema, schema)));
+			 errhint("New rows are checked all the same. Have that removed, then call content_library_attach() again. "
+					 "If you trust it:%s", remedy.data)));
 	return false;
 }
 
 /* Locks in the order in which deleting an account does, so that the two cannot deadlock. */
 static void
-lock_tables(Oid users, Oid progress, Oid enrollments)
+lock_tables(const Library *library, Oid users)
 {
-	/* DROP CONSTRAINT takes this lock on both tables of the key. */
-	bool		drops = has_key(progress) || has_key(enrollments);
+	bool		drops = false;
 
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		drops |= has_key(library_table(library, attached_tables[i]));
+	/* DROP CONSTRAINT takes this lock on both tables of the key. */
 	LockRelationOid(users, drops ? AccessExclusiveLock : ShareRowExclusiveLock);
-	LockRelationOid(progress, AccessExclusiveLock);
-	LockRelationOid(enrollments, AccessExclusiveLock);
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		LockRelationOid(library_table(library, attached_tables[i]), AccessExclusiveLock);
 }
 
 /* Makes all keys and policies.  Runs as the owner of the tables. */
@@ -188,8 +194,6 @@ static void
 make_all(const Library *library)
 {
 	Oid			users = auth_users();
-	Oid			progress = library_table(library, "content_progress");
-	Oid			enrollments = library_table(library, "enrollments");
 	bool		valid;
 
 	/* A role that may not refer to auth.users must not be able to lock it either. */
@@ -198,14 +202,14 @@ make_all(const Library *library)
 		pg_attribute_aclcheck(users, get_attnum(users, "id"), library->owner, ACL_REFERENCES) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, "users");
 
-	lock_tables(users, progress, enrollments);
+	lock_tables(library, users);
 	/* Looked up again under the lock: before, another table could take the name. */
 	if (users != auth_users())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("auth.users has just been replaced"),
 				 errhint("Try again.")));
-	valid = is_trusted(users, library->owner, schema_of(progress));
+	valid = is_trusted(users, library->owner, schema_of(library_table(library, attached_tables[0])));
 
 	/* All are made again each time, so that another call repairs what was dropped. */
 	for (int i = 0; i < lengthof(attached_tables); i++)

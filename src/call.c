@@ -6,7 +6,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
@@ -29,11 +28,29 @@ acts_for_others(const Library *library)
 							InvalidOid, true) != RLS_ENABLED;
 }
 
+pg_noreturn static void
+refuse_nobody(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("nobody is signed in and no user_id is given"),
+			 errhint("Send the learner's JWT, or pass user_id as service_role.")));
+}
+
 /*
- * The user whose rows a call is about: the argument, or else the user who is signed in.
  * Row-level security would only hide the rows of another user.  An error is clearer than an
  * answer without rows.
  */
+void
+refuse_other_user(Datum user_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("user_id \"%s\" is not the user signed in", uuid_text(user_id)),
+			 errhint("Leave user_id out, or call as service_role.")));
+}
+
+/* The user who is signed in, and whom the argument does not contradict. */
 static Datum
 resolve_user(const Library *library, const NullableDatum *arg)
 {
@@ -41,19 +58,9 @@ resolve_user(const Library *library, const NullableDatum *arg)
 	Datum		uid = signed_in_user(library, &nobody);
 
 	if (arg->isnull && nobody)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("nobody is signed in and no user_id is given"),
-				 errhint("Send the learner's JWT, or pass user_id as service_role.")));
-
-	if (!arg->isnull &&
-		(nobody || !datumIsEqual(uid, arg->value, false, UUID_LEN)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("user_id \"%s\" is not the user signed in",
-						uuid_text(arg->value)),
-				 errhint("Leave user_id out, or call as service_role.")));
-
+		refuse_nobody();
+	if (!arg->isnull && (nobody || !same_uuid(uid, arg->value)))
+		refuse_other_user(arg->value);
 	return uid;
 }
 
@@ -87,8 +94,68 @@ call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 	open_call(call, fcinfo);
 	/* auth.uid() is not asked where it would not matter. */
 	call->named = !arg->isnull && acts_for_others(&call->library);
-	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
+	if (!call->named)
+		call->signed_in = resolve_user(&call->library, arg);
+	call->user_id = call->named ? arg->value : call->signed_in;
 	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * The same for a function in which operators may name nobody, and the staff of a course its
+ * learners.  The function itself asks whether a user who was named is one of them.
+ */
+void
+call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	const NullableDatum *arg = &fcinfo->args[user_arg];
+	bool		nobody = true;
+
+	open_call(call, fcinfo);
+	call->named = !arg->isnull && acts_for_others(&call->library);
+	if (!call->named)
+		call->signed_in = signed_in_user(&call->library, &nobody);
+	call->is_operator = call->named ||
+		(arg->isnull && nobody && acts_for_others(&call->library));
+	if (nobody && !call->is_operator && arg->isnull)
+		refuse_nobody();
+	if (nobody && !call->is_operator)
+		refuse_other_user(arg->value);
+	call->user_id = arg->isnull ? call->signed_in : arg->value;
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Begins a call that the staff of a course may make, and operators.  Of which course is known
+ * later: require_staff() asks it then.
+ */
+void
+call_begin_as_staff(Call *call, FunctionCallInfo fcinfo)
+{
+	static const NullableDatum none = {.isnull = true};
+
+	open_call(call, fcinfo);
+	call->is_operator = acts_for_others(&call->library);
+	if (!call->is_operator)
+		call->signed_in = resolve_user(&call->library, &none);
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Begins a call about whoever has signed in; false, and it has not begun, if nobody has.
+ * About by_settings see signed_in_user_by().
+ */
+bool
+call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings)
+{
+	bool		nobody;
+
+	open_call(call, fcinfo);
+	call->signed_in = signed_in_user_by(&call->library, &nobody, by_settings);
+	if (nobody)
+		SPI_finish();
+	else
+		become_owner(&call->boundary, &call->library);
+	return !nobody;
 }
 
 /* Begins a call that only service_role and the operators of the tables may make. */

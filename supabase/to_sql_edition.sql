@@ -25,6 +25,10 @@ FROM (VALUES
 	('TABLE', 'course_prerequisites', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'course_prerequisites', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'course_prerequisites', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'modules', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'modules', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'modules', 'UPDATE', NULL, 'service_role'),
@@ -43,6 +47,7 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'courses', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'course_staff', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'modules', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'lessons', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'enrollments', 'SELECT', NULL, 'authenticated'),
@@ -81,12 +86,20 @@ FROM (VALUES
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
@@ -119,6 +132,7 @@ DROP TRIGGER bind_new_mux_upload ON public.lessons;
 
 ALTER EXTENSION content_library DROP TABLE public.courses;
 ALTER EXTENSION content_library DROP TABLE public.course_prerequisites;
+ALTER EXTENSION content_library DROP TABLE public.course_staff;
 ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;

@@ -155,7 +155,7 @@ $node->safe_psql('plan', "INSERT INTO auth.users (id) VALUES ('${\learner(1)}');
 is(migrate('plan'), '', "run over the plan's tables");
 is_deeply([ lines_that_differ(tables('extension'), tables('plan')) ], [], "they are those of the extension");
 is($node->safe_psql('plan', "SELECT conname FROM pg_constraint WHERE confrelid = 'auth.users'::regclass AND contype = 'f' ORDER BY oid"),
-	"content_progress_user_id_fkey\nenrollments_user_id_fkey", 'deleting an account locks in the order of a report');
+	"content_progress_user_id_fkey\nenrollments_user_id_fkey\ncourse_staff_user_id_fkey", 'deleting an account locks in the order of a report');
 is($node->safe_psql('plan', as_user(learner(1)) . 'SELECT watched_pct, completed FROM lessons AS l, record_progress(l.id, 12)'), '34|f', 'with their rows');
 
 # Settings are the owner's: neither a SET nor a statement of a learner's or the service role's counts.

@@ -1,0 +1,19 @@
+/* staff.h: who is staff of a course. */
+#ifndef CONTENT_LIBRARY_STAFF_H
+#define CONTENT_LIBRARY_STAFF_H
+
+#include "call.h"
+
+/* The roles of course_staff.role.  Each may do what the one before it may. */
+typedef enum StaffRole
+{
+	STAFF_VIEWER,
+	STAFF_EDITOR
+} StaffRole;
+
+extern bool is_staff(const Call *call, Datum course_id, StaffRole role);
+extern void require_staff(Call *call, Datum course_id, StaffRole role);
+extern void require_editor_of(const Call *call, Datum course_id, const char *what, Datum id);
+pg_noreturn extern void refuse_staff(const Call *call, StaffRole role, const char *what, Datum id);
+
+#endif							/* CONTENT_LIBRARY_STAFF_H */
