@@ -116,6 +116,16 @@ WHERE NOT CASE
 END
 GROUP BY g.kind, g.object, g.grantee;
 
+DROP POLICY "Also staff can read their courses" ON public.courses;
+DROP POLICY "Editors change their courses" ON public.courses;
+DROP POLICY "Editors delete their courses" ON public.courses;
+DROP POLICY "Editors add modules" ON public.modules;
+DROP POLICY "Editors change their modules" ON public.modules;
+DROP POLICY "Editors delete their modules" ON public.modules;
+DROP POLICY "Editors add lessons" ON public.lessons;
+DROP POLICY "Editors change their lessons" ON public.lessons;
+DROP POLICY "Editors delete their lessons" ON public.lessons;
+DROP POLICY "Strict: lessons that may be watched" ON public.lessons;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;

@@ -82,7 +82,9 @@ my @faults = (
 	[ 'a date that a late report does not move back', 'sql',
 		spoiled('LEAST(p.completed_at,', 'GREATEST(p.completed_at,') ],
 	[ 'a refusal that forgets that access has ended', 'sql',
-		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ]);
+		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ],
+	[ 'a viewer who may do what an editor may', 'sql',
+		spoiled(q{(s.role = 'editor' OR $2 = 'viewer')}, 'true') ]);
 for my $fault (@faults)
 {
 	my ($name, $edition, $sql) = @$fault;
