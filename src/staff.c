@@ -1,6 +1,7 @@
 /* staff.c: who is staff of a course (R7), as our functions and the policies ask it. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -94,6 +95,7 @@ typedef struct OwnCourses
 	uint32		xcnt;
 	int32		subxcnt;
 	CommandId	curcid;
+	SubTransactionId subxact;	/* what was written in it may be rolled back */
 	int			count;
 	OwnCourse	courses[FLEXIBLE_ARRAY_MEMBER];
 } OwnCourses;
@@ -117,6 +119,7 @@ holds(const OwnCourses *own)
 	Snapshot	now = GetActiveSnapshot();
 
 	return own->by_settings && own->curcid == now->curcid &&
+		own->subxact == GetCurrentSubTransactionId() &&
 		own->xmin == now->xmin && own->xmax == now->xmax &&
 		own->xcnt == now->xcnt && own->subxcnt == now->subxcnt &&
 		same_setting(own->subject, SUBJECT_SETTING) && same_setting(own->claims, CLAIMS_SETTING);
@@ -145,6 +148,7 @@ make_own_courses(MemoryContext context, bool by_settings, int count)
 	own->xcnt = now->xcnt;
 	own->subxcnt = now->subxcnt;
 	own->curcid = now->curcid;
+	own->subxact = GetCurrentSubTransactionId();
 	own->count = count;
 	return own;
 }

@@ -126,6 +126,30 @@ BEGIN
 	END LOOP;
 END
 $$;
+-- The first time it was a role that is then rolled back.
+CREATE FUNCTION test.asks_twice() RETURNS boolean[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	answers boolean[] := '{}';
+BEGIN
+	FOR i IN 1..2 LOOP
+		BEGIN
+			IF i = 1 THEN
+				INSERT INTO public.course_staff VALUES (test.id('st'), test.id('st-otto'), 'viewer');
+			END IF;
+			answers := answers || public.content_library_is_staff(test.id('st'), 'viewer');
+			RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+		EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN answers;
+END
+$$;
+CALL test.sign_in('st-otto');
+SELECT test.asks_twice();
+CALL test.sign_in('st-vera');
 SAVEPOINT asks;
 SELECT array_agg(a) FROM test.asks() AS a;
 ROLLBACK TO asks;
