@@ -4,11 +4,11 @@ EXTENSION = content_library
 MODULE_big = content_library
 DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
-OBJS = src/attach.o src/auth.o src/batch_reports.o src/boundary.o src/call.o src/check.o src/completion.o \
+OBJS = src/attach.o src/auth.o src/batch_reports.o src/boundary.o src/call.o src/certificates.o src/check.o src/claims.o src/completion.o \
 	src/content_library.o src/copy_course.o src/course.o src/course_reports.o src/dashboard.o src/enrollment.o src/errors.o \
-	src/members.o src/mux_events.o src/mux_lock.o src/mux_playback.o src/mux_signature.o src/ordering.o \
-	src/outline.o src/plans.o src/progress_rules.o src/record_batch.o src/record_progress.o src/recording.o src/result.o \
-	src/signed_in.o src/staff.o src/strict.o src/table_changes.o src/threshold.o
+	src/members.o src/mux_binding.o src/mux_events.o src/mux_lock.o src/mux_playback.o src/mux_signature.o src/ordering.o \
+	src/outline.o src/plans.o src/played.o src/progress_rules.o src/record_batch.o src/record_progress.o src/recording.o src/result.o \
+	src/retention.o src/signed_in.o src/staff.o src/strict.o src/table_changes.o src/threshold.o src/watching.o
 
 # Another compiler may warn of more: only the project's own tests (WERROR=1) fail then.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
@@ -55,22 +55,23 @@ endif
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
 
 # The SQL edition, the ways from and to it, and from the plan's tables. Hosted projects take the first from version control.
-GENERATE = supabase/generate
-SOURCES = content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h
+GENERATE = $(srcdir)/supabase/generate
+SOURCES = $(addprefix $(srcdir)/,content_library--1.0.sql content_library--plan.sql supabase/plpgsql.sql src/attachment.h src/auth.c src/rules.h)
+generated = perl $(GENERATE) $(1) $(SOURCES) >$@.new && mv $@.new $@
 .PHONY: migration
 migration: $(MIGRATION) supabase/to_extension.sql supabase/to_sql_edition.sql
 $(MIGRATION): $(GENERATE) $(SOURCES)
-	$(GENERATE) migration $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,migration)
 supabase/to_extension.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) to_extension $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,to_extension)
 supabase/to_sql_edition.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) to_sql_edition $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,to_sql_edition)
 content_library--plan--1.0.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) plan_update $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,plan_update)
 content_library--sql.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) adoption $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,adoption)
 content_library--sql--1.0.sql: $(GENERATE) $(SOURCES)
-	$(GENERATE) update $(SOURCES) >$@.new && mv $@.new $@
+	$(call generated,update)
 
 # What content_library_check() compares with, read from a fresh install in a cluster of its own.
 .PHONY: expected
@@ -84,4 +85,7 @@ lint:
 	scripts/lint
 
 # PGXS tracks no headers.
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard $(srcdir)/src/*.h)
+
+# A build in a folder of its own (make -f .../Makefile) needs it for the objects.
+$(shell mkdir -p src)

@@ -94,7 +94,10 @@ CREATE TABLE @extschema@.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server')),
+	certificate_valid_for	interval CHECK (extract(epoch FROM certificate_valid_for) > 0)
 );
 COMMENT ON TABLE @extschema@.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN @extschema@.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.';
@@ -102,6 +105,8 @@ COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN @extschema@.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE @extschema@.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
@@ -160,7 +165,8 @@ CREATE TABLE @extschema@.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
@@ -169,6 +175,7 @@ COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN @extschema@.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN @extschema@.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE @extschema@.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -195,14 +202,48 @@ CREATE TABLE @extschema@.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE @extschema@.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN @extschema@.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN @extschema@.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN @extschema@.content_progress.last_watched IS 'The time of the latest report, at most content_library.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN @extschema@.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN @extschema@.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN @extschema@.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN @extschema@.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
+
+-- A certificate says what was so when it was issued. So the names are copied, and it
+-- outlives the course.
+CREATE TABLE @extschema@.certificates (
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	code			text COLLATE "C" NOT NULL UNIQUE
+					CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$'),
+	user_id			uuid NOT NULL,	-- references auth.users: see section 7
+	course_id		uuid REFERENCES @extschema@.courses (id) ON DELETE SET NULL,
+	learner_name	text NOT NULL CHECK (learner_name ~ '[^[:space:]]' AND length(learner_name) <= 255),
+	course_title	text NOT NULL,
+	completed_at	timestamptz NOT NULL,
+	issued_at		timestamptz NOT NULL DEFAULT now(),
+	expires_at		timestamptz,
+	revoked_at		timestamptz,
+	revoked_reason	text,
+	metadata		jsonb NOT NULL DEFAULT '{}'
+					CHECK (jsonb_typeof(metadata) = 'object'),
+	CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+);
+COMMENT ON TABLE @extschema@.certificates IS 'A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.';
+COMMENT ON COLUMN @extschema@.certificates.code IS 'What verify_certificate() asks for: 60 random bits in Crockford''s base32, XXXX-XXXX-XXXX.';
+COMMENT ON COLUMN @extschema@.certificates.course_id IS 'The course; NULL once it is deleted.';
+COMMENT ON COLUMN @extschema@.certificates.learner_name IS 'The learner''s name, as the server gave it.';
+COMMENT ON COLUMN @extschema@.certificates.course_title IS 'The title that the course had when the certificate was issued.';
+COMMENT ON COLUMN @extschema@.certificates.completed_at IS 'When the learner had completed the course, as the enrollment said.';
+COMMENT ON COLUMN @extschema@.certificates.expires_at IS 'Until when it is valid: completed_at plus the course''s certificate_valid_for; NULL for good.';
+COMMENT ON COLUMN @extschema@.certificates.revoked_at IS 'When it was revoked; NULL if it was not.';
+COMMENT ON COLUMN @extschema@.certificates.revoked_reason IS 'Why it was revoked. The learner can read it, verify_certificate() does not show it.';
+COMMENT ON COLUMN @extschema@.certificates.metadata IS 'The application''s own attributes, a JSON object that issue_certificate() is given.';
 
 -- What record_progress returns. A column added to the table is not in it.
 CREATE TYPE @extschema@.recorded_progress AS (
@@ -240,6 +281,12 @@ CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
+CREATE INDEX idx_certificates_user_id ON @extschema@.certificates (user_id);
+CREATE INDEX idx_certificates_course_id ON @extschema@.certificates (course_id);
+-- One completion has one certificate, until that is revoked.
+CREATE UNIQUE INDEX idx_certificates_completion ON @extschema@.certificates (user_id, course_id, completed_at)
+	WHERE revoked_at IS NULL;
+
 
 -- 4. updated_at --------------------------------------------------------------
 
@@ -265,6 +312,35 @@ CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.modules
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION @extschema@.content_library_set_updated_at();
+
+-- A foreign key acts within a trigger of its own. So at a greater depth it is the key that
+-- takes away a course that is deleted.
+CREATE FUNCTION @extschema@.content_library_keep_certificate() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF OLD.revoked_at IS NULL THEN
+		OLD.revoked_at := NEW.revoked_at;
+		OLD.revoked_reason := NEW.revoked_reason;
+	END IF;
+	IF NEW.course_id IS NULL AND pg_trigger_depth() > 1 THEN
+		OLD.course_id := NULL;
+	END IF;
+	IF OLD *<> NEW THEN
+		RAISE EXCEPTION 'certificate "%" cannot be changed', OLD.code
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'It can only be revoked, once.',
+				  HINT = 'Revoke it and issue another one.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.content_library_keep_certificate() IS
+	'Trigger function: refuses any change of a certificate but its revocation.';
+
+CREATE TRIGGER keep_certificate BEFORE UPDATE ON @extschema@.certificates
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
 -- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
@@ -308,6 +384,7 @@ ALTER TABLE @extschema@.modules OWNER TO @extowner@;
 ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
 ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
 ALTER TABLE @extschema@.content_progress OWNER TO @extowner@;
+ALTER TABLE @extschema@.certificates OWNER TO @extowner@;
 
 -- First nobody has any right: default privileges may have granted everything, and
 -- row-level security does not stop TRUNCATE.
@@ -318,7 +395,8 @@ REVOKE ALL ON TABLE
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
-	@extschema@.content_progress
+	@extschema@.content_progress,
+	@extschema@.certificates
 	FROM PUBLIC, anon, authenticated, service_role;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
@@ -345,6 +423,10 @@ GRANT SELECT, INSERT (id, user_id, course_id, enrolled_at)
 
 GRANT SELECT, INSERT, UPDATE, DELETE
 	ON TABLE @extschema@.content_progress TO authenticated;
+
+-- issue_certificate() makes certificates, and only the owner of the tables deletes one.
+GRANT SELECT, UPDATE ON TABLE @extschema@.certificates TO service_role;
+GRANT SELECT ON TABLE @extschema@.certificates TO authenticated;
 
 
 -- 6. Row-level security ------------------------------------------------------
@@ -467,6 +549,12 @@ CREATE POLICY "Service role manages content_progress"
 	ON @extschema@.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+ALTER TABLE @extschema@.certificates ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Service role manages certificates"
+	ON @extschema@.certificates FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
 -- In strict mode (content_library_strict) learners read directly only what they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
@@ -524,14 +612,15 @@ COMMENT ON FUNCTION @extschema@.content_library_attach_when_ready() IS
 
 CREATE FUNCTION @extschema@.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
@@ -541,7 +630,7 @@ RETURNS SETOF @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE FUNCTION @extschema@.enroll(
 	course_id uuid,
@@ -672,6 +761,17 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
 
+CREATE FUNCTION @extschema@.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
+
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -709,6 +809,50 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
 	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.';
 
+CREATE FUNCTION @extschema@.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS @extschema@.certificates
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.issue_certificate(uuid, uuid, text, jsonb) IS
+	'Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.';
+
+CREATE FUNCTION @extschema@.revoke_certificate(
+	code text,
+	reason text)
+RETURNS @extschema@.certificates
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.revoke_certificate(text, text) IS
+	'Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.';
+
+CREATE FUNCTION @extschema@.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.';
+
+-- Anybody may call this one. It shows what is printed on the certificate.
+CREATE FUNCTION @extschema@.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.verify_certificate(text) IS
+	'What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.';
+
 CREATE FUNCTION @extschema@.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -720,8 +864,9 @@ COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
 -- 10. Mux: video events -----------------------------------------------------
 
 -- Mux may send an event more than once, and in any order. So the facts of every
--- event are kept, and a lesson's video is a query over all of them. The answer does
--- not depend on their order, nor on when the upload was bound to the lesson.
+-- event are kept, and so are the videos that a lesson was bound to. A lesson's video
+-- is a query over both. The answer does not depend on the order of events, nor on
+-- when a video was bound between them. docs/mux.md has the rule.
 
 -- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE @extschema@.mux_events (
@@ -734,27 +879,54 @@ CREATE TABLE @extschema@.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
+	lesson_id			uuid,
 	received_at			timestamptz NOT NULL DEFAULT now(),
 	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
 		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
-COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON TABLE @extschema@.mux_events IS 'What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).';
 COMMENT ON COLUMN @extschema@.mux_events.object IS 'What the event is about: upload or asset.';
 COMMENT ON COLUMN @extschema@.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
 COMMENT ON COLUMN @extschema@.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
 COMMENT ON COLUMN @extschema@.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+COMMENT ON COLUMN @extschema@.mux_events.lesson_id IS 'The uuid in the asset''s passthrough. A lesson with that id may have the asset as its video.';
 
 CREATE INDEX idx_mux_events_upload_id ON @extschema@.mux_events (upload_id);
 CREATE INDEX idx_mux_events_asset_id ON @extschema@.mux_events (asset_id);
+CREATE INDEX idx_mux_events_lesson_id ON @extschema@.mux_events (lesson_id) WHERE lesson_id IS NOT NULL;
 CREATE INDEX idx_lessons_mux_upload_id ON @extschema@.lessons (mux_upload_id);
 
+-- A lesson that was never bound to another video has no rows: its own columns name the
+-- video. So an INSERT of a lesson adds none, which a restore would then find twice.
+CREATE TABLE @extschema@.mux_bindings (
+	lesson_id			uuid NOT NULL REFERENCES @extschema@.lessons(id) ON DELETE CASCADE,
+	number				integer NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	playback_id			text,
+	duration_seconds	integer,
+	PRIMARY KEY (lesson_id, number)
+);
+COMMENT ON TABLE @extschema@.mux_bindings IS 'The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.';
+COMMENT ON COLUMN @extschema@.mux_bindings.asset_id IS 'The asset that the application named.';
+COMMENT ON COLUMN @extschema@.mux_bindings.playback_id IS 'The playback id, if the lesson had a video already. It counts as long as no event tells of the video.';
+
+CREATE INDEX idx_mux_bindings_upload_id ON @extschema@.mux_bindings (upload_id);
+CREATE INDEX idx_mux_bindings_asset_id ON @extschema@.mux_bindings (asset_id);
+
 ALTER TABLE @extschema@.mux_events OWNER TO @extowner@;
-REVOKE ALL ON TABLE @extschema@.mux_events FROM PUBLIC, anon, authenticated, service_role;
+ALTER TABLE @extschema@.mux_bindings OWNER TO @extowner@;
+REVOKE ALL ON TABLE
+	@extschema@.mux_events,
+	@extschema@.mux_bindings
+	FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, DELETE ON TABLE @extschema@.mux_events TO service_role;
+GRANT SELECT ON TABLE @extschema@.mux_bindings TO service_role;
 -- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE @extschema@.mux_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE @extschema@.mux_bindings ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION @extschema@.mux_verify_signature(
 	body text,
@@ -784,7 +956,7 @@ RETURNS SETOF @extschema@.mux_events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
 	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
-		e.playback_ids, e.duration_seconds, e.error, e.received_at
+		e.playback_ids, e.duration_seconds, e.error, e.lesson_id, e.received_at
 	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
 		  FROM @extschema@.mux_events AS u
 		  WHERE $1 = 'upload'
@@ -802,8 +974,10 @@ END;
 COMMENT ON FUNCTION @extschema@.content_library_mux_latest(text, text) IS
 	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
--- The one definition of a lesson's video columns.
-CREATE FUNCTION @extschema@.mux_state(upload_id text)
+-- How one video stands.
+CREATE FUNCTION @extschema@.mux_state(
+	upload_id text,
+	asset_id text DEFAULT NULL)
 RETURNS TABLE (
 	mux_asset_id text,
 	mux_playback_id text,
@@ -822,15 +996,23 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload. If
+	-- the upload is unheard of, it is the second argument, if any event tells of that.
 	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
 	-- policy. f: whether the upload failed, and no later event made the asset ready.
 	-- v: the status of the lesson.
-	FROM (SELECT (SELECT e.asset_id
-				  FROM @extschema@.mux_events AS e
-				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
-				  LIMIT 1) AS asset_id) AS l
+	FROM (SELECT CASE WHEN EXISTS (SELECT FROM @extschema@.mux_events AS e WHERE e.upload_id = $1)
+				 THEN (SELECT e.asset_id
+					   FROM @extschema@.mux_events AS e
+					   WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+					   ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
+					   LIMIT 1)
+				 ELSE (SELECT e.asset_id
+					   FROM @extschema@.mux_events AS e
+					   WHERE e.asset_id = $2
+					   LIMIT 1) END AS asset_id
+		  -- OFFSET 0: it is looked up once, and not wherever it is used.
+		  OFFSET 0) AS l
 	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('upload', $1) AS u ON true
 	LEFT JOIN LATERAL @extschema@.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
@@ -855,8 +1037,127 @@ BEGIN ATOMIC
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
-COMMENT ON FUNCTION @extschema@.mux_state(text) IS
-	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
+COMMENT ON FUNCTION @extschema@.mux_state(text, text) IS
+	'The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.';
+
+-- The one definition of a lesson's video columns. The last four arguments are those of
+-- the lesson's row, which name its video if it has no rows in mux_bindings.
+-- named: the assets that have named the lesson in their passthrough and are of no upload.
+-- What the lesson's row says of such an asset comes from here, and is no binding.
+-- source: the lesson's own videos, and the assets that name it now.
+-- verdict: how each of them stands. One decides if it is ready, or was ready and is
+-- deleted. is_naming: it is one of those assets, even if the lesson names it, too.
+-- own and naming: the last of the lesson's own videos, and of those assets.
+-- air: what is on the air. If none of the lesson's own is, it is one of those assets.
+CREATE FUNCTION @extschema@.content_library_mux_video(
+	lesson_id uuid,
+	upload_id text,
+	asset_id text,
+	playback_id text,
+	seconds integer)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	is_known boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	WITH named AS (
+		SELECT e.asset_id, min(e.event_at) AS since
+		FROM @extschema@.mux_events AS e
+		WHERE e.lesson_id = $1
+			AND NOT EXISTS (
+				SELECT FROM @extschema@.mux_events AS u
+				WHERE u.asset_id = e.asset_id AND u.upload_id IS NOT NULL)
+		GROUP BY e.asset_id
+	), bound AS (
+		SELECT b.number, b.upload_id, b.asset_id, b.playback_id, b.duration_seconds
+		FROM @extschema@.mux_bindings AS b
+		WHERE b.lesson_id = $1
+		UNION ALL
+		SELECT 0, $2, $3, $4, $5
+		WHERE NOT EXISTS (SELECT FROM @extschema@.mux_bindings AS b WHERE b.lesson_id = $1)
+	), source AS (
+		SELECT true AS is_own, b.number::bigint AS place, b.upload_id, r.asset_id, r.playback_id, b.duration_seconds
+		FROM bound AS b
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.number > 0 OR NOT EXISTS (SELECT FROM named AS n WHERE n.asset_id = b.asset_id)
+						THEN b.asset_id END AS asset_id,
+				CASE WHEN NOT EXISTS (
+						SELECT FROM named AS n
+						JOIN @extschema@.mux_events AS e ON e.asset_id = n.asset_id
+						WHERE e.playback_ids @> jsonb_build_array(jsonb_build_object('id', b.playback_id)))
+					 THEN b.playback_id END AS playback_id
+			OFFSET 0) AS r
+		WHERE COALESCE(b.upload_id, r.asset_id, r.playback_id) IS NOT NULL
+		UNION ALL
+		SELECT false, row_number() OVER (ORDER BY n.since, n.asset_id), NULL, n.asset_id, NULL, NULL
+		FROM named AS n
+		WHERE (SELECT e.lesson_id
+			   FROM @extschema@.mux_events AS e
+			   WHERE e.asset_id = n.asset_id AND e.lesson_id IS NOT NULL
+			   ORDER BY e.event_at DESC, e.event_id DESC
+			   LIMIT 1) = $1
+	), verdict AS (
+		SELECT s.is_own, s.place, s.upload_id, s.asset_id AS named_asset_id, v.*, d.is_deleted,
+			v.about IN (SELECT n.asset_id FROM source AS n WHERE NOT n.is_own) IS TRUE AS is_naming,
+			v.status = 'ready'
+			OR d.is_deleted AND (
+				s.playback_id IS NOT NULL
+				OR EXISTS (
+					SELECT FROM @extschema@.mux_events AS e
+					CROSS JOIN LATERAL jsonb_to_recordset(e.playback_ids) AS p(policy text)
+					WHERE e.asset_id = v.about
+						AND e.object = 'asset'
+						AND p.policy = ANY (@extschema@.content_library_mux_policies()))) AS decides
+		FROM source AS s
+		LEFT JOIN LATERAL @extschema@.mux_state(s.upload_id, s.asset_id) AS t ON true
+		-- What no event tells of is as the application has given it.
+		CROSS JOIN LATERAL (
+			SELECT t.mux_status IS NULL AND s.playback_id IS NOT NULL AS is_given) AS g
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN g.is_given THEN s.asset_id ELSE t.mux_asset_id END AS asset_id,
+				CASE WHEN g.is_given THEN s.playback_id ELSE t.mux_playback_id END AS playback_id,
+				CASE WHEN g.is_given THEN 'ready' ELSE COALESCE(t.mux_status, 'pending') END AS status,
+				CASE WHEN g.is_given THEN s.duration_seconds ELSE t.duration_seconds END AS duration_seconds,
+				COALESCE(t.mux_asset_id, t.error ->> 'asset_id') AS about,
+				g.is_given OR t.mux_status IS NOT NULL AS is_known) AS v
+		CROSS JOIN LATERAL (
+			SELECT COALESCE(t.error ->> 'type' = 'asset_deleted', false) AS is_deleted) AS d
+	), air AS (
+		SELECT d.*
+		FROM (SELECT DISTINCT ON (v.is_own) v.*
+			  FROM verdict AS v
+			  WHERE v.decides
+			  ORDER BY v.is_own, v.place DESC) AS d
+		WHERE d.status = 'ready' AND NOT (d.is_own AND d.is_naming)
+		ORDER BY d.is_own DESC
+		LIMIT 1
+	), own AS (
+		SELECT v.* FROM verdict AS v WHERE v.is_own ORDER BY v.place DESC LIMIT 1
+	), naming AS (
+		SELECT v.* FROM verdict AS v WHERE NOT v.is_own ORDER BY v.place DESC LIMIT 1
+	)
+	-- An asset that the lesson itself names stays named, until it is deleted.
+	SELECT CASE WHEN o.upload_id IS NULL AND NOT o.is_deleted AND o.named_asset_id IS NOT NULL
+					AND (a.is_own OR NOT o.is_naming)
+				THEN o.named_asset_id
+				WHEN a.status IS NOT NULL THEN a.asset_id
+				WHEN o.is_naming IS NOT FALSE THEN n.asset_id
+				ELSE o.asset_id END,
+		a.playback_id,
+		COALESCE(a.status, CASE WHEN o.is_naming IS NOT FALSE THEN n.status ELSE o.status END, 'pending'),
+		a.duration_seconds,
+		a.status IS NOT NULL
+			OR COALESCE(CASE WHEN o.is_naming IS NOT FALSE THEN n.is_known ELSE o.is_known END, false)
+	FROM (SELECT) AS one
+	LEFT JOIN own AS o ON true
+	LEFT JOIN naming AS n ON true
+	LEFT JOIN air AS a ON true;
+END;
+COMMENT ON FUNCTION @extschema@.content_library_mux_video(uuid, text, text, text, integer) IS
+	'The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''s latest video, and no other one is on the air.';
 
 CREATE FUNCTION @extschema@.content_library_mux_read(
 	event jsonb,
@@ -868,7 +1169,8 @@ CREATE FUNCTION @extschema@.content_library_mux_read(
 	OUT event_at timestamptz,
 	OUT playback_ids jsonb,
 	OUT duration_seconds integer,
-	OUT error jsonb)
+	OUT error jsonb,
+	OUT lesson_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -967,6 +1269,13 @@ BEGIN
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
+	-- The passthrough of an asset is the application's own: only a uuid can be a lesson's.
+	IF object = 'asset' AND jsonb_typeof(data -> 'passthrough') = 'string'
+		AND data ->> 'passthrough' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+	THEN
+		lesson_id := (data ->> 'passthrough')::uuid;
+	END IF;
+
 	IF status = 'errored' THEN
 		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
 		IF jsonb_typeof(value) = 'object' THEN
@@ -1014,22 +1323,22 @@ CREATE FUNCTION @extschema@.mux_apply_event(event jsonb) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_apply_event(jsonb) IS
-	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE FUNCTION @extschema@.content_library_mux_bind() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of its upload.';
+	'Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.';
 
+-- Without an upload the lesson follows the asset that it names.
 CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON @extschema@.lessons
-	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id
+		OR NEW.mux_upload_id IS NULL AND OLD.mux_asset_id IS DISTINCT FROM NEW.mux_asset_id)
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
--- In a restore it changes nothing: if it fires at all, there are no events yet.
+-- In a restore it changes nothing: there are no events yet.
 CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON @extschema@.lessons
-	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
-		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status = 'pending')
+	FOR EACH ROW WHEN (NEW.mux_playback_id IS NULL AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION @extschema@.content_library_mux_bind();
 
 CREATE FUNCTION @extschema@.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -1037,16 +1346,18 @@ RETURNS @extschema@.lessons
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_begin_upload(uuid, text) IS
-	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE FUNCTION @extschema@.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval, uuid, text) IS
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Check ------------------------------------------------------------------
@@ -1461,12 +1772,14 @@ BEGIN ATOMIC
 		('NOT NULL', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.title', 'ALTER TABLE {schema}.courses ALTER COLUMN title SET NOT NULL;'),
 		('NOT NULL', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET NOT NULL;'),
 		('column', 'courses', 'access_period', 'ALTER TABLE {schema}.courses ALTER COLUMN access_period TYPE interval;'),
+		('column', 'courses', 'certificate_valid_for', 'ALTER TABLE {schema}.courses ALTER COLUMN certificate_valid_for TYPE interval;'),
 		('column', 'courses', 'completion_threshold', 'ALTER TABLE {schema}.courses ALTER COLUMN completion_threshold TYPE integer;'),
 		('column', 'courses', 'created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at TYPE timestamp with time zone;'),
 		('column', 'courses', 'description', 'ALTER TABLE {schema}.courses ALTER COLUMN description TYPE text;'),
@@ -1475,6 +1788,7 @@ BEGIN ATOMIC
 		('column', 'courses', 'is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published TYPE boolean;'),
 		('column', 'courses', 'is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential TYPE boolean;'),
 		('column', 'courses', 'metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'courses', 'progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by TYPE text;'),
 		('column', 'courses', 'slug', 'ALTER TABLE {schema}.courses ALTER COLUMN slug TYPE text;'),
 		('column', 'courses', 'sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'courses', 'stage', 'ALTER TABLE {schema}.courses ALTER COLUMN stage TYPE text;'),
@@ -1484,15 +1798,19 @@ BEGIN ATOMIC
 		('column', 'courses', 'topic', 'ALTER TABLE {schema}.courses ALTER COLUMN topic TYPE text;'),
 		('column', 'courses', 'updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at TYPE timestamp with time zone;'),
 		('comment', 'courses', 'column courses.access_period', 'COMMENT ON COLUMN {schema}.courses.access_period IS ''How long an enrollment that is made now gives access; NULL for good.'';'),
+		('comment', 'courses', 'column courses.certificate_valid_for', 'COMMENT ON COLUMN {schema}.courses.certificate_valid_for IS ''How long after completing the course a certificate that is issued now is valid; NULL for good.'';'),
 		('comment', 'courses', 'column courses.completion_threshold', 'COMMENT ON COLUMN {schema}.courses.completion_threshold IS ''Percent of a lesson that must be watched to complete it; NULL inherits content_library.completion_threshold.'';'),
 		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
+		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
 		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
+		('constraint', 'courses', 'courses_certificate_valid_for_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_certificate_valid_for_check CHECK ((EXTRACT(epoch FROM certificate_valid_for) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_completion_threshold_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'courses', 'courses_metadata_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'courses', 'courses_pkey', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_pkey PRIMARY KEY (id);'),
+		('constraint', 'courses', 'courses_progress_by_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'courses', 'courses_slug_key', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_slug_key UNIQUE (slug);'),
 		('constraint', 'courses', 'courses_tier_required_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_tier_required_check CHECK ((tier_required = ANY (ARRAY[''free''::text, ''pro''::text, ''studio''::text])));'),
 		('default', 'courses', 'column courses.created_at', 'ALTER TABLE {schema}.courses ALTER COLUMN created_at SET DEFAULT now();'),
@@ -1502,6 +1820,7 @@ BEGIN ATOMIC
 		('default', 'courses', 'column courses.is_published', 'ALTER TABLE {schema}.courses ALTER COLUMN is_published SET DEFAULT false;'),
 		('default', 'courses', 'column courses.is_sequential', 'ALTER TABLE {schema}.courses ALTER COLUMN is_sequential SET DEFAULT false;'),
 		('default', 'courses', 'column courses.metadata', 'ALTER TABLE {schema}.courses ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('default', 'courses', 'column courses.progress_by', 'ALTER TABLE {schema}.courses ALTER COLUMN progress_by SET DEFAULT ''report''::text;'),
 		('default', 'courses', 'column courses.sort_order', 'ALTER TABLE {schema}.courses ALTER COLUMN sort_order SET DEFAULT 0;'),
 		('default', 'courses', 'column courses.tier_required', 'ALTER TABLE {schema}.courses ALTER COLUMN tier_required SET DEFAULT ''free''::text;'),
 		('default', 'courses', 'column courses.updated_at', 'ALTER TABLE {schema}.courses ALTER COLUMN updated_at SET DEFAULT now();'),
@@ -1620,6 +1939,7 @@ BEGIN ATOMIC
 		('column', 'lessons', 'mux_playback_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_playback_id TYPE text;'),
 		('column', 'lessons', 'mux_status', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_status TYPE text;'),
 		('column', 'lessons', 'mux_upload_id', 'ALTER TABLE {schema}.lessons ALTER COLUMN mux_upload_id TYPE text;'),
+		('column', 'lessons', 'progress_by', 'ALTER TABLE {schema}.lessons ALTER COLUMN progress_by TYPE text;'),
 		('column', 'lessons', 'sort_order', 'ALTER TABLE {schema}.lessons ALTER COLUMN sort_order TYPE integer;'),
 		('column', 'lessons', 'title', 'ALTER TABLE {schema}.lessons ALTER COLUMN title TYPE text;'),
 		('column', 'lessons', 'unlock_after', 'ALTER TABLE {schema}.lessons ALTER COLUMN unlock_after TYPE interval;'),
@@ -1629,6 +1949,7 @@ BEGIN ATOMIC
 		('comment', 'lessons', 'column lessons.is_published', 'COMMENT ON COLUMN {schema}.lessons.is_published IS ''Whether learners see the lesson; a draft counts for nothing.'';'),
 		('comment', 'lessons', 'column lessons.is_required', 'COMMENT ON COLUMN {schema}.lessons.is_required IS ''Whether the lesson counts towards the completion of its course.'';'),
 		('comment', 'lessons', 'column lessons.metadata', 'COMMENT ON COLUMN {schema}.lessons.metadata IS ''The application''''s own attributes, a JSON object.'';'),
+		('comment', 'lessons', 'column lessons.progress_by', 'COMMENT ON COLUMN {schema}.lessons.progress_by IS ''What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''''s.'';'),
 		('comment', 'lessons', 'column lessons.unlock_after', 'COMMENT ON COLUMN {schema}.lessons.unlock_after IS ''How long after enrolling the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'column lessons.unlock_at', 'COMMENT ON COLUMN {schema}.lessons.unlock_at IS ''When the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
@@ -1637,6 +1958,7 @@ BEGIN ATOMIC
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
 		('constraint', 'lessons', 'lessons_mux_status_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_mux_status_check CHECK ((mux_status = ANY (ARRAY[''pending''::text, ''processing''::text, ''ready''::text, ''error''::text])));'),
 		('constraint', 'lessons', 'lessons_pkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_pkey PRIMARY KEY (id);'),
+		('constraint', 'lessons', 'lessons_progress_by_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_progress_by_check CHECK ((progress_by = ANY (ARRAY[''report''::text, ''watch''::text, ''server''::text])));'),
 		('constraint', 'lessons', 'lessons_unlock_after_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_unlock_after_check CHECK ((EXTRACT(epoch FROM unlock_after) >= (0)::numeric));'),
 		('default', 'lessons', 'column lessons.created_at', 'ALTER TABLE {schema}.lessons ALTER COLUMN created_at SET DEFAULT now();'),
 		('default', 'lessons', 'column lessons.description', 'ALTER TABLE {schema}.lessons ALTER COLUMN description SET DEFAULT ''''::text;'),
@@ -1671,8 +1993,8 @@ BEGIN ATOMIC
            FROM {schema}.enrollments e
           WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))) OR {schema}.content_library_is_staff(m.course_id, ''viewer''::text)))))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
-		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id)) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
-		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_upload_id IS NOT NULL) AND (new.mux_asset_id IS NULL) AND (new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN (((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id) OR ((new.mux_upload_id IS NULL) AND (old.mux_asset_id IS DISTINCT FROM new.mux_asset_id)))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
+		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'lessons', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.lessons REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'lessons', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
@@ -1712,6 +2034,7 @@ BEGIN ATOMIC
 		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id SET NOT NULL;'),
+		('NOT NULL', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET NOT NULL;'),
 		('column', 'content_progress', 'completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed TYPE boolean;'),
 		('column', 'content_progress', 'completed_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed_at TYPE timestamp with time zone;'),
@@ -1719,13 +2042,17 @@ BEGIN ATOMIC
 		('column', 'content_progress', 'last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'lesson_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN lesson_id TYPE uuid;'),
 		('column', 'content_progress', 'position_seconds', 'ALTER TABLE {schema}.content_progress ALTER COLUMN position_seconds TYPE integer;'),
+		('column', 'content_progress', 'started_at', 'ALTER TABLE {schema}.content_progress ALTER COLUMN started_at TYPE timestamp with time zone;'),
 		('column', 'content_progress', 'user_id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN user_id TYPE uuid;'),
+		('column', 'content_progress', 'watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched TYPE int4multirange;'),
 		('column', 'content_progress', 'watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct TYPE integer;'),
 		('comment', 'content_progress', 'column content_progress.completed', 'COMMENT ON COLUMN {schema}.content_progress.completed IS ''Whether watched_pct had reached the completion threshold at the time of a report.'';'),
 		('comment', 'content_progress', 'column content_progress.completed_at', 'COMMENT ON COLUMN {schema}.content_progress.completed_at IS ''The earliest time at which a report reached the threshold.'';'),
 		('comment', 'content_progress', 'column content_progress.last_watched', 'COMMENT ON COLUMN {schema}.content_progress.last_watched IS ''The time of the latest report, at most content_library.heartbeat_interval seconds behind.'';'),
 		('comment', 'content_progress', 'column content_progress.position_seconds', 'COMMENT ON COLUMN {schema}.content_progress.position_seconds IS ''Where to resume, in seconds; unlike watched_pct it may go back.'';'),
-		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reported, 0..100; record_progress never lowers it.'';'),
+		('comment', 'content_progress', 'column content_progress.started_at', 'COMMENT ON COLUMN {schema}.content_progress.started_at IS ''The server''''s clock at the first report; NULL in a row that was written directly, until its next report.'';'),
+		('comment', 'content_progress', 'column content_progress.watched', 'COMMENT ON COLUMN {schema}.content_progress.watched IS ''The seconds of the video that were played, as merged ranges: at most 255.'';'),
+		('comment', 'content_progress', 'column content_progress.watched_pct', 'COMMENT ON COLUMN {schema}.content_progress.watched_pct IS ''The highest percentage reached, 0..100; record_progress never lowers it.'';'),
 		('comment', 'content_progress', 'content_progress', 'COMMENT ON TABLE {schema}.content_progress IS ''How far a learner has watched a lesson.'';'),
 		('constraint', 'content_progress', 'content_progress_lesson_id_fkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
 		('constraint', 'content_progress', 'content_progress_pkey', 'ALTER TABLE {schema}.content_progress ADD CONSTRAINT content_progress_pkey PRIMARY KEY (id);'),
@@ -1736,6 +2063,7 @@ BEGIN ATOMIC
 		('default', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET DEFAULT false;'),
 		('default', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
 		('default', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET DEFAULT now();'),
+		('default', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET DEFAULT ''{}''::int4multirange;'),
 		('default', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET DEFAULT 0;'),
 		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id);'),
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id);'),
@@ -1746,6 +2074,54 @@ BEGIN ATOMIC
 		('setting fillfactor', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress SET (fillfactor = ''90'');'),
 		('trigger', 'content_progress', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'content_progress', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('NOT NULL', 'certificates', 'column certificates.code', 'ALTER TABLE {schema}.certificates ALTER COLUMN code SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.completed_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN completed_at SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.course_title', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_title SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.learner_name', 'ALTER TABLE {schema}.certificates ALTER COLUMN learner_name SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata SET NOT NULL;'),
+		('NOT NULL', 'certificates', 'column certificates.user_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN user_id SET NOT NULL;'),
+		('column', 'certificates', 'code', 'ALTER TABLE {schema}.certificates ALTER COLUMN code TYPE text COLLATE "C";'),
+		('column', 'certificates', 'completed_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN completed_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'course_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'certificates', 'course_title', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_title TYPE text;'),
+		('column', 'certificates', 'expires_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN expires_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id TYPE uuid;'),
+		('column', 'certificates', 'issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'learner_name', 'ALTER TABLE {schema}.certificates ALTER COLUMN learner_name TYPE text;'),
+		('column', 'certificates', 'metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata TYPE jsonb;'),
+		('column', 'certificates', 'revoked_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN revoked_at TYPE timestamp with time zone;'),
+		('column', 'certificates', 'revoked_reason', 'ALTER TABLE {schema}.certificates ALTER COLUMN revoked_reason TYPE text;'),
+		('column', 'certificates', 'user_id', 'ALTER TABLE {schema}.certificates ALTER COLUMN user_id TYPE uuid;'),
+		('comment', 'certificates', 'certificates', 'COMMENT ON TABLE {schema}.certificates IS ''A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.'';'),
+		('comment', 'certificates', 'column certificates.code', 'COMMENT ON COLUMN {schema}.certificates.code IS ''What verify_certificate() asks for: 60 random bits in Crockford''''s base32, XXXX-XXXX-XXXX.'';'),
+		('comment', 'certificates', 'column certificates.completed_at', 'COMMENT ON COLUMN {schema}.certificates.completed_at IS ''When the learner had completed the course, as the enrollment said.'';'),
+		('comment', 'certificates', 'column certificates.course_id', 'COMMENT ON COLUMN {schema}.certificates.course_id IS ''The course; NULL once it is deleted.'';'),
+		('comment', 'certificates', 'column certificates.course_title', 'COMMENT ON COLUMN {schema}.certificates.course_title IS ''The title that the course had when the certificate was issued.'';'),
+		('comment', 'certificates', 'column certificates.expires_at', 'COMMENT ON COLUMN {schema}.certificates.expires_at IS ''Until when it is valid: completed_at plus the course''''s certificate_valid_for; NULL for good.'';'),
+		('comment', 'certificates', 'column certificates.learner_name', 'COMMENT ON COLUMN {schema}.certificates.learner_name IS ''The learner''''s name, as the server gave it.'';'),
+		('comment', 'certificates', 'column certificates.metadata', 'COMMENT ON COLUMN {schema}.certificates.metadata IS ''The application''''s own attributes, a JSON object that issue_certificate() is given.'';'),
+		('comment', 'certificates', 'column certificates.revoked_at', 'COMMENT ON COLUMN {schema}.certificates.revoked_at IS ''When it was revoked; NULL if it was not.'';'),
+		('comment', 'certificates', 'column certificates.revoked_reason', 'COMMENT ON COLUMN {schema}.certificates.revoked_reason IS ''Why it was revoked. The learner can read it, verify_certificate() does not show it.'';'),
+		('constraint', 'certificates', 'certificates_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_check CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL)));'),
+		('constraint', 'certificates', 'certificates_code_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_code_check CHECK ((code ~ ''^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$''::text));'),
+		('constraint', 'certificates', 'certificates_code_key', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_code_key UNIQUE (code);'),
+		('constraint', 'certificates', 'certificates_course_id_fkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE SET NULL;'),
+		('constraint', 'certificates', 'certificates_learner_name_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_learner_name_check CHECK (((learner_name ~ ''[^[:space:]]''::text) AND (length(learner_name) <= 255)));'),
+		('constraint', 'certificates', 'certificates_metadata_check', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
+		('constraint', 'certificates', 'certificates_pkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_pkey PRIMARY KEY (id);'),
+		('constraint', 'certificates', 'certificates_user_id_fkey', 'ALTER TABLE {schema}.certificates ADD CONSTRAINT certificates_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
+		('default', 'certificates', 'column certificates.id', 'ALTER TABLE {schema}.certificates ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('default', 'certificates', 'column certificates.issued_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN issued_at SET DEFAULT now();'),
+		('default', 'certificates', 'column certificates.metadata', 'ALTER TABLE {schema}.certificates ALTER COLUMN metadata SET DEFAULT ''{}''::jsonb;'),
+		('index', 'certificates', 'idx_certificates_completion', 'CREATE UNIQUE INDEX idx_certificates_completion ON {schema}.certificates USING btree (user_id, course_id, completed_at) WHERE (revoked_at IS NULL);'),
+		('index', 'certificates', 'idx_certificates_course_id', 'CREATE INDEX idx_certificates_course_id ON {schema}.certificates USING btree (course_id);'),
+		('index', 'certificates', 'idx_certificates_user_id', 'CREATE INDEX idx_certificates_user_id ON {schema}.certificates USING btree (user_id);'),
+		('policy', 'certificates', 'Service role manages certificates', 'CREATE POLICY "Service role manages certificates" ON {schema}.certificates FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'certificates', 'Users read own certificates', 'CREATE POLICY "Users read own certificates" ON {schema}.certificates FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
+		('row-level security', 'certificates', 'certificates', 'ALTER TABLE {schema}.certificates ENABLE ROW LEVEL SECURITY;'),
+		('trigger', 'certificates', 'keep_certificate', 'CREATE TRIGGER keep_certificate BEFORE UPDATE ON {schema}.certificates FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_keep_certificate();'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id SET NOT NULL;'),
 		('NOT NULL', 'mux_events', 'column mux_events.object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object SET NOT NULL;'),
@@ -1756,6 +2132,7 @@ BEGIN ATOMIC
 		('column', 'mux_events', 'error', 'ALTER TABLE {schema}.mux_events ALTER COLUMN error TYPE jsonb;'),
 		('column', 'mux_events', 'event_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_at TYPE timestamp with time zone;'),
 		('column', 'mux_events', 'event_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN event_id TYPE text COLLATE "C";'),
+		('column', 'mux_events', 'lesson_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN lesson_id TYPE uuid;'),
 		('column', 'mux_events', 'object', 'ALTER TABLE {schema}.mux_events ALTER COLUMN object TYPE text;'),
 		('column', 'mux_events', 'playback_ids', 'ALTER TABLE {schema}.mux_events ALTER COLUMN playback_ids TYPE jsonb;'),
 		('column', 'mux_events', 'received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at TYPE timestamp with time zone;'),
@@ -1763,24 +2140,45 @@ BEGIN ATOMIC
 		('column', 'mux_events', 'upload_id', 'ALTER TABLE {schema}.mux_events ALTER COLUMN upload_id TYPE text;'),
 		('comment', 'mux_events', 'column mux_events.error', 'COMMENT ON COLUMN {schema}.mux_events.error IS ''Why it errored, as Mux says: type and message or messages.'';'),
 		('comment', 'mux_events', 'column mux_events.event_at', 'COMMENT ON COLUMN {schema}.mux_events.event_at IS ''The event''''s created_at; -infinity if it had none.'';'),
+		('comment', 'mux_events', 'column mux_events.lesson_id', 'COMMENT ON COLUMN {schema}.mux_events.lesson_id IS ''The uuid in the asset''''s passthrough. A lesson with that id may have the asset as its video.'';'),
 		('comment', 'mux_events', 'column mux_events.object', 'COMMENT ON COLUMN {schema}.mux_events.object IS ''What the event is about: upload or asset.'';'),
 		('comment', 'mux_events', 'column mux_events.playback_ids', 'COMMENT ON COLUMN {schema}.mux_events.playback_ids IS ''Of a ready asset: [{id, policy}], in Mux''''s order.'';'),
-		('comment', 'mux_events', 'mux_events', 'COMMENT ON TABLE {schema}.mux_events IS ''What each Mux event said of an upload or an asset; the state of a lesson''''s video follows from these rows alone (mux_state).'';'),
+		('comment', 'mux_events', 'mux_events', 'COMMENT ON TABLE {schema}.mux_events IS ''What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).'';'),
 		('constraint', 'mux_events', 'mux_events_check', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_check CHECK ((((object = ''upload''::text) AND (upload_id IS NOT NULL) AND (status = ANY (ARRAY[''created''::text, ''cancelled''::text, ''asset_created''::text, ''errored''::text]))) OR ((object = ''asset''::text) AND (asset_id IS NOT NULL) AND (status = ANY (ARRAY[''preparing''::text, ''errored''::text, ''ready''::text, ''deleted''::text])))));'),
 		('constraint', 'mux_events', 'mux_events_pkey', 'ALTER TABLE {schema}.mux_events ADD CONSTRAINT mux_events_pkey PRIMARY KEY (event_id);'),
 		('default', 'mux_events', 'column mux_events.received_at', 'ALTER TABLE {schema}.mux_events ALTER COLUMN received_at SET DEFAULT now();'),
 		('index', 'mux_events', 'idx_mux_events_asset_id', 'CREATE INDEX idx_mux_events_asset_id ON {schema}.mux_events USING btree (asset_id);'),
+		('index', 'mux_events', 'idx_mux_events_lesson_id', 'CREATE INDEX idx_mux_events_lesson_id ON {schema}.mux_events USING btree (lesson_id) WHERE (lesson_id IS NOT NULL);'),
 		('index', 'mux_events', 'idx_mux_events_upload_id', 'CREATE INDEX idx_mux_events_upload_id ON {schema}.mux_events USING btree (upload_id);'),
 		('row-level security', 'mux_events', 'mux_events', 'ALTER TABLE {schema}.mux_events ENABLE ROW LEVEL SECURITY;'),
+		('NOT NULL', 'mux_bindings', 'column mux_bindings.lesson_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN lesson_id SET NOT NULL;'),
+		('NOT NULL', 'mux_bindings', 'column mux_bindings.number', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN number SET NOT NULL;'),
+		('column', 'mux_bindings', 'asset_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN asset_id TYPE text;'),
+		('column', 'mux_bindings', 'duration_seconds', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN duration_seconds TYPE integer;'),
+		('column', 'mux_bindings', 'lesson_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN lesson_id TYPE uuid;'),
+		('column', 'mux_bindings', 'number', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN number TYPE integer;'),
+		('column', 'mux_bindings', 'playback_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN playback_id TYPE text;'),
+		('column', 'mux_bindings', 'upload_id', 'ALTER TABLE {schema}.mux_bindings ALTER COLUMN upload_id TYPE text;'),
+		('comment', 'mux_bindings', 'column mux_bindings.asset_id', 'COMMENT ON COLUMN {schema}.mux_bindings.asset_id IS ''The asset that the application named.'';'),
+		('comment', 'mux_bindings', 'column mux_bindings.playback_id', 'COMMENT ON COLUMN {schema}.mux_bindings.playback_id IS ''The playback id, if the lesson had a video already. It counts as long as no event tells of the video.'';'),
+		('comment', 'mux_bindings', 'mux_bindings', 'COMMENT ON TABLE {schema}.mux_bindings IS ''The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.'';'),
+		('constraint', 'mux_bindings', 'mux_bindings_lesson_id_fkey', 'ALTER TABLE {schema}.mux_bindings ADD CONSTRAINT mux_bindings_lesson_id_fkey FOREIGN KEY (lesson_id) REFERENCES {schema}.lessons(id) ON DELETE CASCADE;'),
+		('constraint', 'mux_bindings', 'mux_bindings_pkey', 'ALTER TABLE {schema}.mux_bindings ADD CONSTRAINT mux_bindings_pkey PRIMARY KEY (lesson_id, number);'),
+		('index', 'mux_bindings', 'idx_mux_bindings_asset_id', 'CREATE INDEX idx_mux_bindings_asset_id ON {schema}.mux_bindings USING btree (asset_id);'),
+		('index', 'mux_bindings', 'idx_mux_bindings_upload_id', 'CREATE INDEX idx_mux_bindings_upload_id ON {schema}.mux_bindings USING btree (upload_id);'),
+		('row-level security', 'mux_bindings', 'mux_bindings', 'ALTER TABLE {schema}.mux_bindings ENABLE ROW LEVEL SECURITY;'),
+		('code', '', 'function certificate_credential(text, jsonb)', 'c, jsonb, $libdir/content_library, certificate_credential'),
 		('code', '', 'function completion_threshold(uuid)', 'c, integer, $libdir/content_library, completion_threshold'),
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
 		('code', '', 'function content_library_is_staff(uuid, text)', 'c, boolean, $libdir/content_library, content_library_is_staff'),
+		('code', '', 'function content_library_keep_certificate()', 'plpgsql, trigger, 07470f692968f1ed0d9cf2a2d96a1f78'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
-		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 378e1f4a600f376f5cc456ccd8ec8e34'),
+		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 7c056646f75a1641280e569d559f3082'),
 		('code', '', 'function content_library_mux_policies()', 'c, text[], $libdir/content_library, content_library_mux_policies'),
-		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 44d0e4f0b39ce5bcca5d19258774a721'),
+		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 54754237b3248f5d16d94ab76991ef90'),
+		('code', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, is_known boolean), 08d6f821acd9c465d31251aa4e68509b'),
 		('code', '', 'function content_library_on_change()', 'c, trigger, $libdir/content_library, content_library_on_change'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
@@ -1792,30 +2190,37 @@ BEGIN ATOMIC
 		('code', '', 'function course_progress(uuid)', 'c, TABLE(course_id uuid, title text, required_lessons integer, completed_lessons integer, completion integer, last_watched timestamp with time zone, next_lesson_id uuid, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_progress'),
 		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
+		('code', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'c, certificates, $libdir/content_library, issue_certificate'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
+		('code', '', 'function lesson_retention(uuid, integer)', 'c, TABLE(second integer, learners integer), $libdir/content_library, lesson_retention'),
 		('code', '', 'function move_lesson(uuid, uuid, uuid)', 'c, lessons, $libdir/content_library, move_lesson'),
 		('code', '', 'function move_module(uuid, uuid, uuid)', 'c, modules, $libdir/content_library, move_module'),
 		('code', '', 'function mux_apply_event(jsonb)', 'c, text, $libdir/content_library, mux_apply_event'),
 		('code', '', 'function mux_begin_upload(uuid, text)', 'c, lessons, $libdir/content_library, mux_begin_upload'),
-		('code', '', 'function mux_playback_claims(uuid, interval)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
-		('code', '', 'function mux_state(text)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, error jsonb), a59b69cc9fc32f9cd54c337925471e42'),
+		('code', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'c, jsonb, $libdir/content_library, mux_playback_claims'),
+		('code', '', 'function mux_state(text, text)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, error jsonb), e56a0a616af0536a3864ca7376e40974'),
 		('code', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'c, text, $libdir/content_library, mux_verify_signature'),
 		('code', '', 'function next_lesson(uuid, uuid)', 'c, uuid, $libdir/content_library, next_lesson'),
 		('code', '', 'function recompute_completion(uuid)', 'c, integer, $libdir/content_library, recompute_completion'),
-		('code', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'c, recorded_progress, $libdir/content_library, record_progress'),
+		('code', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'c, recorded_progress, $libdir/content_library, record_progress'),
 		('code', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'c, SETOF recorded_progress, $libdir/content_library, record_progress_batch'),
 		('code', '', 'function reset_progress(uuid, uuid, boolean)', 'c, integer, $libdir/content_library, reset_progress'),
+		('code', '', 'function revoke_certificate(text, text)', 'c, certificates, $libdir/content_library, revoke_certificate'),
 		('code', '', 'function unenroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, unenroll'),
+		('code', '', 'function verify_certificate(text)', 'c, TABLE(status text, learner_name text, course_title text, completed_at timestamp with time zone, issued_at timestamp with time zone, expires_at timestamp with time zone, revoked_at timestamp with time zone), $libdir/content_library, verify_certificate'),
+		('comment', '', 'function certificate_credential(text, jsonb)', 'COMMENT ON FUNCTION {schema}.certificate_credential(text, jsonb) IS ''A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.'';'),
 		('comment', '', 'function completion_threshold(uuid)', 'COMMENT ON FUNCTION {schema}.completion_threshold(uuid) IS ''The percentage of a lesson that completes it. It is 1..100: the lesson''''s own, else its course''''s, else content_library.completion_threshold. Fails with 22004 for NULL, 23503 for a lesson that is unknown or not visible to the caller.'';'),
 		('comment', '', 'function content_library_attach()', 'COMMENT ON FUNCTION {schema}.content_library_attach() IS ''Adds the foreign keys to auth.users and the policies that name auth.uid(). Runs by itself, always with the rights of the owner of the tables; call it to repair them. Where auth.users has code of another role, the keys are not validated and a warning names it. Fails with 42501 for a caller without the rights of the owner of the tables, with 42704 while auth.users or auth.uid() is missing, with 23503 when a row names a user who does not exist.'';'),
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
 		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
 		('comment', '', 'function content_library_findings(text)', 'COMMENT ON FUNCTION {schema}.content_library_findings(text) IS ''The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.'';'),
 		('comment', '', 'function content_library_is_staff(uuid, text)', 'COMMENT ON FUNCTION {schema}.content_library_is_staff(uuid, text) IS ''Whether the caller is staff of a course. With the role viewer every member of its staff is, with the role editor only its editors are. It answers only for the user signed in, by course_staff; false when nobody is signed in. Policies call it. Fails with 22023 for another role.'';'),
-		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: gives a lesson the video of its upload.'';'),
+		('comment', '', 'function content_library_keep_certificate()', 'COMMENT ON FUNCTION {schema}.content_library_keep_certificate() IS ''Trigger function: refuses any change of a certificate but its revocation.'';'),
+		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.'';'),
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
+		('comment', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'COMMENT ON FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) IS ''The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''''s latest video, and no other one is on the air.'';'),
 		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
@@ -1827,31 +2232,38 @@ BEGIN ATOMIC
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. For the staff of the course, and for service_role. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
+		('comment', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'COMMENT ON FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) IS ''Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
+		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
 		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. For the editors of both courses, and for service_role. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown lesson or module.'';'),
 		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. For the editors of both courses, and for service_role. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown module or course.'';'),
-		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
-		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. The lesson''''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
-		('comment', '', 'function mux_playback_claims(uuid, interval)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
-		('comment', '', 'function mux_state(text)', 'COMMENT ON FUNCTION {schema}.mux_state(text) IS ''The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.'';'),
+		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
+		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_state(text, text)', 'COMMENT ON FUNCTION {schema}.mux_state(text, text) IS ''The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.'';'),
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.'';'),
-		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
+		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
+		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
+		('comment', '', 'function revoke_certificate(text, text)', 'COMMENT ON FUNCTION {schema}.revoke_certificate(text, text) IS ''Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.'';'),
 		('comment', '', 'function unenroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.unenroll(uuid, uuid) IS ''Ends an enrollment. The progress of the learner (user_id, by default the caller) stays, and enrolling again finds it. Returns the enrollment that was deleted; NULL if there was none. Only service_role ends one that has an end of access, because enrolling again would begin a new one. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id or an enrollment with an end of access, 23503 for an unknown course.'';'),
+		('comment', '', 'function verify_certificate(text)', 'COMMENT ON FUNCTION {schema}.verify_certificate(text) IS ''What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.'';'),
 		('event trigger', '', 'content_library_warn_of_columns', 'ALTER EVENT TRIGGER content_library_warn_of_columns ENABLE;'),
+		('function', '', 'certificate_credential(text, jsonb)', 'ALTER FUNCTION {schema}.certificate_credential(text, jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'completion_threshold(uuid)', 'ALTER FUNCTION {schema}.completion_threshold(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach()', 'ALTER FUNCTION {schema}.content_library_attach() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'content_library_findings(text)', 'ALTER FUNCTION {schema}.content_library_findings(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_findings(text) SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_is_staff(uuid, text)', 'ALTER FUNCTION {schema}.content_library_is_staff(uuid, text) STABLE STRICT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL;'),
+		('function', '', 'content_library_keep_certificate()', 'ALTER FUNCTION {schema}.content_library_keep_certificate() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_keep_certificate() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_mux_policies()', 'ALTER FUNCTION {schema}.content_library_mux_policies() STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_mux_video(uuid, text, text, text, integer)', 'ALTER FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_on_change()', 'ALTER FUNCTION {schema}.content_library_on_change() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -1863,20 +2275,24 @@ BEGIN ATOMIC
 		('function', '', 'course_progress(uuid)', 'ALTER FUNCTION {schema}.course_progress(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 20 RESET ALL;'),
 		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'issue_certificate(uuid, uuid, text, jsonb)', 'ALTER FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
+		('function', '', 'lesson_retention(uuid, integer)', 'ALTER FUNCTION {schema}.lesson_retention(uuid, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'move_lesson(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_lesson(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'move_module(uuid, uuid, uuid)', 'ALTER FUNCTION {schema}.move_module(uuid, uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_apply_event(jsonb)', 'ALTER FUNCTION {schema}.mux_apply_event(jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'mux_begin_upload(uuid, text)', 'ALTER FUNCTION {schema}.mux_begin_upload(uuid, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'mux_playback_claims(uuid, interval)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
-		('function', '', 'mux_state(text)', 'ALTER FUNCTION {schema}.mux_state(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
+		('function', '', 'mux_playback_claims(uuid, interval, uuid, text)', 'ALTER FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
+		('function', '', 'mux_state(text, text)', 'ALTER FUNCTION {schema}.mux_state(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'ALTER FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1 RESET ALL;'),
 		('function', '', 'next_lesson(uuid, uuid)', 'ALTER FUNCTION {schema}.next_lesson(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'recompute_completion(uuid)', 'ALTER FUNCTION {schema}.recompute_completion(uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'record_progress(uuid, double precision, double precision, uuid)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'ALTER FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'record_progress_batch(jsonb, uuid, boolean)', 'ALTER FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 ROWS 100 RESET ALL;'),
 		('function', '', 'reset_progress(uuid, uuid, boolean)', 'ALTER FUNCTION {schema}.reset_progress(uuid, uuid, boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
-		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;')
+		('function', '', 'revoke_certificate(text, text)', 'ALTER FUNCTION {schema}.revoke_certificate(text, text) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'unenroll(uuid, uuid)', 'ALTER FUNCTION {schema}.unenroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'verify_certificate(text)', 'ALTER FUNCTION {schema}.verify_certificate(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1 RESET ALL;')
 		-- End of what is generated
 	), expected AS MATERIALIZED (
 		-- The list for the schema that the extension is in.
@@ -2132,7 +2548,7 @@ BEGIN ATOMIC
 					OR o.name = 'content_progress' AND f.privilege_type IN ('INSERT', 'UPDATE', 'DELETE')) AS on_purpose
 		FROM object AS o
 		JOIN first AS f ON f.class = o.class AND f.oid = o.oid AND f.column_number = o.column_number
-		JOIN pg_roles AS r ON r.oid = f.grantee AND r.rolname IN ('authenticated', 'service_role')
+		JOIN pg_roles AS r ON r.oid = f.grantee AND r.rolname IN ('anon', 'authenticated', 'service_role')
 		WHERE NOT CASE
 			WHEN o.type = 'FUNCTION' THEN has_function_privilege(r.oid, o.oid, f.privilege_type)
 			WHEN o.column_number > 0 THEN has_column_privilege(r.oid, o.oid, o.column_number::int2, f.privilege_type)
@@ -2304,7 +2720,7 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),
@@ -2315,7 +2731,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.next_lesson(uuid, uuid),
 	@extschema@.course_progress(uuid),
 	@extschema@.continue_watching(integer, uuid),
-	@extschema@.mux_playback_claims(uuid, interval)
+	@extschema@.mux_playback_claims(uuid, interval, uuid, text)
 	TO authenticated, service_role;
 
 -- For the staff of a course: each asks that itself.
@@ -2330,14 +2746,23 @@ GRANT EXECUTE ON FUNCTION
 	TO authenticated, service_role;
 
 GRANT EXECUTE ON FUNCTION
+	@extschema@.lesson_retention(uuid, integer),
+	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
+	@extschema@.revoke_certificate(text, text),
+	@extschema@.certificate_credential(text, jsonb),
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
+	@extschema@.mux_state(text, text),
+	@extschema@.content_library_mux_video(uuid, text, text, text, integer),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
 	TO service_role;
+
+-- The only function of anon.
+GRANT EXECUTE ON FUNCTION @extschema@.verify_certificate(text)
+	TO anon, authenticated, service_role;
 
 GRANT EXECUTE ON FUNCTION @extschema@.content_library_check(boolean)
 	TO service_role, @extowner@;
@@ -2350,7 +2775,7 @@ GRANT EXECUTE ON FUNCTION
 -- The owner of the tables may call what service_role may. Functions in C call some of
 -- these as the owner.
 GRANT EXECUTE ON FUNCTION
-	@extschema@.record_progress(uuid, double precision, double precision, uuid),
+	@extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	@extschema@.record_progress_batch(jsonb, uuid, boolean),
 	@extschema@.enroll(uuid, uuid),
 	@extschema@.unenroll(uuid, uuid),
@@ -2361,18 +2786,24 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.next_lesson(uuid, uuid),
 	@extschema@.course_progress(uuid),
 	@extschema@.continue_watching(integer, uuid),
-	@extschema@.mux_playback_claims(uuid, interval),
+	@extschema@.mux_playback_claims(uuid, interval, uuid, text),
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
+	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
 	@extschema@.content_library_is_staff(uuid, text),
+	@extschema@.verify_certificate(text),
+	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
+	@extschema@.revoke_certificate(text, text),
+	@extschema@.certificate_credential(text, jsonb),
 	@extschema@.mux_verify_signature(text, text, text[], interval, timestamptz),
 	@extschema@.content_library_mux_policies(),
 	@extschema@.content_library_mux_latest(text, text),
-	@extschema@.mux_state(text),
+	@extschema@.mux_state(text, text),
+	@extschema@.content_library_mux_video(uuid, text, text, text, integer),
 	@extschema@.content_library_mux_read(jsonb),
 	@extschema@.mux_apply_event(jsonb),
 	@extschema@.mux_begin_upload(uuid, text)
@@ -2388,7 +2819,9 @@ SELECT pg_extension_config_dump('@extschema@.modules', '');
 SELECT pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_extension_config_dump('@extschema@.enrollments', '');
 SELECT pg_extension_config_dump('@extschema@.content_progress', '');
+SELECT pg_extension_config_dump('@extschema@.certificates', '');
 SELECT pg_extension_config_dump('@extschema@.mux_events', '');
+SELECT pg_extension_config_dump('@extschema@.mux_bindings', '');
 
 
 -- 14. Attach now, or when auth appears ---------------------------------------

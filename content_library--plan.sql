@@ -160,7 +160,8 @@ BEGIN
 		JOIN pg_constraint AS k ON k.conrelid = t.oid
 		WHERE k.contype = ANY ('{c,f,p,u,x}'::"char"[])
 			-- The keys to auth.users are made again.
-			AND NOT (k.contype = 'f' AND k.conname = (t.name || '_user_id_fkey'))
+			AND NOT (k.contype = 'f'
+					 AND k.conname = (t.name || '_user_id_fkey'))
 		UNION ALL
 		SELECT t.planned, format('index %I on %I', c.relname, t.name),
 			   concat(
@@ -281,7 +282,10 @@ ALTER TABLE @extschema@.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN access_period interval CHECK (extract(epoch FROM access_period) > 0);
+	ADD COLUMN access_period interval CHECK (extract(epoch FROM access_period) > 0),
+	ADD COLUMN progress_by text NOT NULL DEFAULT 'report'
+		CHECK (progress_by IN ('report', 'watch', 'server')),
+	ADD COLUMN certificate_valid_for interval CHECK (extract(epoch FROM certificate_valid_for) > 0);
 ALTER TABLE @extschema@.modules
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}'
@@ -296,7 +300,8 @@ ALTER TABLE @extschema@.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN unlock_at timestamptz,
-	ADD COLUMN unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
+	ADD COLUMN unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	ADD COLUMN progress_by text CHECK (progress_by IN ('report', 'watch', 'server'));
 ALTER TABLE @extschema@.enrollments
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN completed_at timestamptz,
@@ -306,6 +311,8 @@ ALTER TABLE @extschema@.content_progress
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN completed_at timestamptz,
+	ADD COLUMN watched int4multirange NOT NULL DEFAULT '{}',
+	ADD COLUMN started_at timestamptz,
 	SET (fillfactor = 90);
 
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);

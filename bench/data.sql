@@ -62,6 +62,14 @@ SELECT bench.lesson(c, l), bench.module(c, l / 10), 'Lesson ' || l, repeat('What
 	'playback' || c || l || repeat('p', 40), 'ready'
 FROM bench.courses, generate_series(0, lessons - 1) AS l;
 
+-- What is measured of seconds seen is about a video of an hour, the first of a course.
+UPDATE public.lessons SET duration_seconds = 3600 WHERE title = 'Lesson 0';
+CREATE FUNCTION bench.first_lesson(course uuid) RETURNS uuid
+LANGUAGE sql STABLE AS $$
+	SELECT l.id FROM public.lessons AS l JOIN public.modules AS m ON m.id = l.module_id
+	WHERE m.course_id = course AND l.title = 'Lesson 0'
+$$;
+
 -- Who is in which course, and has begun how many lessons there.
 CREATE TABLE bench.enrolled AS
 SELECT n, 0 AS c, 20 AS lessons FROM generate_series(1, :learners) AS n
@@ -79,9 +87,10 @@ SELECT who, course FROM bench.enrolled;
 
 -- In the order of time, not of the learner: a learner's rows lie far apart.
 INSERT INTO public.content_progress
-	(id, user_id, lesson_id, watched_pct, completed, completed_at, last_watched, position_seconds)
+	(id, user_id, lesson_id, watched_pct, completed, completed_at, last_watched, position_seconds, watched)
 SELECT bench.row_of(who, lesson), who, lesson,
-	CASE WHEN done THEN 100 ELSE 0 END, done, CASE WHEN done THEN at END, at, 100
+	CASE WHEN done THEN 100 ELSE 0 END, done, CASE WHEN done THEN at END, at, 100,
+	CASE WHEN l = 0 THEN int4multirange(int4range(0, e.n * 31 % 3601), int4range(e.n * 17 % 3600, 3600)) ELSE '{}' END
 FROM generate_series(0, 99) AS l
 CROSS JOIN LATERAL (SELECT * FROM bench.enrolled AS e WHERE l < e.lessons) AS e
 CROSS JOIN LATERAL (SELECT bench.lesson(e.c, l) AS lesson, l % 3 = 0 AND e.c > -14 AS done,

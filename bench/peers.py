@@ -12,6 +12,7 @@ NAMES = {
     'nothing': 'empty C function',
     'single': 'single calls',
     'ours': 'content_library',
+    'played': 'content_library, with the seconds played',
 }
 
 # Where {who} and the like stand, a call has its own: a variable, a parameter, an expression.
@@ -33,6 +34,8 @@ HEARTBEATS = {
     'plpgsql': 'edition.record_progress({lesson}, {pct}, {pos})',
     'starter': UPSERT,
     'ours': 'public.record_progress({lesson}, {pct}, {pos})',
+    # The videos have 600 seconds.
+    'played': "public.record_progress({lesson}, NULL, {pos}, NULL, ('[[0, ' || 6 * {pct} || ']]')::jsonb)",
     'update': '''
 UPDATE public.content_progress
 SET watched_pct = {pct}, last_watched = now(), position_seconds = {pos}
@@ -315,12 +318,23 @@ WHERE m.course_id = {course}
 GROUP BY m.sort_order, l.sort_order, l.id
 ORDER BY m.sort_order, l.sort_order'''
 
+# The first lesson of the course, an hour long.
+RETENTION = '''
+SELECT s AS second, count(*) AS learners
+FROM generate_series(0, 3599, 5) AS s
+JOIN public.content_progress AS p ON p.watched && int4range(s, s + 5)
+JOIN public.enrollments AS e ON e.user_id = p.user_id AND e.course_id = {course}
+WHERE p.lesson_id = bench.first_lesson({course})
+GROUP BY s'''
+
 
 REPORTS = {
     'course_report': {'query': COURSE_REPORT, 'plan': on_plan(COURSE_REPORT),
                       'ours': 'SELECT * FROM public.course_report({course})'},
     'lesson_report': {'query': LESSON_REPORT, 'plan': on_plan(LESSON_REPORT),
                       'ours': 'SELECT * FROM public.lesson_report({course})'},
+    'lesson_retention': {'query': RETENTION,
+                         'ours': 'SELECT * FROM public.lesson_retention(bench.first_lesson({course}))'},
 }
 
 # How many there are to delete, and how; {r} counts.

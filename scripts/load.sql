@@ -16,6 +16,7 @@ CREATE TABLE demo.statements (
 	watched_pct			integer,
 	position_seconds	integer,
 	length_seconds		numeric,
+	played				jsonb,
 	course_id			uuid GENERATED ALWAYS AS (md5(course)::uuid) STORED,
 	lesson_id			uuid GENERATED ALWAYS AS (md5(md5(course) || lesson)::uuid) STORED,
 	user_id				uuid GENERATED ALWAYS AS (md5(learner)::uuid) STORED
@@ -61,5 +62,12 @@ SELECT (SELECT count(*) FROM auth.users) AS learners,
 	   (SELECT count(*) FROM demo.statements WHERE watched_pct IS NOT NULL) AS reports,
 	   count(*) AS pairs,
 	   count(*) FILTER (WHERE completed) AS completed,
-	   coalesce(sum(watched_pct), 0) AS percents
-FROM content_progress;
+	   coalesce(sum(watched_pct), 0) AS percents,
+	   count(*) FILTER (WHERE seconds > 0) AS seen,
+	   coalesce(sum(seconds), 0) AS seconds,
+	   coalesce(sum(100 * seconds / duration_seconds), 0) AS seconds_percents
+FROM content_progress AS p
+JOIN lessons AS l ON l.id = p.lesson_id
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(upper(r) - lower(r)), 0) AS seconds FROM unnest(watched) AS r
+) AS s;

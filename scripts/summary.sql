@@ -1,5 +1,6 @@
 -- summary.sql: prints the result of a replayed log: the courses with the completion
--- of their learners, the totals, and the rate. For psql -At.
+-- of their learners, where learners stop watching the video that was watched most,
+-- the totals, and the rate. For psql -At.
 
 SET ROLE service_role;
 
@@ -37,6 +38,25 @@ FROM courses AS c
 JOIN bars AS b ON b.course_id = c.id
 ORDER BY c.title;
 
+WITH most AS (
+	SELECT l.id, l.title, ceil(l.duration_seconds / 20.0)::integer AS step
+	FROM content_progress AS p
+	JOIN lessons AS l ON l.id = p.lesson_id
+	CROSS JOIN unnest(p.watched) AS r
+	GROUP BY l.id
+	ORDER BY sum(upper(r) - lower(r)) DESC, l.title
+	LIMIT 1
+)
+SELECT format(E'\n%s: watched more than any other\n  from minute, and how many learners have seen what follows\n%s', title,
+			  string_agg(rtrim(format('  %10s  %7s  %s',
+									  second / 60 || to_char(second % 60, '":"FM00'),
+									  to_char(learners, 'FM999,999,990'),
+									  repeat('#', ceil(50.0 * learners / greatest(widest, 1))::integer))),
+						 E'\n' ORDER BY second))
+FROM (SELECT title, second, learners, max(learners) OVER () AS widest
+	  FROM most CROSS JOIN lesson_retention(most.id, most.step)) AS scaled
+GROUP BY title;
+
 RESET ROLE;
 
 SELECT format(E'\nall courses of the log\n%s',
@@ -52,7 +72,9 @@ CROSS JOIN LATERAL (
 		   (5, 'reports of progress that the players sent', t.reports),
 		   (6, 'rows of progress kept, one for each learner and video', pairs),
 		   (7, format('rows completed: %s %% watched, or more', threshold), completed),
-		   (8, 'percent watched, summed over all rows', percents)
+		   (8, 'percent watched, summed over all rows', percents),
+		   (9, 'seconds seen, each counted once for a learner', t.seconds),
+		   (10, 'percent of the seconds seen, summed over all rows', seconds_percents)
 ) AS lines (place, what, number);
 
 SELECT format(E'\n%s reports in %s s: %s a second, one after the other on one connection,\n'

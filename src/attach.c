@@ -143,6 +143,19 @@ make_policy(Oid table, const AttachedPolicy *policy)
 				 errhint("Try again.")));
 }
 
+/* The commands that validate the keys. */
+static char *
+validations(const char *schema)
+{
+	StringInfoData commands;
+
+	initStringInfo(&commands);
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		appendStringInfo(&commands, "%sALTER TABLE %s.%s VALIDATE CONSTRAINT %s_user_id_fkey;",
+						 i == 0 ? "" : " ", schema, attached_tables[i], attached_tables[i]);
+	return commands.data;
+}
+
 /*
  * Whether the keys may be validated now.  Validation plans a query on auth.users with the
  * rights of our tables' owner, and planning can already run code that belongs to
@@ -154,39 +167,34 @@ is_trusted(Oid users, Oid owner, const char *schema)
 {
 	Oid			other = relation_owner(users);
 	char	   *code;
-	StringInfoData remedy;
 
 	if (has_privs_of_role(other, owner))
 		return true;
 	code = auth_code(users);
 	if (code == NULL)
 		return true;
-	initStringInfo(&remedy);
-	for (int i = 0; i < lengthof(attached_tables); i++)
-		appendStringInfo(&remedy, " ALTER TABLE %s.%s VALIDATE CONSTRAINT %s_user_id_fkey;",
-						 schema, attached_tables[i], attached_tables[i]);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("content_library does not validate its foreign keys to auth.users"),
 			 errdetail("It would run code of %s with the rights of %s: %s.",
 					   GetUserNameFromId(other, false), GetUserNameFromId(owner, false), code),
-			 errhint("New rows are checked all the same. Have that removed, then call content_library_attach() again. "
-					 "If you trust it:%s", remedy.data)));
+			 errhint("New rows are checked all the same. Have that removed, then call content_library_attach() again. If you trust it: %s",
+					 validations(schema))));
 	return false;
 }
 
 /* Locks in the order in which deleting an account does, so that the two cannot deadlock. */
 static void
-lock_tables(const Library *library, Oid users)
+lock_tables(Oid users, const Oid *tables)
 {
 	bool		drops = false;
 
 	for (int i = 0; i < lengthof(attached_tables); i++)
-		drops |= has_key(library_table(library, attached_tables[i]));
+		drops |= has_key(tables[i]);
 	/* DROP CONSTRAINT takes this lock on both tables of the key. */
 	LockRelationOid(users, drops ? AccessExclusiveLock : ShareRowExclusiveLock);
 	for (int i = 0; i < lengthof(attached_tables); i++)
-		LockRelationOid(library_table(library, attached_tables[i]), AccessExclusiveLock);
+		LockRelationOid(tables[i], AccessExclusiveLock);
 }
 
 /* Makes all keys and policies.  Runs as the owner of the tables. */
@@ -194,26 +202,29 @@ static void
 make_all(const Library *library)
 {
 	Oid			users = auth_users();
+	Oid			tables[lengthof(attached_tables)];
 	bool		valid;
 
+	for (int i = 0; i < lengthof(attached_tables); i++)
+		tables[i] = library_table(library, attached_tables[i]);
 	/* A role that may not refer to auth.users must not be able to lock it either. */
 	(void) LookupExplicitNamespace("auth", false);
 	if (pg_class_aclcheck(users, library->owner, ACL_REFERENCES) != ACLCHECK_OK &&
 		pg_attribute_aclcheck(users, get_attnum(users, "id"), library->owner, ACL_REFERENCES) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, "users");
 
-	lock_tables(library, users);
+	lock_tables(users, tables);
 	/* Looked up again under the lock: before, another table could take the name. */
 	if (users != auth_users())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("auth.users has just been replaced"),
 				 errhint("Try again.")));
-	valid = is_trusted(users, library->owner, schema_of(library_table(library, attached_tables[0])));
+	valid = is_trusted(users, library->owner, schema_of(tables[0]));
 
 	/* All are made again each time, so that another call repairs what was dropped. */
 	for (int i = 0; i < lengthof(attached_tables); i++)
-		make_key(library_table(library, attached_tables[i]), users, valid);
+		make_key(tables[i], users, valid);
 	for (int i = 0; i < lengthof(attached_policies); i++)
 		make_policy(library_table(library, attached_policies[i].table), &attached_policies[i]);
 }

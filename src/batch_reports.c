@@ -8,6 +8,7 @@
 
 #include "batch_reports.h"
 #include "content_library.h"
+#include "played.h"
 
 /* A time, and its zone.  A time without a zone gets an error of its own. */
 #define TIME_FORM "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
@@ -32,6 +33,14 @@ json_number(const JsonbValue *value, const char *key)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is not a number", key)));
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
+}
+
+static const Ranges *
+json_ranges(JsonbValue *value)
+{
+	if (value->type == jbvBinary)
+		return ranges_from_json(value->val.binary.data);
+	return ranges_from_json(&JsonbValueToJsonb(value)->root);
 }
 
 /* Whether a text matches a regular expression.  In the collation C, a range holds ASCII only. */
@@ -78,13 +87,19 @@ not_in_future(TimestampTz watched_at, TimestampTz now)
 
 /* Reads one key with its value.  An unknown key is an error, because it is probably misspelled. */
 static void
-read_pair(Report *report, const char *key, const JsonbValue *value)
+read_pair(Report *report, const char *key, JsonbValue *value)
 {
 	if (strcmp(key, "lesson_id") == 0)
 		report->lesson_id = DirectFunctionCall1(uuid_in,
 												CStringGetDatum(json_string(value, key)));
 	else if (strcmp(key, "watched_pct") == 0)
-		report->watched_pct = whole_percent(json_number(value, key));
+	{
+		report->claims = value->type != jbvNull;
+		if (report->claims)
+			report->claimed_pct = whole_percent(json_number(value, key));
+	}
+	else if (strcmp(key, "played") == 0)
+		report->played = value->type == jbvNull ? NULL : json_ranges(value);
 	else if (strcmp(key, "position_seconds") == 0)
 	{
 		report->has_position = value->type != jbvNull;
@@ -120,7 +135,6 @@ read_report(Report *report, JsonbContainer *object, TimestampTz now)
 	JsonbIteratorToken token;
 	char	   *key = NULL;
 	bool		has_lesson = false;
-	bool		has_pct = false;
 
 	report->watched_at = now;	/* unless it says another time */
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
@@ -131,12 +145,11 @@ read_report(Report *report, JsonbContainer *object, TimestampTz now)
 		{
 			read_pair(report, key, &value);
 			has_lesson |= strcmp(key, "lesson_id") == 0;
-			has_pct |= strcmp(key, "watched_pct") == 0;
 		}
 	}
 
 	require_key(has_lesson, "lesson_id");
-	require_key(has_pct, "watched_pct");
+	require_key(report->claims || report->played != NULL, "watched_pct");
 	report->watched_at = not_in_future(report->watched_at, now);
 }
 
@@ -158,7 +171,7 @@ rethrow_malformed(MemoryContext context, int number)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("reports[%d]: %s", number, error->message),
-			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"position_seconds\": number, \"watched_at\": time}; the last two may be left out.")));
+			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"played\": [[start, end], ...], \"position_seconds\": number, \"watched_at\": time}; one of watched_pct and played is needed, and the last two may be left out.")));
 }
 
 /* Reads one element of the array. */
@@ -206,9 +219,8 @@ refuse_duplicates(const RecordedReport *reports, int size)
 
 /* Reads and checks all reports of a batch, and sorts them by lesson. */
 RecordedReport *
-read_reports(Jsonb *reports, int *size)
+read_reports(Jsonb *reports, TimestampTz now, int *size)
 {
-	TimestampTz now = GetCurrentTimestamp();	/* one time for the whole batch */
 	RecordedReport *result;
 
 	if (!JB_ROOT_IS_ARRAY(reports) || JB_ROOT_IS_SCALAR(reports))

@@ -9,6 +9,6 @@
 /* Arrays of this size are on the stack. */
 #define MAX_REPORTS 1000
 
-extern RecordedReport *read_reports(Jsonb *reports, int *size);
+extern RecordedReport *read_reports(Jsonb *reports, TimestampTz now, int *size);
 
 #endif							/* CONTENT_LIBRARY_BATCH_REPORTS_H */

@@ -28,7 +28,7 @@ acts_for_others(const Library *library)
 							InvalidOid, true) != RLS_ENABLED;
 }
 
-pg_noreturn static void
+pg_noreturn void
 refuse_nobody(void)
 {
 	ereport(ERROR,
@@ -81,22 +81,42 @@ call_begin(Call *call, FunctionCallInfo fcinfo)
 	become_owner(&call->boundary, &call->library);
 }
 
-/*
- * Begins a call about a user's rows.  The argument numbered user_arg is the user_id that
- * the caller may give; NO_USER_ARG if the function has none.
- */
-void
-call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
+/* auth.uid() is not asked where it would not matter. */
+static void
+find_user(Call *call, const NullableDatum *arg)
 {
-	static const NullableDatum none = {.isnull = true};
-	const NullableDatum *arg = user_arg == NO_USER_ARG ? &none : &fcinfo->args[user_arg];
-
-	open_call(call, fcinfo);
-	/* auth.uid() is not asked where it would not matter. */
 	call->named = !arg->isnull && acts_for_others(&call->library);
 	if (!call->named)
 		call->signed_in = resolve_user(&call->library, arg);
 	call->user_id = call->named ? arg->value : call->signed_in;
+}
+
+/*
+ * Begins a call about a user's rows.  The argument numbered user_arg is the user_id that
+ * the caller may give.
+ */
+void
+call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	open_call(call, fcinfo);
+	find_user(call, &fcinfo->args[user_arg]);
+	become_owner(&call->boundary, &call->library);
+}
+
+/* The same, but service_role may also call for nobody: then user_id is 0. */
+void
+call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	const NullableDatum *arg = &fcinfo->args[user_arg];
+	bool		nobody = false;
+
+	open_call(call, fcinfo);
+	if (arg->isnull && acts_for_others(&call->library))
+		call->user_id = signed_in_user(&call->library, &nobody);
+	else
+		find_user(call, arg);
+	if (nobody)
+		call->user_id = (Datum) 0;
 	become_owner(&call->boundary, &call->library);
 }
 

@@ -5,9 +5,6 @@
 #include "boundary.h"
 #include "plans.h"
 
-/* For a function that has no argument user_id. */
-#define NO_USER_ARG (-1)
-
 typedef struct Call
 {
 	Library		library;		/* the installation that was called */
@@ -20,11 +17,13 @@ typedef struct Call
 
 extern void call_begin(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern void call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg);
 extern void call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg);
-pg_noreturn extern void refuse_other_user(Datum user_id);
 extern void call_begin_as_staff(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_operator(Call *call, FunctionCallInfo fcinfo);
 extern bool call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings);
+pg_noreturn extern void refuse_nobody(void);
+pg_noreturn extern void refuse_other_user(Datum user_id);
 extern uint64 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values);
 extern Oid	call_row_type(const Call *call);
 extern void call_lock_user(const Call *call);

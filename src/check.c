@@ -37,7 +37,8 @@ static const struct
 	Oid			type;
 }			read_columns[] = {
 	{"courses", "id", UUIDOID}, {"courses", "completion_threshold", INT4OID},
-	{"courses", "is_published", BOOLOID},
+	{"courses", "is_published", BOOLOID}, {"courses", "tier_required", TEXTOID},
+	{"courses", "progress_by", TEXTOID},
 	{"course_prerequisites", "course_id", UUIDOID}, {"course_prerequisites", "required_course_id", UUIDOID},
 	{"modules", "id", UUIDOID}, {"modules", "course_id", UUIDOID},
 	{"modules", "sort_order", INT4OID}, {"modules", "created_at", TIMESTAMPTZOID},
@@ -45,20 +46,26 @@ static const struct
 	{"lessons", "sort_order", INT4OID}, {"lessons", "created_at", TIMESTAMPTZOID},
 	{"lessons", "completion_threshold", INT4OID}, {"lessons", "is_required", BOOLOID},
 	{"lessons", "is_published", BOOLOID}, {"lessons", "mux_status", TEXTOID},
-	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "unlock_at", TIMESTAMPTZOID},
+	{"lessons", "mux_upload_id", TEXTOID}, {"lessons", "mux_asset_id", TEXTOID},
+	{"lessons", "mux_playback_id", TEXTOID}, {"lessons", "is_preview", BOOLOID},
+	{"lessons", "unlock_at", TIMESTAMPTZOID}, {"lessons", "progress_by", TEXTOID},
+	{"mux_events", "playback_ids", JSONBOID},
 	{"modules", "unlock_at", TIMESTAMPTZOID},
 	{"content_progress", "lesson_id", UUIDOID}, {"content_progress", "watched_pct", INT4OID},
-	{"content_progress", "completed", BOOLOID}
+	{"content_progress", "completed", BOOLOID},
+	{"certificates", "course_id", UUIDOID}, {"certificates", "revoked_at", TIMESTAMPTZOID}
 };
 
 /*
  * What is wrong with rows: a sort_order that is used twice, progress that has reached its
  * threshold ($1 is the setting) and is not completed, and what nobody can complete: courses
  * that require each other, or one without a required lesson, and required lessons that never
- * open or have no video.  It reads all of content_progress once;
- * the README says what that costs.  The comparison with the lowest threshold follows from the
- * one before, and keeps most rows out of the join.  Moving the last module or lesson to the
- * end numbers all of them, and keeps their order.
+ * open or have no video; videos of paid courses that whoever knows the playback id can watch.
+ * Then what learners could forge certificates or progress (rule R13) with: direct writing ($2
+ * is whether they may), and percentages that nobody checks.  It reads all of content_progress
+ * and mux_events once; the README says what that costs.  The comparison with the lowest
+ * threshold follows from the one before, and keeps most rows out of the join.  Moving the last
+ * module or lesson to the end numbers all of them, and keeps their order.
  */
 static const LibraryQuery row_findings = {
 	"WITH RECURSIVE extension AS ("
@@ -101,10 +108,30 @@ static const LibraryQuery row_findings = {
 	"       WHEN GREATEST(l.unlock_at, m.unlock_at) = 'infinity' THEN 'its unlock_at is infinity'"
 	"       WHEN l.mux_status = 'error' THEN 'Mux could not make its video'"
 	"       WHEN l.mux_status = 'pending' AND l.mux_upload_id IS NOT NULL"
-	"       THEN 'its upload has not become a video' END AS reason"
+	"       THEN 'its upload has not become a video'"
+	"       WHEN l.mux_status = 'pending' AND l.mux_asset_id IS NOT NULL"
+	"       THEN 'its asset has not become a video' END AS reason"
 	"   FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	"   WHERE " COUNTS_SQL("l") " AND c.is_published"
+	" ), open_to_all AS ("
+	"   SELECT c.id AS course_id, count(*) AS n"
+	"   FROM %1$s.lessons AS l"
+	COURSE_OF_LESSON_SQL
+	"   WHERE c.tier_required <> 'free' AND l.mux_status = 'ready' AND NOT l.is_preview"
+	"     AND l.mux_playback_id IN ("
+	"       SELECT p.id"
+	"       FROM %1$s.mux_events AS e"
+	"       CROSS JOIN LATERAL jsonb_to_recordset("
+	"         CASE WHEN jsonb_typeof(e.playback_ids) = 'array' THEN e.playback_ids END)"
+	"         AS p(id text, policy text)"
+	"       WHERE p.policy = 'public')"
+	"   GROUP BY c.id"
+	" ), certified AS ("
+	"   SELECT k.course_id, count(*) AS n"
+	"   FROM %1$s.certificates AS k"
+	"   WHERE k.revoked_at IS NULL"
+	"   GROUP BY k.course_id"
 	" ), finding(severity, object, problem, remedy) AS ("
 	"   SELECT 'warning', format('course %%s', n.course_id),"
 	"     'its prerequisites lead back to it, so nobody can enroll',"
@@ -131,6 +158,11 @@ static const LibraryQuery row_findings = {
 	"   CROSS JOIN extension AS x"
 	"   WHERE s.reason IS NOT NULL"
 	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', o.course_id),"
+	"     format('%%s of its lessons have a public playback id, so whoever reads it can watch without the tier', o.n),"
+	"     'Give the assets a playback id of the policy signed at Mux, delete the public one, and create new assets with the policy signed.'"
+	"   FROM open_to_all AS o"
+	"   UNION ALL"
 	"   SELECT 'notice', format('%%s %%s', c.parent, c.id),"
 	"     format('%%s of its %%s have the sort_order of another: their age decides which is first', c.n, c.children),"
 	"     format('SELECT %%s.%%s;', x.schema, c.move)"
@@ -138,16 +170,44 @@ static const LibraryQuery row_findings = {
 	"   CROSS JOIN extension AS x"
 	"   WHERE c.n > 0"
 	"   UNION ALL"
+	"   SELECT 'notice', 'strict mode',"
+	"     format('it is off: learners can write directly what progress_by keeps from them (courses: %%s)', count(*)),"
+	"     format('SELECT %%s.content_library_strict();', x.schema)"
+	"   FROM %1$s.courses AS c"
+	"   CROSS JOIN extension AS x"
+	"   WHERE $2"
+	"     AND (c.progress_by <> 'report'"
+	"          OR EXISTS (SELECT FROM %1$s.modules AS m"
+	"                     JOIN %1$s.lessons AS l ON l.module_id = m.id"
+	"                     WHERE m.course_id = c.id AND l.progress_by <> 'report'))"
+	"   GROUP BY x.schema"
+	"   UNION ALL"
 	"   SELECT 'notice', format('course %%s', d.course_id),"
 	"     format('%%s rows of content_progress have reached the threshold and are not completed', d.n),"
 	"     format('SELECT %%s.recompute_completion(%%L);', x.schema, d.course_id)"
 	"   FROM due AS d"
 	"   CROSS JOIN extension AS x"
+	"   UNION ALL"
+	"   SELECT 'notice', 'table certificates',"
+	"     format('learners may write their own progress directly, and so forge what %%s certificates rest on', sum(k.n)),"
+	"     format('SELECT %%s.content_library_strict();', x.schema)"
+	"   FROM certified AS k"
+	"   CROSS JOIN extension AS x"
+	"   WHERE $2"
+	"   GROUP BY x.schema"
+	"   UNION ALL"
+	"   SELECT 'notice', format('course %%s', c.id),"
+	"     format('it has %%s certificates, and its progress is what players report, which nobody checks', k.n),"
+	"     format('UPDATE %%s.courses SET progress_by = ''watch'' WHERE id = %%L;', x.schema, c.id)"
+	"   FROM certified AS k"
+	"   JOIN %1$s.courses AS c ON c.id = k.course_id"
+	"   CROSS JOIN extension AS x"
+	"   WHERE c.progress_by = 'report'"
 	" )"
 	" SELECT f.severity, f.object, f.problem, f.remedy"
 	" FROM finding AS f"
 	" ORDER BY f.object COLLATE \"C\", f.problem COLLATE \"C\"",
-	1, {INT4OID}, .sizes_differ = true
+	2, {INT4OID, BOOLOID}, .sizes_differ = true
 };
 
 /* What content_library_findings() says of definitions and rights. */
@@ -230,7 +290,6 @@ content_library_check(PG_FUNCTION_ARGS)
 {
 	bool		with_rows = DatumGetBool(required_arg(fcinfo, 0, "rows"));
 	ReturnSetInfo *answer = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		threshold = Int32GetDatum(library_completion_threshold);
 	Tuplestorestate *rows;
 	TupleDesc	desc;
 	Call		call;
@@ -242,7 +301,12 @@ content_library_check(PG_FUNCTION_ARGS)
 	/* content_library_check(false) leaves out what reads whole tables. */
 	if (with_rows && can_read_rows(&call.library))
 	{
-		query_execute(&call.library, &row_findings, &threshold, NULL, true);
+		Datum		values[] = {
+			Int32GetDatum(library_completion_threshold),
+			BoolGetDatum(may_write_progress(&call.library))
+		};
+
+		query_execute(&call.library, &row_findings, values, NULL, true);
 		result_return(answer);
 	}
 	call_end(&call);

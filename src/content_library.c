@@ -1,6 +1,7 @@
 /* content_library.c: settings, the installation that a call belongs to, and locks. */
 #include "postgres.h"
 
+#include <float.h>
 #include <limits.h>
 
 #include "access/htup_details.h"
@@ -19,6 +20,8 @@ PG_MODULE_MAGIC;
 
 int			library_completion_threshold = 90;
 int			library_heartbeat_interval = 15;
+double		library_max_playback_rate = 2.5;
+int			library_watch_grace = 30;
 char	   *library_mux_playback_policies = NULL;
 
 void		_PG_init(void);
@@ -70,6 +73,22 @@ _PG_init(void)
 							"0 writes every report.",
 							&library_heartbeat_interval,
 							15, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomRealVariable("content_library.max_playback_rate",
+							 "Seconds of a video that can be watched in one second of the clock.",
+							 "Applies to lessons with progress_by 'watch'; 0 for no bound.",
+							 &library_max_playback_rate,
+							 2.5, 0, DBL_MAX,
+							 PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("content_library.watch_grace",
+							"Seconds of a video that can be watched beyond what the clock allows.",
+							"Applies to lessons with progress_by 'watch'.",
+							&library_watch_grace,
+							30, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
 

@@ -33,6 +33,8 @@
 /* settings: content_library.c */
 extern int	library_completion_threshold;	/* percent */
 extern int	library_heartbeat_interval; /* seconds */
+extern double library_max_playback_rate;	/* 0 for no bound */
+extern int	library_watch_grace;	/* seconds */
 extern char *library_mux_playback_policies; /* a list, the best first */
 extern List *library_mux_policies(const char *setting);
 
@@ -52,6 +54,9 @@ typedef struct Library
 extern void library_find(Library *library, Oid function);
 extern Oid	library_relation(const Library *library, const char *name);
 extern Oid	relation_owner(Oid relation);
+
+/* whether learners write progress directly: strict.c */
+extern bool may_write_progress(const Library *library);
 
 /* What a lock is for is the seed of the hash that is its key. */
 #define USER_LOCK 0

@@ -36,10 +36,11 @@ static const LibraryQuery copy = {
 	"  INSERT INTO %1$s.courses AS n"
 	"         (title, description, slug, thumbnail_url, stage, topic, tier_required,"
 	"          is_published, sort_order, completion_threshold, metadata, is_open,"
-	"          is_sequential, access_period)"
+	"          is_sequential, access_period, progress_by, certificate_valid_for)"
 	"  SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic,"
 	"         o.tier_required, false, o.sort_order, o.completion_threshold, o.metadata,"
-	"         o.is_open, o.is_sequential, o.access_period"
+	"         o.is_open, o.is_sequential, o.access_period, o.progress_by,"
+	"         o.certificate_valid_for"
 	"    FROM %1$s.courses AS o"
 	"   WHERE o.id = $1"
 	"  ON CONFLICT (slug) DO NOTHING"
@@ -70,41 +71,43 @@ static const LibraryQuery copy = {
 	"         (id, module_id, title, description, sort_order, duration_seconds,"
 	"          mux_upload_id, mux_asset_id, mux_playback_id, mux_status, is_preview,"
 	"          created_at, completion_threshold, is_required, metadata, is_published,"
-	"          unlock_at, unlock_after)"
+	"          unlock_at, unlock_after, progress_by)"
 	"  SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds,"
 	"         o.mux_upload_id, o.mux_asset_id, o.mux_playback_id, o.mux_status, o.is_preview,"
 	"         o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published,"
-	"         o.unlock_at, o.unlock_after"
+	"         o.unlock_at, o.unlock_after, o.progress_by"
 	"    FROM lesson_copies AS k"
 	"    JOIN %1$s.lessons AS o ON o.id = k.id"
-	"    JOIN module_copies AS m ON m.id = o.module_id)"
+	"    JOIN module_copies AS m ON m.id = o.module_id),"
+	" bindings AS ("
+	"  INSERT INTO %1$s.mux_bindings"
+	"         (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)"
+	"  SELECT k.copy, o.number, o.upload_id, o.asset_id, o.playback_id, o.duration_seconds"
+	"    FROM lesson_copies AS k"
+	"    JOIN %1$s.mux_bindings AS o ON o.lesson_id = k.id)"
 	" SELECT c.id FROM c",
 	4, {UUIDOID, TEXTOID, TEXTOID, UUIDOID}
 };
 
-static const LibraryQuery uploads_of_course = {
-	"SELECT DISTINCT l.mux_upload_id"
+/* What the lessons of course $1 are bound to: the id of each, and whether it is an upload. */
+static const LibraryQuery videos_of_course = {
+	"SELECT DISTINCT v.id, v.is_upload"
 	"  FROM %1$s.modules AS m"
 	"  JOIN %1$s.lessons AS l ON l.module_id = m.id"
-	" WHERE m.course_id = $1 AND l.mux_upload_id IS NOT NULL",
+	"  LEFT JOIN %1$s.mux_bindings AS b ON b.lesson_id = l.id"
+	" CROSS JOIN LATERAL (VALUES (l.mux_upload_id, true), (l.mux_asset_id, false),"
+	"                           (b.upload_id, true), (b.asset_id, false)) AS v (id, is_upload)"
+	" WHERE m.course_id = $1 AND v.id IS NOT NULL",
 	1, {UUIDOID}
 };
 
-/* Gives the lessons of course $1 the videos of their uploads, where they have others. */
+/*
+ * Gives the lessons of course $1 their videos, where they have others.  A lesson that
+ * nothing is known of keeps what its own columns say.
+ */
 static const LibraryQuery read_videos = {
-	"UPDATE %1$s.lessons AS l"
-	"   SET mux_asset_id = s.mux_asset_id,"
-	"       mux_playback_id = s.mux_playback_id,"
-	"       mux_status = s.mux_status,"
-	"       duration_seconds = s.duration_seconds"
-	"  FROM (SELECT o.id, v.*"
-	"          FROM %1$s.modules AS m"
-	"          JOIN %1$s.lessons AS o ON o.module_id = m.id"
-	"         CROSS JOIN LATERAL %1$s.mux_state(o.mux_upload_id) AS v"
-	"         WHERE m.course_id = $1 AND o.mux_upload_id IS NOT NULL) AS s"
-	" WHERE l.id = s.id"
-	"   AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)"
-	"       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds)",
+	WRITE_VIDEOS_SQL("%1$s.modules AS m JOIN %1$s.lessons AS l ON l.module_id = m.id",
+					 "m.course_id = $1 AND (v.is_known OR l.mux_status = 'ready')"),
 	1, {UUIDOID}
 };
 
@@ -140,19 +143,20 @@ slug_taken(Datum slug)
 }
 
 /*
- * An event of an upload can have changed the lessons of the course, but not yet their
- * copies.  So the videos are read again, after the uploads are locked.
+ * An event of a video can have changed the lessons of the course, but not yet their
+ * copies.  So the videos are read again, after they are locked.
  */
 static void
 follow_events(const Call *call, Datum course_id)
 {
-	uint64		uploads = query_execute(&call->library, &uploads_of_course, &course_id, NULL, false);
+	uint64		videos = query_execute(&call->library, &videos_of_course, &course_id, NULL, false);
 
-	if (uploads == 0)
+	if (videos == 0)
 		return;
 	mux_require_read_committed();
-	for (uint64 i = 0; i < uploads; i++)
-		mux_lock_for_binding(DatumGetTextPP(result_value(i, 1, TEXTOID)));
+	for (uint64 i = 0; i < videos; i++)
+		mux_lock_for_binding(result_bool(i, 2) ? MUX_UPLOAD : MUX_ASSET,
+							 DatumGetTextPP(result_value(i, 1, TEXTOID)));
 	query_execute(&call->library, &read_videos, &course_id, NULL, false);
 }
 

@@ -1,4 +1,4 @@
-/* mux_lock.c: keeps video events and bindings of the same upload or asset apart. */
+/* mux_lock.c: keeps video events and bindings of the same upload, asset or lesson apart. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -9,8 +9,8 @@
 #include "mux_lock.h"
 
 /*
- * An event excludes other events about its upload or asset, and those who bind the upload
- * to a lesson.  Those who bind an upload do not exclude each other.
+ * An event excludes other events about its upload or asset, and those who bind one of them
+ * to a lesson.  Those who bind do not exclude each other.
  *
  * The server has room for a few thousand locks.  So a transaction that has taken MANY_KEYS
  * takes one lock in place of all further ones: ALL_KEY.  All others take ALL_KEY, too, in a
@@ -87,9 +87,9 @@ mux_lock_for_event(MuxObject object, const text *id)
 		library_try_lock(key_of(object, id), ExclusiveLock);
 }
 
-/* Waits for events that hold the upload.  That cannot be a deadlock, since events never wait. */
+/* Waits for events that hold the object.  That cannot be a deadlock, since events never wait. */
 void
-mux_lock_for_binding(const text *upload_id)
+mux_lock_for_binding(MuxObject object, const text *id)
 {
 	if (has_many())
 	{
@@ -98,5 +98,17 @@ mux_lock_for_binding(const text *upload_id)
 	}
 	keys_taken++;
 	library_lock(ALL_KEY, RowShareLock);
-	library_lock(key_of(MUX_UPLOAD, upload_id), ShareLock);
+	library_lock(key_of(object, id), ShareLock);
+}
+
+/*
+ * Waits for events of an asset that names this lesson.  A transaction that makes many
+ * lessons does without, because it would keep up all events: hardly any asset names a
+ * lesson that is just being made.
+ */
+void
+mux_lock_new_lesson(const text *id)
+{
+	if (!has_many())
+		mux_lock_for_binding(MUX_LESSON, id);
 }

@@ -1,17 +1,19 @@
-/* mux_lock.h: keeps video events and bindings of the same upload or asset apart. */
+/* mux_lock.h: keeps video events and bindings of the same upload, asset or lesson apart. */
 #ifndef CONTENT_LIBRARY_MUX_LOCK_H
 #define CONTENT_LIBRARY_MUX_LOCK_H
 
 typedef enum MuxObject
 {
 	MUX_UPLOAD = 1,
-	MUX_ASSET
+	MUX_ASSET,
+	MUX_LESSON
 } MuxObject;
 
 extern void mux_require_read_committed(void);
 extern int	mux_lock_count(void);
 extern void mux_lock_forget(int kept);
 extern bool mux_lock_for_event(MuxObject object, const text *id);
-extern void mux_lock_for_binding(const text *upload_id);
+extern void mux_lock_for_binding(MuxObject object, const text *id);
+extern void mux_lock_new_lesson(const text *id);
 
 #endif							/* CONTENT_LIBRARY_MUX_LOCK_H */

@@ -11,13 +11,13 @@
 
 /*
  * The claims of a token; NULL while the video is not ready.  No row if the lesson does not
- * exist or is not published.  "aud": "v" says that the token is for playing a video.
+ * exist or is not published.  Nobody ($1 is NULL) is enrolled nowhere.
  */
 static const LibraryQuery claims = {
 	"SELECT CASE WHEN l.mux_status = 'ready'"
 	"                 AND l.mux_playback_id IS NOT NULL"
 	"            THEN jsonb_build_object("
-	"                   'sub', l.mux_playback_id, 'aud', 'v', 'exp', $3) END,"
+	"                   'sub', l.mux_playback_id, 'aud', $5, 'exp', $3) END,"
 	" " REFUSAL_SQL(NO_ACCESS_SQL("$4"), "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1")) ","
 	"       l.mux_status, c.id, " UNLOCKS_AT_SQL
 	"  FROM %1$s.lessons AS l"
@@ -25,7 +25,7 @@ static const LibraryQuery claims = {
 	ENROLLMENT_SQL("$1")
 	PROGRESS_BY_KEY_SQL("$1", "l.id")
 	" WHERE l.id = $2 AND l.is_published AND c.is_published",
-	4, {UUIDOID, UUIDOID, INT8OID, BOOLOID}
+	5, {UUIDOID, UUIDOID, INT8OID, BOOLOID, TEXTOID}
 };
 
 /* When a token that is made now expires, in whole seconds since 1970, as a JWT has it. */
@@ -46,7 +46,23 @@ expiry(Datum ttl)
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY;
 }
 
-/* Refuses a learner who may not watch (rule R8). */
+/* What the token is for, in Mux's letters: video, thumbnail, storyboard or gif. */
+static Datum
+audience_arg(FunctionCallInfo fcinfo)
+{
+	Datum		audience = required_arg(fcinfo, 3, "audience");
+	text	   *letter = DatumGetTextPP(audience);
+
+	if (VARSIZE_ANY_EXHDR(letter) != 1 || strchr("vtsg", *VARDATA_ANY(letter)) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("audience \"%s\" is unknown",
+						quotable(VARDATA_ANY(letter), VARSIZE_ANY_EXHDR(letter))),
+				 errhint("It is v for the video, t for a thumbnail, s for a storyboard or g for a gif.")));
+	return audience;
+}
+
+/* Refuses a learner who may not watch (rule R8), and nobody where it is no preview. */
 static void
 require_may_watch(const Call *call, Datum lesson_id)
 {
@@ -55,9 +71,12 @@ require_may_watch(const Call *call, Datum lesson_id)
 	Datum		refusal = result_nullable(0, 2, TEXTOID, &may_watch);
 	Datum		unlocks_at = result_nullable(0, 5, TIMESTAMPTZOID, &no_date);
 
-	if (!may_watch)
-		refuse_lesson("", call->user_id, lesson_id, TextDatumGetCString(refusal),
-					  no_date ? 0 : DatumGetTimestampTz(unlocks_at));
+	if (may_watch)
+		return;
+	if (call->user_id == (Datum) 0)
+		refuse_nobody();
+	refuse_lesson("", call->user_id, lesson_id, TextDatumGetCString(refusal),
+				  no_date ? 0 : DatumGetTimestampTz(unlocks_at));
 }
 
 PG_FUNCTION_INFO_V1(mux_playback_claims);
@@ -67,7 +86,8 @@ Datum
 mux_playback_claims(PG_FUNCTION_ARGS)
 {
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
-	Datum		values[4];
+	Datum		values[5];
+	char		nulls[] = {' ', ' ', ' ', ' ', ' '};
 	Datum		course_id;
 	Datum		result;
 	bool		not_ready;
@@ -75,10 +95,12 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 
 	values[1] = lesson_id;
 	values[2] = Int64GetDatum(expiry(required_arg(fcinfo, 1, "ttl")));
-	call_begin_as_user(&call, fcinfo, NO_USER_ARG);
+	values[4] = audience_arg(fcinfo);
+	call_begin_as_user_or_nobody(&call, fcinfo, 2);
 	values[0] = call.user_id;
+	nulls[0] = call.user_id == (Datum) 0 ? 'n' : ' ';
 	values[3] = BoolGetDatum(call.named);
-	if (query_execute(&call.library, &claims, values, NULL, true) == 0)
+	if (query_execute(&call.library, &claims, values, nulls, true) == 0)
 		missing_lesson("", lesson_id);
 	course_id = result_value(0, 4, UUIDOID);
 	if (!sees_course(&call, course_id))

@@ -6,7 +6,7 @@
 
 #include "content_library.h"
 
-#define QUERY_MAX_ARGS 9
+#define QUERY_MAX_ARGS 10
 
 /* A query.  %1$s in it stands for the quoted name of the extension's schema. */
 typedef struct LibraryQuery

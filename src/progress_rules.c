@@ -20,20 +20,35 @@ static const LibraryQuery clear_future = {
 /* No report reaches it, because the report cannot change the completion of the lesson. */
 #define NO_THRESHOLD PG_INT32_MAX
 
-/* Reads PROGRESS_COLUMNS_SQL, whose first column has the number first. */
+/* The columns of the type recorded_progress. */
+static const Oid recorded_types[] = {
+	UUIDOID, UUIDOID, UUIDOID, INT4OID, BOOLOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, BOOLOID
+};
+
+/*
+ * Reads PROGRESS_COLUMNS_SQL, whose first column has the number first.  A completed lesson is
+ * completed whatever a report says, unless it claims more, or dates the lesson earlier.
+ */
 void
-progress_from_row(Progress *progress, const Call *call, uint64 row, int first)
+progress_from_row(Progress *progress, const Report *report, const Call *call, uint64 row, int first)
 {
+	ResultRow	it;
+	bool		may_date;
 	bool		isnull;
 
 	progress->row = result_value(row, first, call_row_type(call));
-	progress->watched_pct = result_int32(row, first + 1);
-	progress->last_watched = DatumGetTimestampTz(result_value(row, first + 2, TIMESTAMPTZOID));
-	progress->position = DatumGetInt32(result_nullable(row, first + 3, INT4OID, &isnull));
-	progress->has_position = !isnull;
-	progress->completed = result_bool(row, first + 4);
-	progress->threshold = DatumGetInt32(result_nullable(row, first + 5, INT4OID, &isnull));
-	if (isnull)
+	it = result_record(progress->row, lengthof(recorded_types), recorded_types);
+	progress->watched_pct = DatumGetInt32(result_row_value(&it, 3));
+	progress->completed = DatumGetBool(result_row_value(&it, 4));
+	progress->last_watched = DatumGetTimestampTz(result_row_value(&it, 5));
+	progress->has_position = !it.nulls[6];
+	progress->position = it.nulls[6] ? 0 : DatumGetInt32(it.values[6]);
+	may_date = !it.nulls[7] && DatumGetTimestampTz(it.values[7]) > report->watched_at;
+	result_record_end(&it);
+
+	progress->threshold = DatumGetInt32(result_nullable(row, first + 1, INT4OID, &isnull));
+	progress->plain = progress->completed ? !may_date && report->claimed_pct <= progress->watched_pct : !isnull;
+	if (isnull || (progress->completed && !may_date))
 		progress->threshold = NO_THRESHOLD;
 }
 
@@ -65,7 +80,7 @@ needs_write(const Report *report, const Progress *progress)
 {
 	int64		interval = library_heartbeat_interval;
 
-	if (report->watched_pct > progress->watched_pct)
+	if (report->watched_pct > progress->watched_pct || report->is_news)
 		return true;
 	if (completes_lesson(report, progress))
 		return true;

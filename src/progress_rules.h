@@ -5,16 +5,25 @@
 #include "datatype/timestamp.h"
 
 #include "call.h"
+#include "played.h"
 #include "rules.h"
 
 /* What a player reports. */
 typedef struct Report
 {
 	Datum		lesson_id;
-	int32		watched_pct;
+	bool		claims;			/* whether it has a percentage */
+	int32		claimed_pct;	/* if it has */
+	const Ranges *played;		/* NULL if it has none */
 	int32		position;		/* in seconds, if has_position */
 	bool		has_position;
 	TimestampTz watched_at;
+
+	/* What it comes to: see weigh_reports(). */
+	int32		watched_pct;
+	TimestampTz dated_at;		/* if it completes the lesson */
+	const Ranges *watched;		/* what its row is to hold */
+	bool		is_news;		/* for watched, or because the row has no started_at */
 } Report;
 
 /* A stored row, and what decides whether a report changes it. */
@@ -27,6 +36,13 @@ typedef struct Progress
 	bool		has_position;
 	bool		completed;
 	int32		threshold;		/* of the lesson, if the report may complete or date it */
+	bool		plain;			/* nothing more must be known */
+
+	/* Read only where the seconds count. */
+	Datum		watched_value;	/* as it is stored */
+	const Ranges *watched;
+	TimestampTz started_at;		/* if has_started */
+	bool		has_started;
 } Progress;
 
 /* A row of progress p as record_progress() returns it. */
@@ -34,19 +50,32 @@ typedef struct Progress
 	" ROW(p.id, p.user_id, p.lesson_id, p.watched_pct, p.completed, p.last_watched," \
 	"     p.position_seconds, p.completed_at, false)::%1$s.recorded_progress"
 
-/*
- * What progress_from_row() reads of the row p, for a report of the time at.  A look-up of the
- * threshold, only where the report may complete the lesson or date it earlier, is cheaper
- * than a join.
- */
-#define PROGRESS_COLUMNS_SQL(lesson_id, at, setting) \
-	RECORDED_SQL ", p.watched_pct, p.last_watched, p.position_seconds, p.completed," \
-	" CASE WHEN NOT p.completed OR p.completed_at > " at " THEN" \
-	"   (SELECT " THRESHOLD_SQL(setting) \
-	"      FROM %1$s.lessons AS l" \
-	"     WHERE l.id = " lesson_id ") END"
+/* What progress_from_row() reads of the row p, with the lesson's threshold. */
+#define PROGRESS_COLUMNS_SQL(threshold) RECORDED_SQL ", " threshold
 
-extern void progress_from_row(Progress *progress, const Call *call, uint64 row, int first);
+/*
+ * The threshold where a report is plain: the lesson is not completed, and its course alone says
+ * that it takes reports (rule R13).  Else NULL, and then more is read.  Almost all reports are
+ * plain, and each operator more in this costs them as much as reading a column ten times.  A
+ * look-up is cheaper than a join.
+ */
+#define PLAIN_THRESHOLD_SQL(lesson_id, setting) \
+	"CASE WHEN NOT p.completed THEN" \
+	"   (SELECT (SELECT " THRESHOLD_OF_SQL("c.completion_threshold", setting) \
+	"              FROM %1$s.courses AS c" \
+	"             WHERE c.id = (SELECT m.course_id" \
+	"                             FROM %1$s.modules AS m" \
+	"                            WHERE m.id = l.module_id)" \
+	"               AND c.progress_by = 'report')" \
+	"      FROM %1$s.lessons AS l" \
+	"     WHERE l.id = " lesson_id " AND l.progress_by IS NULL) END"
+
+/* What watched_from_row() reads besides, of the row p and its lesson. */
+#define WATCHED_COLUMNS_SQL \
+	" p.watched, p.started_at, " PROGRESS_BY_SQL ", " DURATION_SQL
+
+extern void progress_from_row(Progress *progress, const Report *report, const Call *call,
+							  uint64 row, int first);
 extern void clear_future_timestamp(const Call *call, const Report *report, const Progress *progress);
 extern bool needs_write(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);

@@ -15,19 +15,36 @@
 #include "batch_reports.h"
 #include "course.h"
 #include "result.h"
+#include "watching.h"
 
 /*
  * Looks up the row of each lesson by its key.  OFFSET 0 keeps the planner from other ways,
  * which would read all learners of the lesson or all rows of the learner.
  */
+#define BATCH_ROWS_SQL \
+	"  FROM unnest($2) WITH ORDINALITY AS r (lesson_id, number)" \
+	" CROSS JOIN LATERAL (" \
+	"   SELECT p.* FROM %1$s.content_progress AS p" \
+	"    WHERE p.user_id = $1" \
+	"      AND p.lesson_id = r.lesson_id OFFSET 0) AS p"
+#define BATCH_ROWS_ARGTYPES \
+	3, {UUIDOID, UUIDARRAYOID, INT4OID}
+
 static const LibraryQuery read_batch_rows = {
-	"SELECT r.number, p.id," PROGRESS_COLUMNS_SQL("r.lesson_id", "r.watched_at", "$4")
-	"  FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS r (lesson_id, watched_at, number)"
-	" CROSS JOIN LATERAL ("
-	"   SELECT p.* FROM %1$s.content_progress AS p"
-	"    WHERE p.user_id = $1"
-	"      AND p.lesson_id = r.lesson_id OFFSET 0) AS p",
-	4, {UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, INT4OID}
+	"SELECT r.number, p.id,"
+	PROGRESS_COLUMNS_SQL(PLAIN_THRESHOLD_SQL("r.lesson_id", "$3"))
+	BATCH_ROWS_SQL,
+	BATCH_ROWS_ARGTYPES
+};
+
+/* The same where more must be known. */
+static const LibraryQuery read_watched_batch_rows = {
+	"SELECT r.number, p.id,"
+	PROGRESS_COLUMNS_SQL(THRESHOLD_OF_SQL("c.completion_threshold", "$3")) "," WATCHED_COLUMNS_SQL
+	BATCH_ROWS_SQL
+	"  JOIN %1$s.lessons AS l ON l.id = p.lesson_id"
+	COURSE_OF_LESSON_SQL,
+	BATCH_ROWS_ARGTYPES
 };
 
 static const LibraryQuery load_batch_lessons = {
@@ -40,24 +57,30 @@ static const LibraryQuery load_batch_lessons = {
 	4, {UUIDOID, UUIDARRAYOID, INT4OID, BOOLOID}
 };
 
-/* The user, the keys, and then of each report: percent, time, position, threshold. */
+/*
+ * The user, the keys, and then of each report: percent, time, position, threshold, what was
+ * watched, and when the lesson would be completed; and the time by the server's clock.
+ */
 #define REPORT_ARGTYPES \
-	6, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
+	9, {UUIDOID, UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID, \
+		INT4MULTIRANGEARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID}
 
 /* The reports as rows.  key is the lesson of a row to insert, or the id of a row to update. */
 #define REPORTS_SQL(key) \
 	" ROWS FROM (unnest($2), unnest($3), unnest($4)," \
-	"            unnest($5), unnest($6))" \
-	"   WITH ORDINALITY AS r (" key ", watched_pct, watched_at, position_seconds, threshold, number)"
+	"            unnest($5), unnest($6), unnest($7), unnest($8))" \
+	"   WITH ORDINALITY AS r (" key ", watched_pct, watched_at, position_seconds, threshold," \
+	"                         watched, dated_at, number)"
 
 /* In the order of the lessons, which is that of all batches, so that two cannot deadlock. */
 static const LibraryQuery insert_batch_rows = {
 	"INSERT INTO %1$s.content_progress AS p"
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
-	"        completed, completed_at)"
+	"        completed, completed_at, watched, started_at)"
 	" SELECT $1, r.lesson_id, r.watched_pct, r.watched_at, r.position_seconds,"
 	"        r.watched_pct >= r.threshold,"
-	"        CASE WHEN r.watched_pct >= r.threshold THEN r.watched_at END"
+	"        CASE WHEN r.watched_pct >= r.threshold THEN r.watched_at END,"
+	"        COALESCE(r.watched, '{}'), $9"
 	"   FROM " REPORTS_SQL("lesson_id")
 	"  ORDER BY r.number"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
@@ -78,8 +101,9 @@ static const LibraryQuery update_batch_rows = {
 	"   ORDER BY r.number"
 	"     FOR NO KEY UPDATE OF p)"
 	" UPDATE %1$s.content_progress AS p"
-	ADVANCE_SQL("n.watched_pct", "n.watched_at", "n.position_seconds")
-	COMPLETE_SQL("n.watched_pct", "n.watched_at", "n.threshold")
+	ADVANCE_SQL("n.watched_pct", "n.watched_at", "n.position_seconds") START_SQL("$9")
+	COMPLETE_SQL("n.watched_pct", "n.dated_at", "n.threshold")
+	", watched = COALESCE(n.watched, p.watched)"
 	"  FROM news AS n"
 	" WHERE p.id = n.id"
 	" RETURNING" RECORDED_SQL ", p.lesson_id",
@@ -122,13 +146,15 @@ array_of(Datum *elements, bool *nulls, int size, Oid type, int len, bool byval, 
 											  type, len, byval, align));
 }
 
+/* The times of a choice, or those at which the lessons would be completed. */
 static Datum
-times_of(const Choice *choice)
+times_of(const Choice *choice, bool dates)
 {
 	Datum		times[MAX_REPORTS];
 
 	for (int i = 0; i < choice->size; i++)
-		times[i] = TimestampTzGetDatum(choice->reports[i]->report.watched_at);
+		times[i] = TimestampTzGetDatum(dates ? choice->reports[i]->report.dated_at
+									   : choice->reports[i]->report.watched_at);
 	return array_of(times, NULL, choice->size, TIMESTAMPTZOID, sizeof(TimestampTz),
 					FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
@@ -144,6 +170,21 @@ keys_of(const Choice *choice, bool ids)
 	return array_of(keys, NULL, choice->size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
 }
 
+/* What the rows of a choice are to hold; NULL where it stays as it is. */
+static Datum
+watched_of(const Choice *choice)
+{
+	Datum		watched[MAX_REPORTS];
+	bool		same[MAX_REPORTS];
+
+	for (int i = 0; i < choice->size; i++)
+	{
+		same[i] = !choice->reports[i]->report.is_news;
+		watched[i] = same[i] ? (Datum) 0 : ranges_to_datum(choice->reports[i]->report.watched);
+	}
+	return array_of(watched, same, choice->size, INT4MULTIRANGEOID, -1, false, TYPALIGN_INT);
+}
+
 /* The report that a row of the last query is about: it begins with a number from 1. */
 static RecordedReport *
 report_of(const Choice *choice, uint64 row)
@@ -152,26 +193,37 @@ report_of(const Choice *choice, uint64 row)
 }
 
 static void
-read_rows(Recording *recording)
+read_all(Recording *recording, const LibraryQuery *query)
 {
 	Choice	   *all = choose(recording, any);
 	Datum		values[] = {
-		recording->call->user_id, keys_of(all, false), times_of(all),
+		recording->call->user_id, keys_of(all, false),
 		Int32GetDatum(library_completion_threshold)
 	};
 
-	/* Rows of an earlier attempt may be gone. */
-	for (int i = 0; i < recording->size; i++)
-		recording->reports[i].exists = recording->reports[i].skipped = false;
-	query_execute(&recording->call->library, &read_batch_rows, values, NULL, false);
+	query_execute(&recording->call->library, query, values, NULL, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		RecordedReport *report = report_of(all, row);
 
 		report->exists = true;
 		report->id = result_value(row, 2, UUIDOID);
-		progress_from_row(&report->progress, recording->call, row, 3);
+		progress_from_row(&report->progress, &report->report, recording->call, row, 3);
+		if (query == &read_watched_batch_rows)
+			watched_from_row(report, row, 5);
 	}
+}
+
+static void
+read_rows(Recording *recording)
+{
+	read_all(recording, &read_batch_rows);
+}
+
+static void
+read_watched(Recording *recording)
+{
+	read_all(recording, &read_watched_batch_rows);
 }
 
 static void
@@ -197,7 +249,7 @@ write_rows(Recording *recording, const LibraryQuery *query, const Choice *choice
 	Datum		positions[MAX_REPORTS];
 	bool		no_position[MAX_REPORTS];
 	Datum		thresholds[MAX_REPORTS];
-	Datum		values[6];
+	Datum		values[9];
 	int			size = choice->size;
 
 	for (int i = 0; i < size; i++)
@@ -212,9 +264,12 @@ write_rows(Recording *recording, const LibraryQuery *query, const Choice *choice
 	values[0] = recording->call->user_id;
 	values[1] = keys;
 	values[2] = array_of(pcts, NULL, size, INT4OID, sizeof(int32), true, TYPALIGN_INT);
-	values[3] = times_of(choice);
+	values[3] = times_of(choice, false);
 	values[4] = array_of(positions, no_position, size, INT4OID, sizeof(int32), true, TYPALIGN_INT);
 	values[5] = array_of(thresholds, NULL, size, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+	values[6] = watched_of(choice);
+	values[7] = times_of(choice, true);
+	values[8] = TimestampTzGetDatum(recording->now);
 
 	query_execute(&recording->call->library, query, values, NULL, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
@@ -287,13 +342,16 @@ PG_FUNCTION_INFO_V1(record_progress_batch);
 Datum
 record_progress_batch(PG_FUNCTION_ARGS)
 {
-	static const RecordingQueries queries = {read_rows, load_lessons, insert_rows, update_rows};
+	static const RecordingQueries queries = {read_rows, read_watched, load_lessons, insert_rows, update_rows};
 	Jsonb	   *reports = DatumGetJsonbP(required_arg(fcinfo, 0, "reports"));
 	Call		call;
-	Recording	recording = {.call = &call, .is_batch = true, .queries = &queries};
+	/* One time for the whole batch. */
+	Recording	recording = {
+		.call = &call, .is_batch = true, .now = GetCurrentTimestamp(), .queries = &queries
+	};
 
 	recording.skip_refused = DatumGetBool(required_arg(fcinfo, 2, "skip_refused"));
-	recording.reports = read_reports(reports, &recording.size);
+	recording.reports = read_reports(reports, recording.now, &recording.size);
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 

@@ -10,20 +10,32 @@
 #include "course.h"
 #include "recording.h"
 #include "result.h"
+#include "watching.h"
 
 /* Most reports find their row and change nothing, so they run little more than this. */
 static const LibraryQuery read_row = {
-	"SELECT" PROGRESS_COLUMNS_SQL("$2", "$3", "$4")
+	"SELECT" PROGRESS_COLUMNS_SQL(PLAIN_THRESHOLD_SQL("$2", "$3"))
 	"  FROM %1$s.content_progress AS p"
 	" WHERE p.user_id = $1"
 	"   AND p.lesson_id = $2",
-	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT4OID}
+	3, {UUIDOID, UUIDOID, INT4OID}
+};
+
+/* The same where more must be known. */
+static const LibraryQuery read_watched_row = {
+	"SELECT" PROGRESS_COLUMNS_SQL(THRESHOLD_OF_SQL("c.completion_threshold", "$3")) "," WATCHED_COLUMNS_SQL
+	"  FROM %1$s.content_progress AS p"
+	"  JOIN %1$s.lessons AS l ON l.id = p.lesson_id"
+	COURSE_OF_LESSON_SQL
+	" WHERE p.user_id = $1"
+	"   AND p.lesson_id = $2",
+	3, {UUIDOID, UUIDOID, INT4OID}
 };
 
 /* No row if it was deleted since it was read. */
 static const LibraryQuery advance_row = {
 	"UPDATE %1$s.content_progress AS p"
-	ADVANCE_SQL("$3", "$4", "$5")
+	ADVANCE_SQL("$3", "$4", "$5") START_SQL("$4")
 	" WHERE p.user_id = $1"
 	"   AND p.lesson_id = $2"
 	" RETURNING" RECORDED_SQL,
@@ -32,11 +44,34 @@ static const LibraryQuery advance_row = {
 
 static const LibraryQuery complete_row = {
 	"UPDATE %1$s.content_progress AS p"
-	ADVANCE_SQL("$3", "$4", "$5") COMPLETE_SQL("$3", "$4", "$6")
+	ADVANCE_SQL("$3", "$4", "$5") START_SQL("$4") COMPLETE_SQL("$3", "$4", "$6")
 	" WHERE p.user_id = $1"
 	"   AND p.lesson_id = $2"
 	" RETURNING" RECORDED_SQL,
 	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
+};
+
+/*
+ * The same with what was watched.  No row also if it holds other seconds than those that were
+ * read: the new ones were counted from these.  What completes the row is kept apart, because
+ * a trigger looks at it.
+ */
+#define WATCH_SQL(complete) \
+	"UPDATE %1$s.content_progress AS p" \
+	ADVANCE_SQL("$3", "$4", "$5") START_SQL("$4") complete \
+	", watched = $7" \
+	" WHERE p.user_id = $1" \
+	"   AND p.lesson_id = $2" \
+	"   AND p.watched = $8" \
+	" RETURNING" RECORDED_SQL
+#define WATCH_ARGTYPES \
+	9, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID, \
+		INT4MULTIRANGEOID, INT4MULTIRANGEOID, TIMESTAMPTZOID}
+
+static const LibraryQuery watch_row = {WATCH_SQL(""), WATCH_ARGTYPES};
+
+static const LibraryQuery complete_watched_row = {
+	WATCH_SQL(COMPLETE_SQL("$3", "$9", "$6")), WATCH_ARGTYPES
 };
 
 /*
@@ -73,28 +108,42 @@ static const LibraryQuery load_lesson = {
 static const LibraryQuery insert_row = {
 	"INSERT INTO %1$s.content_progress AS p"
 	"       (user_id, lesson_id, watched_pct, last_watched, position_seconds,"
-	"        completed, completed_at)"
+	"        completed, completed_at, watched, started_at)"
 	" VALUES ($1, $2, $3, $4, $5,"
 	"         $3 >= $6,"
-	"         CASE WHEN $3 >= $6 THEN $4 END)"
+	"         CASE WHEN $3 >= $6 THEN $4 END,"
+	"         $7, $4)"
 	" ON CONFLICT (user_id, lesson_id) DO NOTHING"
 	" RETURNING" RECORDED_SQL,
-	6, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID}
+	7, {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID, INT4MULTIRANGEOID}
 };
 
 static void
-read_rows(Recording *recording)
+read_one(Recording *recording, const LibraryQuery *query)
 {
 	RecordedReport *one = recording->reports;
 	Datum		values[] = {
 		recording->call->user_id, one->report.lesson_id,
-		TimestampTzGetDatum(one->report.watched_at),
 		Int32GetDatum(library_completion_threshold)
 	};
 
-	one->exists = query_execute(&recording->call->library, &read_row, values, NULL, false) > 0;
+	one->exists = query_execute(&recording->call->library, query, values, NULL, false) > 0;
 	if (one->exists)
-		progress_from_row(&one->progress, recording->call, 0, 1);
+		progress_from_row(&one->progress, &one->report, recording->call, 0, 1);
+}
+
+static void
+read_rows(Recording *recording)
+{
+	read_one(recording, &read_row);
+}
+
+static void
+read_watched(Recording *recording)
+{
+	read_one(recording, &read_watched_row);
+	if (recording->reports->exists)
+		watched_from_row(recording->reports, 0, 3);
 }
 
 static void
@@ -123,9 +172,12 @@ write_row(Recording *recording, const LibraryQuery *query)
 		Int32GetDatum(report->watched_pct),
 		TimestampTzGetDatum(report->watched_at),
 		Int32GetDatum(report->position),
-		Int32GetDatum(one->progress.threshold)
+		Int32GetDatum(one->progress.threshold),
+		query->nargs > 6 ? ranges_to_datum(report->watched) : (Datum) 0,
+		one->progress.watched_value,
+		TimestampTzGetDatum(report->dated_at)
 	};
-	char		nulls[] = {' ', ' ', ' ', ' ', report->has_position ? ' ' : 'n', ' '};
+	char		nulls[] = {' ', ' ', ' ', ' ', report->has_position ? ' ' : 'n', ' ', ' ', ' ', ' '};
 
 	if (query_execute(&recording->call->library, query, values, nulls, false) == 0)
 		return false;
@@ -163,6 +215,8 @@ update_rows(Recording *recording)
 	RecordedReport *one = recording->reports;
 
 	clear_future_timestamp(recording->call, &one->report, &one->progress);
+	if (one->report.is_news)
+		return write_row(recording, completes(one) ? &complete_watched_row : &watch_row);
 	return write_row(recording, completes(one) ? &complete_row : &advance_row);
 }
 
@@ -173,7 +227,11 @@ report_from_args(FunctionCallInfo fcinfo)
 	Report		report = {0};
 
 	report.lesson_id = required_arg(fcinfo, 0, "lesson_id");
-	report.watched_pct = whole_percent(DatumGetFloat8(required_arg(fcinfo, 1, "watched_pct")));
+	report.claims = !PG_ARGISNULL(1) || PG_ARGISNULL(4);
+	if (report.claims)
+		report.claimed_pct = whole_percent(DatumGetFloat8(required_arg(fcinfo, 1, "watched_pct")));
+	if (!PG_ARGISNULL(4))
+		report.played = ranges_from_json(&PG_GETARG_JSONB_P(4)->root);
 	report.has_position = !PG_ARGISNULL(2);
 	if (report.has_position)
 		report.position = whole_position(PG_GETARG_FLOAT8(2));
@@ -188,10 +246,12 @@ PG_FUNCTION_INFO_V1(record_progress);
 Datum
 record_progress(PG_FUNCTION_ARGS)
 {
-	static const RecordingQueries queries = {read_rows, load_lessons, insert_rows, update_rows};
+	static const RecordingQueries queries = {read_rows, read_watched, load_lessons, insert_rows, update_rows};
 	RecordedReport one = {.report = report_from_args(fcinfo)};
 	Call		call;
-	Recording	recording = {.call = &call, .reports = &one, .size = 1, .queries = &queries};
+	Recording	recording = {
+		.call = &call, .reports = &one, .size = 1, .now = one.report.watched_at, .queries = &queries
+	};
 	Datum		row;
 
 	PreventCommandIfReadOnly("record_progress()");

@@ -12,6 +12,7 @@
 #include "recording.h"
 #include "result.h"
 #include "staff.h"
+#include "watching.h"
 
 /* Reads NEW_LESSON_SQL, whose first column has the number first. */
 void
@@ -20,8 +21,7 @@ new_lesson_from_row(RecordedReport *report, uint64 row, int first)
 	bool		isnull;
 	Datum		value;
 
-	/* There is no row yet, so all else is zero. */
-	memset(&report->progress, 0, sizeof(report->progress));
+	/* There is no row yet, so all else of it is zero. */
 	report->known = true;
 	report->progress.threshold = result_int32(row, first);
 	report->course_id = result_value(row, first + 1, UUIDOID);
@@ -29,6 +29,7 @@ new_lesson_from_row(RecordedReport *report, uint64 row, int first)
 	report->refusal = isnull ? NULL : TextDatumGetCString(value);
 	value = result_nullable(row, first + 3, TIMESTAMPTZOID, &isnull);
 	report->unlocks_at = isnull ? 0 : DatumGetTimestampTz(value);
+	video_from_row(report, row, first + 4);
 }
 
 /* The same order as the server has for uuid. */
@@ -50,13 +51,21 @@ written_otherwise(Datum lesson_id)
 			 errhint("Look for a trigger of your own on content_progress that changes lesson_id.")));
 }
 
-/* The report of a lesson.  They are sorted by lesson. */
+/* The report of a lesson, or NULL.  They are sorted by lesson. */
+RecordedReport *
+look_for_report(const Recording *recording, Datum lesson_id)
+{
+	RecordedReport key = {.report.lesson_id = lesson_id};
+
+	return bsearch(&key, recording->reports, recording->size,
+				   sizeof(RecordedReport), compare_lessons);
+}
+
+/* The report of a lesson that a query has written. */
 RecordedReport *
 find_report(const Recording *recording, Datum lesson_id)
 {
-	RecordedReport key = {.report.lesson_id = lesson_id};
-	RecordedReport *found = bsearch(&key, recording->reports, recording->size,
-									sizeof(RecordedReport), compare_lessons);
+	RecordedReport *found = look_for_report(recording, lesson_id);
 
 	if (found == NULL)
 		written_otherwise(lesson_id);
@@ -86,14 +95,14 @@ recorded_row(const RecordedReport *report)
 }
 
 /* Names a report of a batch in an error. */
-static const char *
+const char *
 prefix_of(const Recording *recording, const RecordedReport *report)
 {
 	return recording->is_batch ? psprintf("reports[%d]: ", report->number) : "";
 }
 
 /* Of two reports the one that comes first in the caller's array.  Errors name that one. */
-static const RecordedReport *
+const RecordedReport *
 first_of(const RecordedReport *one, const RecordedReport *other)
 {
 	return one == NULL || other->number < one->number ? other : one;
@@ -227,6 +236,8 @@ begin_claims(Recording *recording)
 	for (int i = 0; i < recording->size; i++)
 		claims.lesson_ids[size++] = recording->reports[i].report.lesson_id;
 	claims.size = claim_begin(recording->call, &claims.lesson_ids, size, &claims.course_ids);
+	for (int i = 0; i < claims.size; i++)
+		find_report(recording, claims.lesson_ids[i])->course_id = claims.course_ids[i];
 	return claims;
 }
 
@@ -265,6 +276,49 @@ claim(Recording *recording, const Claims *claims)
 	}
 }
 
+static bool
+is_played(const RecordedReport *report)
+{
+	return report->report.played != NULL;
+}
+
+/* Whether the row exists, and more must be known of it and its lesson (rule R13). */
+static bool
+is_to_be_weighed(const RecordedReport *report)
+{
+	return report->exists && !report->progress.plain;
+}
+
+static bool
+is_watched(const RecordedReport *report)
+{
+	return report->report.is_news;
+}
+
+/* Reads the rows.  What was watched, and by which rule it counts, most reports need not know. */
+static void
+read_rows(Recording *recording)
+{
+	bool		watched = count(recording, is_played) > 0;
+
+	/* An earlier attempt may have found them otherwise. */
+	for (int i = 0; i < recording->size; i++)
+	{
+		RecordedReport *report = &recording->reports[i];
+
+		memset(&report->progress, 0, sizeof(report->progress));
+		report->exists = report->skipped = false;
+		report->progress_by = BY_REPORT;
+		report->duration = 0;
+		report->refusal = NULL;
+		report->course_id = (Datum) 0;
+	}
+	if (!watched)
+		recording->queries->read_rows(recording);
+	if (watched || count(recording, is_to_be_weighed) > 0)
+		recording->queries->read_watched(recording);
+}
+
 /*
  * Records the reports; false if a row came or went between reading and writing.
  *
@@ -279,10 +333,15 @@ try_record(Recording *recording)
 	const RecordingQueries *queries = recording->queries;
 	Claims		claims;
 
-	queries->read_rows(recording);
+	read_rows(recording);
 	if (count(recording, is_missing) > 0)
 		load_missing(recording);
+	weigh_reports(recording);
+	/* What was watched is written by one transaction of the learner at a time. */
+	if (count(recording, is_watched) > 0)
+		call_lock_user(recording->call);
 	claims = begin_claims(recording);
+	hold_courses(recording);
 
 	/* The rows come before the refusal: see above. */
 	if (count(recording, is_missing) > 0 && !queries->insert_rows(recording))

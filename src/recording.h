@@ -4,6 +4,14 @@
 
 #include "progress_rules.h"
 
+/* What moves the progress of a lesson (rule R13). */
+typedef enum ProgressBy
+{
+	BY_REPORT,
+	BY_WATCHING,
+	BY_SERVER
+} ProgressBy;
+
 /* A report, and what is known of its row in content_progress. */
 typedef struct RecordedReport
 {
@@ -16,7 +24,11 @@ typedef struct RecordedReport
 	Datum		id;				/* of the row, if it exists; only in a batch */
 	Progress	progress;		/* the row, or what a new one must reach */
 
-	/* Of the lesson, if the row does not exist. */
+	/* Of the lesson.  If the row exists, they are read only where the seconds count. */
+	ProgressBy	progress_by;
+	int32		duration;		/* in seconds; 0 if it is not known */
+
+	/* Of the lesson, if the row does not exist; the course also if it may be completed. */
 	bool		known;			/* whether there is such a lesson for the caller */
 	Datum		course_id;
 	const char *refusal;		/* why it may not be begun (rule R8), or NULL */
@@ -31,15 +43,17 @@ typedef struct Recording
 	int			size;
 	bool		is_batch;		/* errors name the report */
 	bool		skip_refused;
+	TimestampTz now;
 	const struct RecordingQueries *queries;
 } Recording;
 
 /*
  * What new_lesson_from_row() reads of a lesson without a row of progress: its threshold, its
- * course, why it may not be begun, if so, and when it opens, if that has a date.
+ * course, why it may not be begun, if so, when it opens, if that has a date, and its video.
  */
 #define NEW_LESSON_SQL(setting, refusal) \
-	" " THRESHOLD_OF_SQL("c.completion_threshold", setting) ", c.id, " refusal
+	" " THRESHOLD_OF_SQL("c.completion_threshold", setting) ", c.id, " refusal "," \
+	" " PROGRESS_BY_SQL ", " DURATION_SQL
 
 #define WHY_CLOSED_SQL(user_id, any_tier) \
 	REFUSAL_SQL(NO_ACCESS_SQL(any_tier), "false", EARLIER_IS_OPEN_SQL(user_id)) "," \
@@ -49,12 +63,14 @@ typedef struct Recording
 
 /*
  * How rows are read and written: by values for one report, by arrays for a batch.  Each does
- * this for the reports that need it.  The last two return false if a row came or went since
- * it was read.
+ * this for the reports that need it.  read_watched also reads what was watched, and by which
+ * rule the lesson's progress moves.  The last two return false if a row came or went since
+ * it was read, or holds other seconds now.
  */
 typedef struct RecordingQueries
 {
 	void		(*read_rows) (Recording *recording);
+	void		(*read_watched) (Recording *recording);
 	void		(*load_lessons) (Recording *recording);
 	bool		(*insert_rows) (Recording *recording);
 	bool		(*update_rows) (Recording *recording);
@@ -62,7 +78,10 @@ typedef struct RecordingQueries
 
 extern void record_reports(Recording *recording);
 extern void new_lesson_from_row(RecordedReport *report, uint64 row, int first);
+extern RecordedReport *look_for_report(const Recording *recording, Datum lesson_id);
 extern RecordedReport *find_report(const Recording *recording, Datum lesson_id);
+extern const char *prefix_of(const Recording *recording, const RecordedReport *report);
+extern const RecordedReport *first_of(const RecordedReport *one, const RecordedReport *other);
 pg_noreturn extern void written_otherwise(Datum lesson_id);
 extern int	compare_lessons(const void *a, const void *b);
 extern Datum recorded_row(const RecordedReport *report);
@@ -78,7 +97,7 @@ is_missing(const RecordedReport *report)
 static inline bool
 needs_update(const RecordedReport *report)
 {
-	return report->exists && needs_write(&report->report, &report->progress);
+	return report->exists && !report->skipped && needs_write(&report->report, &report->progress);
 }
 
 /* Whether the report completes its lesson, or dates it earlier. */

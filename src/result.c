@@ -4,6 +4,7 @@
 #include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
+#include "utils/typcache.h"
 
 #include "result.h"
 
@@ -69,13 +70,11 @@ result_uuids(int column)
 	return uuids;
 }
 
-/* Room for the rows of the last query, whose columns must have these types. */
-ResultRow
-result_row(int columns, const Oid *types)
+/* Room for rows whose columns must have these types. */
+static ResultRow
+make_row(TupleDesc desc, int columns, const Oid *types)
 {
-	ResultRow	row = {
-		SPI_tuptable->tupdesc, palloc(columns * sizeof(Datum)), palloc(columns * sizeof(bool))
-	};
+	ResultRow	row = {desc, palloc(columns * sizeof(Datum)), palloc(columns * sizeof(bool))};
 
 	for (int i = 0; i < columns; i++)
 		check_type(row.desc, i + 1, types[i]);
@@ -83,6 +82,32 @@ result_row(int columns, const Oid *types)
 		elog(ERROR, "a query of content_library returns %d columns in place of %d",
 			 row.desc->natts, columns);
 	return row;
+}
+
+/* Room for the rows of the last query. */
+ResultRow
+result_row(int columns, const Oid *types)
+{
+	return make_row(SPI_tuptable->tupdesc, columns, types);
+}
+
+ResultRow
+result_record(Datum record, int columns, const Oid *types)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(record);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+	ResultRow	row = make_row(lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+													  HeapTupleHeaderGetTypMod(header)),
+							   columns, types);
+
+	heap_deform_tuple(&tuple, row.desc, row.values, row.nulls);
+	return row;
+}
+
+void
+result_record_end(ResultRow *row)
+{
+	ReleaseTupleDesc(row->desc);
 }
 
 void

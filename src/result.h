@@ -26,6 +26,10 @@ extern ResultRow result_row(int columns, const Oid *types);
 extern void result_row_read(ResultRow *row, uint64 number);
 extern Datum result_row_value(const ResultRow *row, int column);
 
+/* The same of a composite value; result_record_end() comes after it. */
+extern ResultRow result_record(Datum record, int columns, const Oid *types);
+extern void result_record_end(ResultRow *row);
+
 /* Returns all rows as those of the called function. */
 extern void result_return(ReturnSetInfo *to);
 

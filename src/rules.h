@@ -77,6 +77,22 @@
 		"                  FROM %1$s.modules AS m" \
 		"                 WHERE m.id = l.module_id))", setting)
 
+/* R13: the first report of a row starts its clock. */
+#define START_SQL(now) ", started_at = COALESCE(p.started_at, " now ")"
+
+/* R13: the length of the video of lesson l in seconds; NULL if it is not known. */
+#define DURATION_SQL "CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END"
+
+/*
+ * R13: what moves the progress of lesson l in course c.  A lesson that has no video to watch
+ * takes reports.
+ */
+#define PROGRESS_BY_SQL \
+	"CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'" \
+	"      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL" \
+	"      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'" \
+	"     ELSE COALESCE(l.progress_by, c.progress_by) END"
+
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
 
@@ -193,11 +209,151 @@
 
 #define COMPLETED_AT_SQL COMPLETED_AT_OF_SQL(REQUIRED_LESSONS_SQL)
 
+/* The video that the row of lesson l should have; its last arguments are what the row says. */
+#define VIDEO_OF_SQL \
+	"%1$s.content_library_mux_video(" \
+	"  l.id, l.mux_upload_id, l.mux_asset_id," \
+	"  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END," \
+	"  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END)"
+
+/*
+ * Writes the videos of lessons, l.  It writes only where the video changes, so the number of
+ * rows says whether anything did.
+ */
+#define WRITE_VIDEOS_SQL(lessons, which) \
+	"UPDATE %1$s.lessons AS t" \
+	"   SET mux_asset_id = s.mux_asset_id," \
+	"       mux_playback_id = s.mux_playback_id," \
+	"       mux_status = s.mux_status," \
+	"       duration_seconds = s.duration_seconds" \
+	"  FROM (SELECT l.id, v.*" \
+	"          FROM " lessons \
+	"         CROSS JOIN LATERAL " VIDEO_OF_SQL " AS v" \
+	"         WHERE " which ") AS s" \
+	" WHERE t.id = s.id" \
+	"   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)" \
+	"       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds)"
+
 /* R10: the event of a completed enrollment e. */
 #define COMPLETED_EVENT_SQL \
 	"json_build_object(" \
 	"  'event', 'course_completed', 'course_id', e.course_id," \
 	"  'user_id', e.user_id, 'completed_at', e.completed_at)::text"
+
+/*
+ * The code of a certificate k as it is stored, from one as somebody types it: O is read as
+ * 0, I and L as 1, and hyphens stand anywhere or nowhere.  The last letter of the first list
+ * has no counterpart in the second, so it is left out.
+ */
+#define CERTIFICATE_CODE_SQL(typed) \
+	"overlay(overlay(translate(" typed ", 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')" \
+	"                PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0)"
+
+/*
+ * A new code: 12 letters of Crockford's base32, of 5 bits each.  The server makes a uuid of
+ * random bytes that nobody can guess.  Of the bytes that are used the lower 5 bits are such.
+ */
+#define NEW_CERTIFICATE_CODE_SQL \
+	"(SELECT " CERTIFICATE_CODE_SQL( \
+		"string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (get_byte(r.bytes, n) & 31) + 1, 1), '')") \
+	"   FROM (SELECT uuid_send(gen_random_uuid()) AS bytes OFFSET 0) AS r," \
+	"        unnest('{0,1,2,3,4,5,10,11,12,13,14,15}'::int4[]) AS n)"
+
+/*
+ * Whether certificate k is of the completion that enrollment e has.  A late report may move
+ * the date of a completion back, but only another completion has a later one.
+ */
+#define OF_COMPLETION_SQL \
+	"k.user_id = e.user_id AND k.course_id = e.course_id" \
+	" AND k.revoked_at IS NULL AND k.completed_at >= e.completed_at"
+
+/* The certificate of a completion. */
+#define ISSUED_CERTIFICATE_SQL(course_id, user_id) \
+	"  FROM %1$s.enrollments AS e" \
+	"  JOIN %1$s.certificates AS k ON " OF_COMPLETION_SQL \
+	" WHERE e.user_id = " user_id " AND e.course_id = " course_id \
+	" ORDER BY k.completed_at LIMIT 1"
+
+/* Makes the certificate of a completion that has none. */
+#define ISSUE_CERTIFICATE_SQL(course_id, user_id, learner_name, metadata) \
+	"INSERT INTO %1$s.certificates" \
+	"       (code, user_id, course_id, learner_name, course_title, completed_at," \
+	"        expires_at, metadata)" \
+	" SELECT " NEW_CERTIFICATE_CODE_SQL ", e.user_id, c.id, " learner_name ", c.title, e.completed_at," \
+	"        e.completed_at + c.certificate_valid_for, " metadata \
+	"   FROM %1$s.enrollments AS e" \
+	"   JOIN %1$s.courses AS c ON c.id = e.course_id" \
+	"  WHERE e.user_id = " user_id " AND e.course_id = " course_id \
+	"    AND e.completed_at IS NOT NULL" \
+	"    AND NOT EXISTS (SELECT FROM %1$s.certificates AS k WHERE " OF_COMPLETION_SQL ")" \
+	" ON CONFLICT (user_id, course_id, completed_at) WHERE revoked_at IS NULL DO NOTHING"
+
+/* Revokes a certificate that is not revoked yet. */
+#define REVOKE_CERTIFICATE_SQL(code, reason) \
+	"UPDATE %1$s.certificates AS k" \
+	"   SET revoked_at = now(), revoked_reason = " reason \
+	" WHERE k.code = " CERTIFICATE_CODE_SQL(code) " AND k.revoked_at IS NULL"
+
+/* What anybody may know of a certificate whose code they have. */
+#define VERIFY_CERTIFICATE_SQL(code) \
+	"SELECT CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'" \
+	"            WHEN k.expires_at <= now() THEN 'expired'" \
+	"            ELSE 'valid' END," \
+	"       k.learner_name, k.course_title, k.completed_at, k.issued_at, k.expires_at, k.revoked_at" \
+	"  FROM %1$s.certificates AS k" \
+	" WHERE k.code = " CERTIFICATE_CODE_SQL(code)
+
+/* What is wrong with what a certificate is to be issued with; NULL if nothing is. */
+#define CERTIFICATE_FAULT_SQL(learner_name, metadata) \
+	"CASE WHEN " learner_name " !~ '[^[:space:]]' THEN 'learner_name is empty'" \
+	"     WHEN length(" learner_name ") > 255 THEN 'learner_name is longer than 255 characters'" \
+	"     WHEN jsonb_typeof(" metadata ") <> 'object' THEN 'metadata is not a JSON object' END"
+
+/* Whether a JSON value is a Profile of Open Badges, as far as a credential needs it. */
+#define IS_ISSUER_SQL(issuer) \
+	"(jsonb_typeof(" issuer ") = 'object'" \
+	" AND jsonb_typeof(" issuer " -> 'id') = 'string'" \
+	" AND " issuer " ->> 'id' ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'" \
+	" AND (NOT " issuer " ? 'type'" \
+	"      OR jsonb_typeof(" issuer " -> 'type') = 'array' AND " issuer " -> 'type' ? 'Profile'" \
+	"         AND NOT jsonb_path_exists(" issuer ", '$.type[*] ? (@.type() != \"string\")')))"
+
+/* A time as JSON Schema's date-time. */
+#define DATE_TIME_SQL(at) \
+	"to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
+/*
+ * Certificate k as a credential of Open Badges 3.0 without a proof.  A course that is deleted
+ * has no id any more, so then the certificate's stands for it.  A date-time has a year of
+ * four digits, so what is later counts as for good.
+ */
+#define CREDENTIAL_SQL(issuer) \
+	"jsonb_build_object(" \
+	"  '@context', jsonb_build_array(" \
+	"    'https://www.w3.org/ns/credentials/v2'," \
+	"    'https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json')," \
+	"  'id', 'urn:uuid:' || k.id," \
+	"  'type', jsonb_build_array('VerifiableCredential', 'OpenBadgeCredential')," \
+	"  'name', k.course_title," \
+	"  'issuer', jsonb_build_object('type', jsonb_build_array('Profile')) || " issuer "," \
+	"  'validFrom', " DATE_TIME_SQL("k.issued_at") "," \
+	"  'credentialSubject', jsonb_build_object(" \
+	"    'type', jsonb_build_array('AchievementSubject')," \
+	"    'identifier', jsonb_build_array(jsonb_build_object(" \
+	"      'type', 'IdentityObject', 'identityType', 'name'," \
+	"      'identityHash', k.learner_name, 'hashed', false))," \
+	"    'licenseNumber', k.code," \
+	"    'activityEndDate', " DATE_TIME_SQL("k.completed_at") "," \
+	"    'achievement', jsonb_build_object(" \
+	"      'id', 'urn:uuid:' || COALESCE(k.course_id, k.id)," \
+	"      'type', jsonb_build_array('Achievement')," \
+	"      'achievementType', 'CertificateOfCompletion'," \
+	"      'name', k.course_title," \
+	"      'description', concat('Completion of the course \"', k.course_title, '\".')," \
+	"      'criteria', jsonb_build_object('narrative', 'Every required lesson of the course was completed.'))))" \
+	" || CASE WHEN k.expires_at < '10000-01-01 00:00:00Z'" \
+	"      THEN jsonb_build_object('validUntil', " DATE_TIME_SQL("k.expires_at") ")" \
+	"      ELSE '{}' END"
 
 /*
  * Moves a row under a parent, before another row or to the end, and numbers the rows of that

@@ -43,7 +43,7 @@ grant_or_revoke(const Library *library, bool enabled)
 }
 
 /* Whether learners can write directly, also by a grant to PUBLIC or to another role. */
-static bool
+bool
 may_write_progress(const Library *library)
 {
 	return pg_class_aclcheck(library_relation(library, "content_progress"),

@@ -28,12 +28,17 @@ CREATE TABLE public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
 	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	max_playback_rate		double precision NOT NULL DEFAULT 2.5
+							CHECK (max_playback_rate >= 0 AND max_playback_rate < 'Infinity'),
+	watch_grace				integer NOT NULL DEFAULT 30 CHECK (watch_grace >= 0),
 	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
 							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
 );
 COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
 COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
 COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.max_playback_rate IS 'Seconds of a video that can be watched in one second of the clock, in lessons with progress_by watch; 0 for no bound.';
+COMMENT ON COLUMN public.content_library_settings.watch_grace IS 'Seconds of a video that can be watched beyond what the clock allows, in lessons with progress_by watch.';
 COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
 INSERT INTO public.content_library_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
 REVOKE ALL ON TABLE public.content_library_settings FROM PUBLIC, anon, authenticated, service_role;
@@ -57,7 +62,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -127,6 +132,34 @@ $$;
 COMMENT ON FUNCTION content_library.refuse_lesson(text, uuid, uuid, text, timestamptz) IS
 	'Fails with 42501: a user may not watch a lesson, for a reason of REFUSAL_SQL. prefix names the report of a batch.';
 
+CREATE FUNCTION content_library.refuse_report(prefix text, lesson_id uuid, objection text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	CASE objection
+		WHEN 'server' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is not reported by learners', prefix, lesson_id
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = 'Its progress_by is "server": the service moves it.';
+		WHEN 'claim' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is what was played, and no watched_pct', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  DETAIL = 'Its progress_by is "watch".',
+					  HINT = 'Send played, with all that the player has played.';
+		WHEN 'not_ready' THEN
+			RAISE EXCEPTION '%the video of lesson "%" is not ready yet', prefix, lesson_id
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  DETAIL = 'It has no duration_seconds.';
+		WHEN 'no_duration' THEN
+			RAISE EXCEPTION '%played is no percentage of lesson "%", which has no duration_seconds', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = 'Give watched_pct.';
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION content_library.refuse_report(text, uuid, text) IS
+	'Fails with 42501, 22023 or 55000: a report that the progress of its lesson does not move by. prefix names the report of a batch.';
+
 CREATE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -138,6 +171,16 @@ END
 $$;
 COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
+
+CREATE FUNCTION content_library.missing_certificate(code text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RAISE EXCEPTION 'certificate "%" does not exist', left(code, 60) USING ERRCODE = 'foreign_key_violation';
+END
+$$;
+COMMENT ON FUNCTION content_library.missing_certificate(text) IS
+	'Fails with 23503: no such certificate.';
 
 CREATE FUNCTION content_library.nobody() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -263,7 +306,7 @@ BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
 		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
-		OR row_security_active('public.course_staff')
+		OR row_security_active('public.course_staff') OR row_security_active('public.certificates')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -430,12 +473,50 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
+-- A second that was played in part counts as played, and a pair without length as none.
+CREATE FUNCTION content_library.read_played(played jsonb) RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+	wrong record;
+BEGIN
+	IF jsonb_typeof(played) <> 'array' THEN
+		RAISE EXCEPTION 'played is not an array of ranges: %', left(played::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	SELECT e.value, e.number - 1 AS number INTO wrong
+	FROM jsonb_array_elements(played) WITH ORDINALITY AS e(value, number)
+	WHERE NOT CASE
+		WHEN jsonb_typeof(e.value) <> 'array' OR jsonb_array_length(e.value) <> 2
+			OR jsonb_typeof(e.value -> 0) <> 'number' OR jsonb_typeof(e.value -> 1) <> 'number'
+		THEN false
+		ELSE (e.value -> 0)::numeric BETWEEN 0 AND (e.value -> 1)::numeric END
+	ORDER BY e.number
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'played[%] is not a range [start, end] in seconds: %', wrong.number, left(wrong.value::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	IF played IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN (
+		SELECT COALESCE(range_agg(int4range(LEAST(floor(p.start), 2147483647)::integer, LEAST(ceil(p.stop), 2147483647)::integer)), '{}')
+		FROM (SELECT (e.value -> 0)::numeric AS start, (e.value -> 1)::numeric AS stop
+			  FROM jsonb_array_elements(played) AS e(value)) AS p
+		WHERE p.start < p.stop);
+END
+$$;
+COMMENT ON FUNCTION content_library.read_played(jsonb) IS
+	'Reads what a player has played, [[start, end], ...] in seconds, as whole seconds. Fails with 22023 for anything else.';
+
 -- Errors of a type's input function may come from here as well as our own.
 CREATE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
 	OUT lesson_id uuid,
 	OUT watched_pct integer,
+	OUT played int4multirange,
 	OUT position_seconds integer,
 	OUT watched_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -456,9 +537,9 @@ BEGIN
 		type := jsonb_typeof(pair.value);
 		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
-		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
+		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'played', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
-		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
+		ELSIF type = 'null' AND pair.key <> 'lesson_id' THEN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
@@ -469,6 +550,8 @@ BEGIN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
 				watched_pct := content_library.whole_percent(content_library.json_number(pair.value, pair.key));
+			WHEN 'played' THEN
+				played := content_library.read_played(pair.value);
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
@@ -483,7 +566,7 @@ BEGIN
 		END CASE;
 	END LOOP;
 
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
 	-- A player's clock may be a little fast: that counts as now.
@@ -501,6 +584,7 @@ CREATE FUNCTION content_library.read_reports(
 	at timestamptz,
 	OUT lesson_ids uuid[],
 	OUT pcts integer[],
+	OUT plays int4multirange[],
 	OUT positions integer[],
 	OUT times timestamptz[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -513,6 +597,7 @@ DECLARE
 BEGIN
 	lesson_ids := ARRAY[]::uuid[];
 	pcts := ARRAY[]::integer[];
+	plays := ARRAY[]::int4multirange[];
 	positions := ARRAY[]::integer[];
 	times := ARRAY[]::timestamptz[];
 	IF jsonb_typeof(reports) <> 'array' THEN
@@ -529,13 +614,14 @@ BEGIN
 			report := content_library.read_report(reports -> (i - 1), at);
 			lesson_ids[i] := report.lesson_id;
 			pcts[i] := report.watched_pct;
+			plays[i] := report.played;
 			positions[i] := report.position_seconds;
 			times[i] := report.watched_at;
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": number, "watched_at": time}; the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "played": [[start, end], ...], "position_seconds": number, "watched_at": time}; one of watched_pct and played is needed, and the last two may be left out.';
 	END;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
@@ -555,19 +641,27 @@ $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
 	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
+-- Most reports on a lesson that is completed cannot change anything, so the lesson is not
+-- looked at.
 CREATE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	watched_at timestamptz,
+	watched_pct integer,
+	weigh boolean,
 	any_tier boolean,
 	OUT progress public.content_progress,
 	OUT threshold integer,
 	OUT course_id uuid,
 	OUT refusal text,
-	OUT unlocks_at timestamptz)
+	OUT unlocks_at timestamptz,
+	OUT progress_by text,
+	OUT duration integer)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 #variable_conflict use_column
+DECLARE
+	may_complete boolean;
 BEGIN
 	SELECT p.* INTO progress
 	FROM public.content_progress AS p
@@ -576,20 +670,183 @@ BEGIN
 	IF progress.id IS NULL THEN
 		SELECT content_library.threshold(l.id), c.id,
 			@REFUSAL_SQL("a.no_access", "false", EARLIER_IS_OPEN_SQL("$1"))@,
-			@UNLOCKS_AT_SQL@
-		INTO threshold, course_id, refusal, unlocks_at
+			@UNLOCKS_AT_SQL@,
+			@PROGRESS_BY_SQL@, @DURATION_SQL@
+		INTO threshold, course_id, refusal, unlocks_at, progress_by, duration
 		FROM public.lessons AS l
 		@COURSE_OF_LESSON_SQL@
 		@ENROLLMENT_SQL("$1")@
 		CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
 		WHERE l.id = $2 AND l.is_published AND c.is_published;
-	ELSIF NOT progress.completed OR progress.completed_at > watched_at THEN
-		threshold := content_library.threshold($2);
+		RETURN;
+	END IF;
+
+	may_complete := NOT progress.completed OR progress.completed_at > watched_at;
+	IF may_complete OR weigh OR progress.watched_pct < $4 THEN
+		SELECT CASE WHEN may_complete THEN @THRESHOLD_OF_SQL("c.completion_threshold", "s.completion_threshold")@ END,
+			@PROGRESS_BY_SQL@, @DURATION_SQL@
+		INTO threshold, progress_by, duration
+		FROM public.lessons AS l
+		@COURSE_OF_LESSON_SQL@
+		CROSS JOIN public.content_library_settings AS s
+		WHERE l.id = $2;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, boolean) IS
-	'What a report of a time meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; and where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, integer, boolean, boolean) IS
+	'What a report of a time and a percentage meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL. If weigh is set, or the report may change something, also what moves the progress of the lesson, and how long its video is.';
+
+-- R13: the seconds of a video that were played.
+
+CREATE FUNCTION content_library.seconds(ranges int4multirange) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(sum(COALESCE(upper(r), 2147483647)::int8 - COALESCE(lower(r), -2147483648)), 0)::int8
+	FROM unnest(ranges) AS r;
+END;
+COMMENT ON FUNCTION content_library.seconds(int4multirange) IS
+	'How many seconds there are in ranges. An owner may have written some without an end.';
+
+CREATE FUNCTION content_library.allowed(since timestamptz, at timestamptz) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RETURN (
+		SELECT CASE WHEN s.max_playback_rate = 0 THEN 'Infinity'
+			-- A higher rate could overflow.
+			ELSE ceil(LEAST(s.max_playback_rate, 1e290) * GREATEST(extract(epoch FROM at) - extract(epoch FROM since), 0)) + s.watch_grace END
+		FROM public.content_library_settings AS s);
+END
+$$;
+COMMENT ON FUNCTION content_library.allowed(timestamptz, timestamptz) IS
+	'How many seconds of videos can have been watched between two times.';
+
+CREATE FUNCTION content_library.credit(
+	watched int4multirange,
+	played int4multirange,
+	most double precision)
+RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+	fresh int4multirange := played - watched;
+	room CONSTANT double precision := most - content_library.seconds(watched);
+	credited int4multirange;
+	size bigint;
+BEGIN
+	IF content_library.seconds(fresh) > room THEN
+		fresh := (
+			SELECT COALESCE(range_agg(int4range(lower(f.r), LEAST(upper(f.r), lower(f.r) + f.room)::integer)), '{}')
+			FROM (SELECT r, room - COALESCE(sum(upper(r) - lower(r)) OVER (ORDER BY r ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS room
+				  FROM unnest(fresh) AS r) AS f
+			WHERE f.room > 0);
+	END IF;
+	credited := watched + fresh;
+	-- Beyond 255 ranges the smallest gaps are closed, of equals the first. If the seconds
+	-- in them exceed the bound, all that is new has to wait.
+	size := (SELECT count(*) FROM unnest(credited));
+	IF size > 255 THEN
+		credited := credited + (
+			SELECT range_agg(int4range(g.start, g.stop))
+			FROM (SELECT r, lag(upper(r)) OVER (ORDER BY r) AS start, lower(r) AS stop
+				  FROM unnest(credited) AS r
+				  ORDER BY lower(r)::bigint - lag(upper(r)) OVER (ORDER BY r), r
+				  LIMIT size - 255) AS g);
+	END IF;
+	RETURN CASE WHEN content_library.seconds(credited) <= most THEN credited ELSE watched END;
+END
+$$;
+COMMENT ON FUNCTION content_library.credit(int4multirange, int4multirange, double precision) IS
+	'The seconds watched with the played ones, of which the first are credited as long as there are no more than allowed in all.';
+
+CREATE FUNCTION content_library.objection(
+	progress_by text,
+	duration integer,
+	watched_pct integer,
+	played int4multirange,
+	named boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN progress_by = 'server' AND NOT named THEN 'server'
+		WHEN progress_by = 'watch' AND watched_pct IS NOT NULL AND NOT named THEN 'claim'
+		WHEN progress_by = 'watch' AND played IS NOT NULL AND duration IS NULL THEN 'not_ready'
+		WHEN watched_pct IS NULL AND duration IS NULL THEN 'no_duration' END;
+END;
+COMMENT ON FUNCTION content_library.objection(text, integer, integer, int4multirange, boolean) IS
+	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner.';
+
+CREATE FUNCTION content_library.weigh(
+	progress public.content_progress,
+	claimed_pct integer,
+	played int4multirange,
+	at timestamptz,
+	now timestamptz,
+	duration integer,
+	by_clock boolean,
+	most double precision,
+	OUT watched int4multirange,
+	OUT is_new boolean,
+	OUT watched_pct integer,
+	OUT dated_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+#variable_conflict use_variable
+DECLARE
+	video CONSTANT int4multirange := int4multirange(int4range(0, duration));
+	before CONSTANT int4multirange := COALESCE(progress.watched * '{[-2147483648,2147483647)}', '{}');
+BEGIN
+	IF by_clock THEN
+		most := LEAST(most, content_library.allowed(COALESCE(progress.started_at, now), now));
+	END IF;
+	watched := content_library.credit(before, played * video, most);
+	is_new := content_library.seconds(watched) > content_library.seconds(before)
+		OR by_clock AND progress.id IS NOT NULL AND progress.started_at IS NULL;
+	watched_pct := claimed_pct;
+	IF claimed_pct IS NULL OR by_clock THEN
+		watched_pct := (100 * content_library.seconds(watched * video) / duration)::integer;
+		-- What adds nothing reaches no threshold again, and so gives the lesson no earlier date.
+		IF NOT is_new AND watched_pct <= COALESCE(progress.watched_pct, 0) THEN
+			watched_pct := 0;
+		END IF;
+		watched_pct := GREATEST(watched_pct, claimed_pct);
+	END IF;
+	-- A claim is dated when it was made. Seconds come together from several reports, so the
+	-- latest of them dates the lesson.
+	dated_at := at;
+	IF claimed_pct IS NULL AND progress.last_watched <= now THEN
+		dated_at := GREATEST(at, progress.last_watched);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.weigh(public.content_progress, integer, int4multirange, timestamptz, timestamptz, integer, boolean, double precision) IS
+	'What a report with played comes to that meets a row of progress: the seconds its row is to hold, and whether they are new; the percentage; and the time that dates the lesson, if it is completed. by_clock is whether the clock bounds the seconds; most bounds them, too.';
+
+CREATE FUNCTION content_library.course_seconds(
+	user_id uuid,
+	lesson_id uuid,
+	lesson_ids uuid[],
+	watched int4multirange[],
+	now timestamptz)
+RETURNS double precision
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	RETURN (
+		SELECT content_library.allowed(LEAST(min(p.started_at), now), now)
+			- COALESCE(sum(content_library.seconds(COALESCE(r.watched, p.watched))) FILTER (WHERE l.id <> $2), 0)
+		FROM public.lessons AS o
+		JOIN public.modules AS om ON om.id = o.module_id
+		JOIN public.modules AS m ON m.course_id = om.course_id
+		JOIN public.lessons AS l ON l.module_id = m.id
+		@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+		LEFT JOIN ROWS FROM (unnest($3), unnest($4)) AS r(lesson_id, watched) ON r.lesson_id = l.id
+		WHERE o.id = $2);
+END
+$$;
+COMMENT ON FUNCTION content_library.course_seconds(uuid, uuid, uuid[], int4multirange[], timestamptz) IS
+	'How many seconds of a lesson a learner can have watched by the clock of its course. Of some lessons it is given what was watched.';
 
 CREATE FUNCTION content_library.completes(
 	progress public.content_progress,
@@ -611,6 +868,7 @@ CREATE FUNCTION content_library.is_news(
 	progress public.content_progress,
 	completes boolean,
 	watched_pct integer,
+	is_new boolean,
 	position_seconds integer,
 	watched_at timestamptz)
 RETURNS boolean
@@ -621,6 +879,7 @@ DECLARE
 BEGIN
 	RETURN completes
 		OR watched_pct > progress.watched_pct
+		OR is_new
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
 		-- No report of ours stores a time that lies in the future.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
@@ -629,9 +888,11 @@ BEGIN
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, boolean, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
+-- The setting keeps the trigger on these rows quiet, as in a restore: record() claims when
+-- all rows of a batch are written.
 CREATE FUNCTION content_library.insert_row(
 	user_id uuid,
 	lesson_id uuid,
@@ -639,9 +900,12 @@ CREATE FUNCTION content_library.insert_row(
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz,
+	watched int4multirange,
+	now timestamptz,
 	prefix text)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -651,8 +915,9 @@ BEGIN
 	-- DO NOTHING: another session may insert the same row. Then there is no row here.
 	BEGIN
 		INSERT INTO public.content_progress AS p
-			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
+		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END,
+			COALESCE($7, '{}'), $8)
 		ON CONFLICT (user_id, lesson_id) DO NOTHING
 		RETURNING p.* INTO progress;
 	EXCEPTION WHEN foreign_key_violation THEN
@@ -666,7 +931,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
 	'Makes the row of a report; NULLs if there is one by now.';
 
 CREATE FUNCTION content_library.update_row(
@@ -676,9 +941,14 @@ CREATE FUNCTION content_library.update_row(
 	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
-	watched_at timestamptz)
+	watched_at timestamptz,
+	dated_at timestamptz,
+	before int4multirange,
+	watched int4multirange,
+	now timestamptz)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -693,21 +963,23 @@ BEGIN
 
 	IF completes THEN
 		UPDATE public.content_progress AS p
-		@ADVANCE_SQL("$5", "$7", "$6") COMPLETE_SQL("$5", "$7", "$4")@
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+		@ADVANCE_SQL("$5", "$7", "$6") START_SQL("$11") COMPLETE_SQL("$5", "$8", "$4")@
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	ELSE
 		-- Does not name the column completed, and so does not fire its trigger.
 		UPDATE public.content_progress AS p
-		@ADVANCE_SQL("$5", "$7", "$6")@
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+		@ADVANCE_SQL("$5", "$7", "$6") START_SQL("$11")@
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	END IF;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Advances the row of a report; NULLs if it is gone.';
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange, timestamptz) IS
+	'Advances the row of a report. With seconds that were watched it must hold those before, from which the new ones were counted. NULLs if it does not, or is gone.';
 
 -- The completion of a course is claimed once for each enrollment. All who report, reset
 -- or delete take their locks in one order: the learner, courses, lessons, the completion
@@ -764,7 +1036,7 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
+CREATE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -779,12 +1051,13 @@ BEGIN
 	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
 	END IF;
+	RETURN event IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
-	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
+	'Completes an enrollment, if that is due; returns whether it was. One that is completed may be dated earlier, but never later.';
 
-CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -798,13 +1071,11 @@ BEGIN
 		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
 	FOR NO KEY UPDATE;
 	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
-	IF FOUND THEN
-		PERFORM content_library.complete(enrollment, open);
-	END IF;
+	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
 END
 $$;
 COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
-	'Completes a course for a learner and sends one event, if that is due.';
+	'Completes a course for a learner and sends one event, if that is due; returns whether this call has completed it.';
 
 CREATE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -921,10 +1192,10 @@ $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
--- Keeps video events and bindings of the same upload or asset apart.
+-- Keeps video events and bindings of the same upload, asset or lesson apart.
 
 -- An event tries its locks without waiting. They exclude other events about the same
--- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- upload or asset, and bindings of these. A binding waits for its lock, which
 -- excludes events.
 --
 -- The server has room for only some thousands of locks. So a transaction that needs
@@ -938,12 +1209,13 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	is_new_lesson CONSTANT boolean := NOT for_event AND object = 'lesson';
 	-- One character for each lock. The server forgets them when the transaction ends or
 	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+	IF NOT is_new_lesson AND level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
 		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
@@ -953,7 +1225,12 @@ BEGIN
 		RETURN true;
 	END IF;
 
+	-- A transaction that makes many lessons does without locking them, because it would keep
+	-- up all events: hardly any asset names a lesson that is just being made.
 	many := length(taken) >= 256;
+	IF many AND is_new_lesson THEN
+		RETURN true;
+	END IF;
 	IF NOT many THEN
 		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
 	END IF;
@@ -971,7 +1248,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload, an asset or a lesson that the asset names, and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, an asset or a new lesson, and waits. Fails with 25000 unless the transaction is READ COMMITTED, or it only makes a lesson.';
 
 -- The doors. In each pair the service door comes first.
 
@@ -997,6 +1274,7 @@ CREATE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1012,29 +1290,43 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- A learner who calls this by hand must not give a time in the future.
-	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- A learner who calls this by hand must not give a time in the future, nor one before
+	-- the transaction began, which would be more time to have watched in.
+	clock CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
 		SELECT r.number::integer
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
+	-- Whether seconds that were played may count.
+	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
 	progress public.content_progress[];
 	thresholds integer[];
+	durations integer[];
+	by_clock boolean[];
+	weight record;
+	reached integer[];
+	dates timestamptz[];
+	fresh boolean[];
+	-- What the rows of the reports hold, before and after what is held back.
+	watched int4multirange[];
+	held int4multirange[];
+	most double precision;
 	completes boolean[];
 	news boolean[];
 	skipped boolean[];
 	unknown integer;
 	refused integer;
 	refusal record;
+	objected integer;
+	objection text;
+	objection_to text;
 	-- Those that complete their lessons, in this attempt or an earlier one.
 	completing boolean[] := array_fill(false, ARRAY[size]);
-	courses uuid[] := ARRAY[]::uuid[];
-	uncompleted uuid[] := ARRAY[]::uuid[];
 	claimed record;
 	-- Those that have completed a course.
 	winners integer[] := ARRAY[]::integer[];
@@ -1045,7 +1337,7 @@ BEGIN
 		PERFORM content_library.lock_user(user_id);
 	END IF;
 	FOR i IN 1..size LOOP
-		times[i] := LEAST(times[i], latest);
+		times[i] := LEAST(times[i], clock);
 	END LOOP;
 
 	-- Tries again when a row was made or deleted between reading and writing.
@@ -1053,14 +1345,17 @@ BEGIN
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
 		refused := NULL;
+		objected := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i], times[i], any_tier);
+			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
 			-- No lock holds for the staff of the course, unless the service names the learner.
 			IF met.refusal IN ('date', 'sequence') AND NOT any_tier AND content_library.is_staff(met.course_id, 'viewer') THEN
 				met.refusal := NULL;
 			END IF;
 			progress[i] := met.progress;
 			thresholds[i] := met.threshold;
+			durations[i] := met.duration;
+			by_clock[i] := met.progress_by = 'watch';
 			skipped[i] := false;
 			IF (progress[i]).id IS NULL THEN
 				known := COALESCE(met.course_id = ANY (seen), false);
@@ -1077,31 +1372,71 @@ BEGIN
 					refusal := met;
 				END IF;
 			END IF;
-			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], pcts[i]);
+
+			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
+				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
+				IF objection_to = 'server' AND skip_refused THEN
+					skipped[i] := true;
+				ELSIF objection_to IS NOT NULL AND objected IS NULL THEN
+					objected := i;
+					objection := objection_to;
+				END IF;
+			END IF;
+
+			reached[i] := COALESCE(pcts[i], 0);
+			dates[i] := times[i];
+			fresh[i] := false;
+			watched[i] := NULL;
+			held[i] := (progress[i]).watched;
+			-- Without a duration nobody knows where the video ends.
+			IF plays[i] IS NOT NULL AND durations[i] IS NOT NULL AND NOT skipped[i] THEN
+				weight := content_library.weigh(progress[i], pcts[i], plays[i], times[i], clock, durations[i], by_clock[i], 'Infinity');
+				reached[i] := weight.watched_pct;
+				dates[i] := weight.dated_at;
+				fresh[i] := weight.is_new;
+				watched[i] := weight.watched;
+			END IF;
+			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], reached[i]);
 			completing[i] := completing[i] OR completes[i];
-			news[i] := (progress[i]).id IS NOT NULL
-				AND content_library.is_news(progress[i], completes[i], pcts[i], positions[i], times[i]);
 		END LOOP;
 		IF unseen IS NOT NULL THEN
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
 			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
+		ELSIF objected IS NOT NULL THEN
+			PERFORM content_library.refuse_report(format(prefix, objected - 1), lesson_ids[objected], objection);
 		END IF;
 
-		-- The locks for completing courses come before anything is written. The triggers on
-		-- content_progress complete them too: so whether a report has done it shows in what
-		-- was there before.
-		IF true = ANY (completing) THEN
-			courses := content_library.claim_begin(user_id, lesson_ids);
-			uncompleted := uncompleted || ARRAY(
-				SELECT e.course_id FROM public.enrollments AS e
-				WHERE e.user_id = $1 AND e.course_id = ANY (courses) AND e.completed_at IS NULL);
+		-- What was watched is written by one transaction of the learner at a time.
+		IF true = ANY (fresh) THEN
+			PERFORM content_library.lock_user(user_id);
 		END IF;
+		-- The locks for completing courses come before anything is written.
+		IF true = ANY (completing) THEN
+			PERFORM content_library.claim_begin(user_id, lesson_ids);
+		END IF;
+
+		-- Holds back what would complete a lesson sooner than the clock of the course allows.
+		FOREACH n IN ARRAY sorted LOOP
+			IF completes[n] AND watched[n] IS NOT NULL AND by_clock[n] AND reached[n] >= thresholds[n]
+				AND (progress[n]).completed IS NOT TRUE AND (pcts[n] >= thresholds[n]) IS NOT TRUE
+			THEN
+				most := content_library.course_seconds(user_id, lesson_ids[n], lesson_ids, held, clock);
+				weight := content_library.weigh(progress[n], pcts[n], plays[n], times[n], clock, durations[n], true, most);
+				reached[n] := weight.watched_pct;
+				fresh[n] := weight.is_new;
+				watched[n] := weight.watched;
+				completes[n] := content_library.completes(progress[n], thresholds[n], reached[n]);
+			END IF;
+			held[n] := COALESCE(watched[n], held[n]);
+			news[n] := (progress[n]).id IS NOT NULL AND NOT skipped[n]
+				AND content_library.is_news(progress[n], completes[n], reached[n], fresh[n], positions[n], times[n]);
+		END LOOP;
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					pcts[n], positions[n], times[n], format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1112,7 +1447,8 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
 				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
-					pcts[n], positions[n], times[n]);
+					reached[n], positions[n], times[n], dates[n],
+					(progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END, clock);
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1136,14 +1472,10 @@ BEGIN
 				FROM unnest(lesson_ids, completing, times) WITH ORDINALITY AS r(lesson_id, completes, watched_at, number)
 				JOIN public.lessons AS l ON l.id = r.lesson_id
 				@COURSE_OF_LESSON_SQL@
-				WHERE r.completes
+				WHERE r.completes AND (progress[r.number::integer]).completed
 				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
-				PERFORM content_library.claim(user_id, claimed.id);
-				IF claimed.id = ANY (uncompleted) AND EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = claimed.id AND e.completed_at IS NOT NULL)
-				THEN
+				IF content_library.claim(user_id, claimed.id) THEN
 					winners := winners || claimed.number::integer;
 				END IF;
 			END LOOP;
@@ -1163,12 +1495,13 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
 	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1180,14 +1513,14 @@ CREATE FUNCTION content_library.own_record(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at,
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
 		batch, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
 	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
@@ -1195,6 +1528,7 @@ CREATE FUNCTION content_library.send(
 	named uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1210,9 +1544,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, skip_refused, seen);
+			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, skip_refused, true, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -1224,7 +1558,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
 	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE FUNCTION content_library.enroll(
@@ -1811,44 +2145,61 @@ $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
 	'content_library.continue_watching() of the user signed in, in courses that the user may see.';
 
-CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+CREATE FUNCTION content_library.mux_playback_claims(
+	user_id uuid,
+	lesson_id uuid,
+	until timestamptz,
+	audience text,
+	any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
-#variable_conflict use_column
 DECLARE
-	learner CONSTANT uuid := content_library.learner();
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
 	SELECT l.mux_status, l.mux_playback_id,
-		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("learner"))@ AS refusal,
+		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1"))@ AS refusal,
 		@UNLOCKS_AT_SQL@ AS unlocks_at
 	INTO lesson
 	FROM public.lessons AS l
 	@COURSE_OF_LESSON_SQL@
-	@ENROLLMENT_SQL("learner")@
-	@PROGRESS_BY_KEY_SQL("learner", "l.id")@
-	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("false")@ AS no_access) AS a
-	WHERE l.id = $1 AND l.is_published AND c.is_published;
+	@ENROLLMENT_SQL("$1")@
+	@PROGRESS_BY_KEY_SQL("$1", "l.id")@
+	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
+	WHERE l.id = $2 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
-		PERFORM content_library.missing_lesson($1);
+		PERFORM content_library.missing_lesson($2);
+	END IF;
+	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
+		PERFORM content_library.nobody();
 	END IF;
 	IF lesson.refusal IS NOT NULL THEN
-		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
+		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+		RAISE EXCEPTION 'lesson "%" has no video to play', $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
 				  HINT = 'Ask again when Mux has said that its asset is ready.';
 	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', audience,
 							  'exp', floor(extract(epoch FROM until))::bigint);
 END
 $$;
-COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+
+CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+BEGIN
+	RETURN content_library.mux_playback_claims(content_library.learner(), lesson_id, until, audience, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz, text) IS
+	'content_library.mux_playback_claims() of the user signed in.';
 
 -- The functions for instructors. Their other doors ask for the role that they need.
 
@@ -2023,6 +2374,60 @@ END
 $$;
 COMMENT ON FUNCTION content_library.own_lesson_report(uuid) IS
 	'content_library.lesson_report() for the staff of the course.';
+
+-- The steps that a learner has seen are ranges, too: so each learner counts once at a step.
+-- A step's learners are those of the step before, and how many more or fewer there are.
+CREATE FUNCTION content_library.lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	duration integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT m.course_id, l.duration_seconds INTO course, duration
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	duration := GREATEST(duration, 0);
+	IF (duration - 1) / $2 >= 1000000 THEN
+		RAISE EXCEPTION 'step_seconds % makes % steps of the lesson', $2, (duration - 1) / $2 + 1
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'At most 1000000 are counted.';
+	END IF;
+	RETURN QUERY
+	WITH seen AS (
+		SELECT s.steps
+		FROM public.content_progress AS p
+		JOIN public.enrollments AS e ON e.course_id = course AND e.user_id = p.user_id
+		CROSS JOIN LATERAL (
+			SELECT range_agg(int4range(lower(r) / $2, (upper(r) - 1) / $2 + 1)) AS steps
+			FROM unnest(p.watched * int4multirange(int4range(0, duration))) AS r) AS s
+		WHERE p.lesson_id = $1
+	), changes AS (
+		SELECT c.step, sum(c.change) AS change
+		FROM seen
+		CROSS JOIN unnest(seen.steps) AS r
+		CROSS JOIN LATERAL (VALUES (lower(r), 1), (upper(r), -1)) AS c (step, change)
+		GROUP BY c.step
+	)
+	SELECT n * $2, (sum(COALESCE(c.change, 0)) OVER (ORDER BY n))::integer
+	FROM generate_series(0, (duration - 1) / $2) AS n
+	LEFT JOIN changes AS c ON c.step = n
+	WHERE duration > 0
+	ORDER BY n;
+END
+$$;
+COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
+	'How many enrolled learners have seen each part of a lesson.';
 
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -2202,7 +2607,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	copy_id uuid;
-	upload text;
+	video record;
 	course public.courses;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -2218,9 +2623,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by, certificate_valid_for)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by, o.certificate_valid_for
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -2262,12 +2667,19 @@ BEGIN
 	), lessons AS (
 		INSERT INTO public.lessons
 			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
-			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after,
+			 progress_by)
 		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
-			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after,
+			o.progress_by
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
+	), bindings AS (
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT k.copy, o.number, o.upload_id, o.asset_id, o.playback_id, o.duration_seconds
+		FROM lesson_copies AS k
+		JOIN public.mux_bindings AS o ON o.lesson_id = k.id
 	)
 	SELECT c.id INTO copy_id FROM c;
 	IF copy_id IS NULL THEN
@@ -2275,30 +2687,21 @@ BEGIN
 			USING ERRCODE = 'unique_violation', HINT = 'Choose another slug.';
 	END IF;
 
-	-- An event of an upload can have changed the lessons of the course, but not yet their
-	-- copies. So the videos are read again, after the uploads are locked.
-	FOR upload IN
-		SELECT DISTINCT l.mux_upload_id
+	-- An event of a video can have changed the lessons of the course, but not yet their
+	-- copies. So the videos are read again, after they are locked.
+	FOR video IN
+		SELECT DISTINCT v.id, v.object
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = copy_id AND l.mux_upload_id IS NOT NULL
+		LEFT JOIN public.mux_bindings AS b ON b.lesson_id = l.id
+		CROSS JOIN LATERAL (VALUES (l.mux_upload_id, 'upload'), (l.mux_asset_id, 'asset'),
+								   (b.upload_id, 'upload'), (b.asset_id, 'asset')) AS v(id, object)
+		WHERE m.course_id = copy_id AND v.id IS NOT NULL
 	LOOP
-		PERFORM content_library.lock_video(false, 'upload', upload);
+		PERFORM content_library.lock_video(false, video.object, video.id);
 	END LOOP;
 	IF FOUND THEN
-		UPDATE public.lessons AS l
-		SET mux_asset_id = s.mux_asset_id,
-			mux_playback_id = s.mux_playback_id,
-			mux_status = s.mux_status,
-			duration_seconds = s.duration_seconds
-		FROM (SELECT o.id, v.*
-			  FROM public.modules AS m
-			  JOIN public.lessons AS o ON o.module_id = m.id
-			  CROSS JOIN LATERAL public.mux_state(o.mux_upload_id) AS v
-			  WHERE m.course_id = copy_id AND o.mux_upload_id IS NOT NULL) AS s
-		WHERE l.id = s.id
-			AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-				IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+		@WRITE_VIDEOS_SQL("%1$s.modules AS m JOIN %1$s.lessons AS l ON l.module_id = m.id", "m.course_id = copy_id AND (v.is_known OR l.mux_status = 'ready')")@;
 	END IF;
 
 	SELECT c.* INTO course FROM public.courses AS c WHERE c.id = copy_id;
@@ -2387,6 +2790,109 @@ $$;
 COMMENT ON FUNCTION content_library.own_recompute_completion(uuid) IS
 	'content_library.recompute_completion() for the editors of the course.';
 
+-- One completion gets one certificate, however many ask at once: the lock keeps them apart,
+-- and a report that would move the completion's date back, too.
+CREATE FUNCTION content_library.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($2);
+	@ISSUE_CERTIFICATE_SQL("$1", "$2", "$3", "$4")@;
+	SELECT k.* INTO certificate @ISSUED_CERTIFICATE_SQL("$1", "$2")@;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'user "%" has not completed course "%"', $2, $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'A certificate can be issued once enrollments.completed_at is set.';
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.issue_certificate(uuid, uuid, text, jsonb) IS
+	'The certificate of a completion. It is made if there is none. Fails with 55000 when the user has not completed the course.';
+
+CREATE FUNCTION content_library.revoke_certificate(code text, reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	@REVOKE_CERTIFICATE_SQL("$1", "$2")@;
+	SELECT k.* INTO certificate FROM public.certificates AS k WHERE k.code = @CERTIFICATE_CODE_SQL("$1")@;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.revoke_certificate(text, text) IS
+	'Revokes a certificate, once. Fails with 23503 for a code that no certificate has.';
+
+-- The only door of anon.
+CREATE FUNCTION content_library.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN QUERY
+	@VERIFY_CERTIFICATE_SQL("$1")@;
+END
+$$;
+COMMENT ON FUNCTION content_library.verify_certificate(text) IS
+	'What anybody may know of a certificate whose code they have.';
+
+CREATE FUNCTION content_library.certificate_credential(code text, issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+#variable_conflict use_column
+DECLARE
+	answer record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT k.revoked_at IS NULL AS holds, k.code,
+		CASE WHEN @IS_ISSUER_SQL("$2")@ THEN
+			@CREDENTIAL_SQL("$2")@
+		END AS document
+	INTO answer
+	FROM public.certificates AS k
+	WHERE k.code = @CERTIFICATE_CODE_SQL("$1")@;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	ELSIF answer.document IS NULL THEN
+		RAISE EXCEPTION 'issuer is not a Profile of Open Badges'
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = 'It is a JSON object with an id, which is a URI; if it has a type, that is an array of texts with "Profile" in it.';
+	ELSIF NOT answer.holds THEN
+		RAISE EXCEPTION 'certificate "%" is revoked', answer.code
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN answer.document;
+END
+$$;
+COMMENT ON FUNCTION content_library.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges credential. Fails with 23503 for a code that no certificate has, 22023 for an issuer that is no Profile, 55000 for a certificate that is revoked.';
+
 
 -- From zero, as for all others.
 DO $$
@@ -2419,11 +2925,12 @@ GRANT EXECUTE ON FUNCTION
 	content_library.whole_percent(double precision),
 	content_library.whole_position(double precision),
 	content_library.json_number(jsonb, text),
+	content_library.read_played(jsonb),
 	content_library.read_report(jsonb, timestamptz),
 	content_library.read_reports(jsonb, timestamptz),
-	content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean),
+	content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean),
 	content_library.published_course_of(uuid),
-	content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
+	content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
 	content_library.own_enroll(uuid, boolean),
 	content_library.own_unenroll(uuid, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),
@@ -2434,7 +2941,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.own_next_lesson(uuid),
 	content_library.own_course_progress(),
 	content_library.own_continue_watching(integer, timestamptz, uuid),
-	content_library.own_mux_playback_claims(uuid, timestamptz),
+	content_library.own_mux_playback_claims(uuid, timestamptz, text),
 	content_library.own_course_report(uuid, integer, uuid),
 	content_library.own_lesson_report(uuid),
 	content_library.own_course_of_lesson(uuid),
@@ -2446,7 +2953,7 @@ GRANT EXECUTE ON FUNCTION
 	TO authenticated, service_role;
 -- The service doors.
 GRANT EXECUTE ON FUNCTION
-	content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
+	content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
 	content_library.enroll(uuid, uuid, boolean, boolean),
 	content_library.unenroll(uuid, uuid, boolean, boolean),
 	content_library.reset_progress(uuid, uuid, boolean, boolean),
@@ -2456,17 +2963,24 @@ GRANT EXECUTE ON FUNCTION
 	content_library.next_lesson(uuid, uuid, boolean),
 	content_library.course_progress(uuid, boolean),
 	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
+	content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean),
 	content_library.module_of(uuid),
 	content_library.course_of(uuid),
 	content_library.lock_video(boolean, text, text),
 	content_library.course_report(uuid, integer, uuid),
 	content_library.lesson_report(uuid),
+	content_library.lesson_retention(uuid, integer),
 	content_library.move_lesson(uuid, uuid, uuid, boolean),
 	content_library.move_module(uuid, uuid, uuid, boolean),
 	content_library.copy_course(uuid, text, text, uuid),
-	content_library.recompute_completion(uuid)
+	content_library.recompute_completion(uuid),
+	content_library.missing_certificate(text),
+	content_library.issue_certificate(uuid, uuid, text, jsonb),
+	content_library.revoke_certificate(text, text),
+	content_library.certificate_credential(text, jsonb)
 	TO service_role;
-GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION content_library.verify_certificate(text) TO anon, authenticated, service_role;
+GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 
 
 -- The twins, in the order of content_library--1.0.sql.
@@ -2560,26 +3074,29 @@ $$;
 
 CREATE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	pct integer;
+	seconds int4multirange;
 	place integer;
 BEGIN
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	pct := content_library.whole_percent(watched_pct);
+	seconds := content_library.read_played(played);
 	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[seconds], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
 
@@ -2602,7 +3119,7 @@ BEGIN
 	PERFORM content_library.writes('record_progress_batch');
 	RETURN QUERY
 	SELECT *
-	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true, skip_refused));
+	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.plays, read.positions, read.times, at, true, skip_refused));
 END
 $$;
 
@@ -2914,6 +3431,26 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+AS $$
+BEGIN
+	IF lesson_id IS NULL OR step_seconds IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'step_seconds' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF step_seconds < 1 THEN
+		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+END
+$$;
+
 CREATE FUNCTION public.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -3011,6 +3548,85 @@ BEGIN
 		RETURN content_library.recompute_completion(course_id);
 	END IF;
 	RETURN content_library.own_recompute_completion(course_id);
+END
+$$;
+
+CREATE FUNCTION public.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	missing text := CASE WHEN course_id IS NULL THEN 'course_id' WHEN user_id IS NULL THEN 'user_id'
+						 WHEN learner_name IS NULL THEN 'learner_name' WHEN metadata IS NULL THEN 'metadata' END;
+	fault text;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('issue_certificate');
+	fault := @CERTIFICATE_FAULT_SQL("learner_name", "metadata")@;
+	IF fault IS NOT NULL THEN
+		RAISE EXCEPTION '%', fault USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.issue_certificate(course_id, user_id, learner_name, metadata);
+END
+$$;
+
+CREATE FUNCTION public.revoke_certificate(
+	code text,
+	reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	IF code IS NULL OR reason IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'reason' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF reason = '' THEN
+		RAISE EXCEPTION 'reason is empty' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.writes('revoke_certificate');
+	RETURN content_library.revoke_certificate(code, reason);
+END
+$$;
+
+CREATE FUNCTION public.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+BEGIN
+	IF code IS NULL OR issuer IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'issuer' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN content_library.certificate_credential(code, issuer);
+END
+$$;
+
+CREATE FUNCTION public.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+AS $$
+BEGIN
+	IF code IS NULL THEN
+		RAISE EXCEPTION 'code must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.verify_certificate(code);
 END
 $$;
 
@@ -3146,6 +3762,8 @@ AS $$
 DECLARE
 	fact record;
 	uploads text[];
+	named uuid[];
+	affected uuid[];
 	bound integer;
 	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
@@ -3163,39 +3781,47 @@ BEGIN
 			THEN
 				RAISE lock_not_available;
 			END IF;
-			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			INSERT INTO public.mux_events
+				(event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error, lesson_id)
 			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
+					fact.playback_ids, fact.duration_seconds, fact.error, fact.lesson_id)
 			ON CONFLICT (event_id) DO NOTHING;
 			IF NOT FOUND THEN
 				RETURN 'duplicate';
 			END IF;
 
-			-- While the asset is locked, no other event can give it another upload. While
-			-- its uploads are locked, nobody can bind one of them.
+			-- While the asset is locked, no other event can give it another upload or name in it
+			-- another lesson. While its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
+			named := ARRAY(SELECT DISTINCT e.lesson_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.lesson_id IS NOT NULL);
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id))
+				OR EXISTS (SELECT FROM unnest(named) AS n(id) WHERE NOT content_library.lock_video(true, 'lesson', n.id::text))
+			THEN
 				RAISE lock_not_available;
 			END IF;
 
+			affected := ARRAY(
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_upload_id = ANY (uploads)
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_asset_id = fact.asset_id
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.upload_id = ANY (uploads)
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.asset_id = fact.asset_id
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.id = ANY (named));
+			-- By id alone: a lesson may have been bound to something else by now, and must still
+			-- be locked.
 			PERFORM FROM public.lessons AS l
-			WHERE l.mux_upload_id = ANY (uploads)
+			WHERE l.id = ANY (affected)
 			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
 			GET DIAGNOSTICS bound = ROW_COUNT;
 
-			UPDATE public.lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL public.mux_state(u.id) AS s
-			WHERE l.mux_upload_id = u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			@WRITE_VIDEOS_SQL("%1$s.lessons AS l", "l.id = ANY (affected)")@;
 			IF FOUND THEN
 				RETURN 'applied';
 			END IF;
@@ -3215,7 +3841,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the video, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -3223,31 +3849,87 @@ BEGIN
 END
 $$;
 
+-- It reads events and writes bindings with the rights of their owner, so whoever may
+-- update the columns binds.
 CREATE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER
 SET row_security = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	state record;
+	is_new CONSTANT boolean := TG_OP = 'INSERT';
+	names_asset boolean;
+	has_video boolean;
+	video record;
 BEGIN
-	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
-
-	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- If nothing is known, a new row stays as it is, and so does one that is given
-	-- another asset in the same command.
-	IF NOT FOUND AND (TG_OP = 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
+	IF TG_RELID <> 'public.lessons'::regclass THEN
+		RAISE EXCEPTION 'content_library_mux_bind() belongs to the triggers of lessons'
+			USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
 
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
+	-- mux_apply_event() writes the video that the lesson should have. That is no binding:
+	-- the asset in it may be one that has named the lesson.
+	IF NOT is_new AND NEW.mux_upload_id IS NOT DISTINCT FROM OLD.mux_upload_id THEN
+		SELECT v.* INTO video
+		FROM (SELECT OLD.*) AS l
+		CROSS JOIN LATERAL @VIDEO_OF_SQL@ AS v;
+		IF (NEW.mux_asset_id, NEW.mux_playback_id, NEW.mux_status, NEW.duration_seconds)
+			IS NOT DISTINCT FROM (video.mux_asset_id, video.mux_playback_id, video.mux_status, video.duration_seconds)
+		THEN
+			RETURN NEW;
+		END IF;
+	END IF;
+
+	names_asset := NEW.mux_asset_id IS NOT NULL AND (is_new OR NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id);
+	IF NOT is_new OR NEW.mux_upload_id IS NOT NULL OR names_asset THEN
+		PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
+		PERFORM content_library.lock_video(false, 'asset', CASE WHEN names_asset THEN NEW.mux_asset_id END);
+	END IF;
+	-- An asset may name a lesson that is not there yet.
+	IF is_new THEN
+		PERFORM content_library.lock_video(false, 'lesson', NEW.id::text);
+	ELSIF NEW.mux_upload_id IS NULL AND NOT names_asset THEN
+		-- A lesson that loses its upload, and is not given another asset, has no video any more.
+		DELETE FROM public.mux_bindings AS b WHERE b.lesson_id = NEW.id;
+		NEW.mux_asset_id := NULL;
+		NEW.mux_playback_id := NULL;
+		NEW.mux_status := 'pending';
+		NEW.duration_seconds := NULL;
+	ELSE
+		-- Of the new columns only those count that the statement writes: the others tell of
+		-- the video before.
+		has_video := OLD.mux_status = 'ready' AND OLD.mux_playback_id IS NOT NULL;
+		IF OLD.mux_upload_id IS NOT NULL OR OLD.mux_asset_id IS NOT NULL OR has_video THEN
+			INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+			SELECT OLD.id, 1, OLD.mux_upload_id, OLD.mux_asset_id,
+				CASE WHEN has_video THEN OLD.mux_playback_id END, CASE WHEN has_video THEN OLD.duration_seconds END
+			WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = OLD.id);
+		END IF;
+		has_video := names_asset AND NEW.mux_status = 'ready' AND NEW.mux_playback_id IS DISTINCT FROM OLD.mux_playback_id;
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT NEW.id, COALESCE(max(b.number), 0) + 1, NEW.mux_upload_id, CASE WHEN names_asset THEN NEW.mux_asset_id END,
+			CASE WHEN has_video THEN NEW.mux_playback_id END,
+			CASE WHEN has_video AND NEW.mux_playback_id IS NOT NULL THEN NEW.duration_seconds END
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = NEW.id;
+	END IF;
+
+	SELECT v.* INTO video
+	FROM (SELECT NEW.*) AS l
+	CROSS JOIN LATERAL @VIDEO_OF_SQL@ AS v;
+	-- If nothing is known, a new row stays as it is, and so does one that is given another
+	-- video.
+	IF video.is_known
+		OR NOT is_new AND NOT (names_asset AND (NEW.mux_status, NEW.mux_playback_id) IS DISTINCT FROM (OLD.mux_status, OLD.mux_playback_id))
+	THEN
+		NEW.mux_asset_id := video.mux_asset_id;
+		NEW.mux_playback_id := video.mux_playback_id;
+		NEW.mux_status := video.mux_status;
+		NEW.duration_seconds := video.duration_seconds;
+	END IF;
 	RETURN NEW;
 END
 $$;
@@ -3283,16 +3965,21 @@ $$;
 
 CREATE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 DECLARE
 	until timestamptz;
+	learner uuid;
+	nobody boolean;
+	missing text := CASE WHEN lesson_id IS NULL THEN 'lesson_id' WHEN ttl IS NULL THEN 'ttl'
+						 WHEN audience IS NULL THEN 'audience' END;
 BEGIN
-	IF lesson_id IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
-			USING ERRCODE = 'null_value_not_allowed';
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
 	IF until <= now() OR NOT isfinite(until) THEN
@@ -3300,10 +3987,22 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	PERFORM content_library.caller(NULL);
+	IF audience <> ALL (ARRAY['v', 't', 's', 'g']) THEN
+		RAISE EXCEPTION 'audience "%" is unknown', left(audience, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is v for the video, t for a thumbnail, s for a storyboard or g for a gif.';
+	END IF;
+	-- The service may ask for nobody.
+	nobody := user_id IS NULL AND content_library.acts_for_others() AND auth.uid() IS NULL;
+	IF NOT nobody THEN
+		learner := content_library.caller(user_id);
+	END IF;
 	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	RETURN content_library.own_mux_playback_claims(lesson_id, until);
+	IF learner IS NULL AND NOT nobody THEN
+		RETURN content_library.own_mux_playback_claims(lesson_id, until, audience);
+	END IF;
+	RETURN content_library.mux_playback_claims(learner, lesson_id, until, audience, user_id IS NOT NULL);
 END
 $$;

@@ -11,7 +11,9 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 CREATE TEMP TABLE content_library_kept ON COMMIT DROP AS
 SELECT public.content_library_mux_policies() AS mux_playback_policies,
 	   current_setting('content_library.completion_threshold')::integer AS completion_threshold,
-	   extract(epoch FROM current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval;
+	   extract(epoch FROM current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval,
+	   current_setting('content_library.max_playback_rate')::double precision AS max_playback_rate,
+	   extract(epoch FROM current_setting('content_library.watch_grace')::interval)::integer AS watch_grace;
 
 -- What was taken away stays away: remembered here, and taken away again below.
 CREATE TEMP TABLE content_library_taken_away ON COMMIT DROP AS
@@ -59,10 +61,14 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'INSERT', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'UPDATE', NULL, 'authenticated'),
 	('TABLE', 'content_progress', 'DELETE', NULL, 'authenticated'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'certificates', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'certificates', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'mux_events', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'mux_events', 'DELETE', NULL, 'service_role'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('TABLE', 'mux_bindings', 'SELECT', NULL, 'service_role'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -73,8 +79,8 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'authenticated'),
-	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval, uuid, text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'record_progress(uuid, double precision, double precision, uuid, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'record_progress_batch(jsonb, uuid, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'enroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'unenroll(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
@@ -85,7 +91,7 @@ FROM (VALUES
 	('FUNCTION', 'next_lesson(uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'mux_playback_claims(uuid, interval)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_playback_claims(uuid, interval, uuid, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
@@ -100,13 +106,21 @@ FROM (VALUES
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'lesson_retention(uuid, integer)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'issue_certificate(uuid, uuid, text, jsonb)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'revoke_certificate(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'certificate_credential(text, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_verify_signature(text, text, text[], interval, timestamptz)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_policies()', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_latest(text, text)', 'EXECUTE', NULL, 'service_role'),
-	('FUNCTION', 'mux_state(text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'mux_state(text, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_mux_video(uuid, text, text, text, integer)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_mux_read(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_apply_event(jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_begin_upload(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'anon'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'verify_certificate(text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_check(boolean)', 'EXECUTE', NULL, 'service_role')
 ) AS g(kind, object, privilege, col, grantee)
 WHERE NOT CASE
@@ -129,6 +143,7 @@ DROP POLICY "Strict: lessons that may be watched" ON public.lessons;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
+DROP TRIGGER keep_certificate ON public.certificates;
 DROP TRIGGER claim_after_delete ON public.modules;
 DROP TRIGGER claim_after_update ON public.modules;
 DROP TRIGGER claim_after_delete ON public.lessons;
@@ -147,7 +162,9 @@ ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;
 ALTER EXTENSION content_library DROP TABLE public.content_progress;
+ALTER EXTENSION content_library DROP TABLE public.certificates;
 ALTER EXTENSION content_library DROP TABLE public.mux_events;
+ALTER EXTENSION content_library DROP TABLE public.mux_bindings;
 DROP EXTENSION content_library;
 
 \ir migrations/20260225000010_content_library.sql
@@ -155,7 +172,9 @@ DROP EXTENSION content_library;
 UPDATE public.content_library_settings AS s
 SET mux_playback_policies = k.mux_playback_policies,
 	completion_threshold = k.completion_threshold,
-	heartbeat_interval = k.heartbeat_interval
+	heartbeat_interval = k.heartbeat_interval,
+	max_playback_rate = k.max_playback_rate,
+	watch_grace = k.watch_grace
 FROM pg_temp.content_library_kept AS k
 WHERE s.one;
 

@@ -8,6 +8,8 @@ DROP TABLE public.content_library_settings;
 CREATE VIEW public.content_library_settings AS
 SELECT pg_catalog.current_setting('content_library.completion_threshold')::integer AS completion_threshold,
 	   extract(epoch FROM pg_catalog.current_setting('content_library.heartbeat_interval')::interval)::integer AS heartbeat_interval,
+	   pg_catalog.current_setting('content_library.max_playback_rate')::double precision AS max_playback_rate,
+	   extract(epoch FROM pg_catalog.current_setting('content_library.watch_grace')::interval)::integer AS watch_grace,
 	   pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.current_setting('content_library.mux_playback_policies'), ' ', ''), ',') AS mux_playback_policies;
 GRANT SELECT ON public.content_library_settings TO PUBLIC;
 

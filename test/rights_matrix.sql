@@ -14,6 +14,9 @@ AS $$
 	INSERT INTO public.content_progress (user_id, lesson_id)
 	VALUES (test.id('rights-ann'), test.id('rights/1')),
 		   (test.id('rights-bob'), test.id('rights-draft/1'));
+	INSERT INTO public.certificates (code, user_id, learner_name, course_title, completed_at)
+	VALUES ('0000-0000-0001', test.id('rights-ann'), 'Ann', 'A course', now()),
+		   ('0000-0000-0002', test.id('rights-bob'), 'Bob', 'A course', now());
 $$;
 -- What becomes of a command of ROLE, signed in as SUB; it is always undone.
 CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
@@ -60,7 +63,9 @@ AS $$
 		(4, 'enrollments', format('user_id = test.id(%L)', w.learner),
 			format('(user_id, course_id) VALUES (test.id(%L), test.id(''rights-new''))', w.learner)),
 		(5, 'content_progress', format('user_id = test.id(%L)', w.learner),
-			format('(user_id, lesson_id) VALUES (test.id(%L), test.id(%L))', w.learner, w.course || '/2'))
+			format('(user_id, lesson_id) VALUES (test.id(%L), test.id(%L))', w.learner, w.course || '/2')),
+		(6, 'certificates', format('user_id = test.id(%L)', w.learner),
+			format('(code, user_id, learner_name, course_title, completed_at) VALUES (''0000-0000-0003'', test.id(%L), ''New'', ''New'', now())', w.learner))
 	) AS t(place, name, mine, new)
 	ORDER BY w.place, t.place
 $$;

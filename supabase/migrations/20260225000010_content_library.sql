@@ -80,7 +80,10 @@ CREATE TABLE IF NOT EXISTS public.courses (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_open					boolean NOT NULL DEFAULT true,
 	is_sequential			boolean NOT NULL DEFAULT false,
-	access_period			interval CHECK (extract(epoch FROM access_period) > 0)
+	access_period			interval CHECK (extract(epoch FROM access_period) > 0),
+	progress_by				text NOT NULL DEFAULT 'report'
+							CHECK (progress_by IN ('report', 'watch', 'server')),
+	certificate_valid_for	interval CHECK (extract(epoch FROM certificate_valid_for) > 0)
 );
 ALTER TABLE public.courses
 	NO FORCE ROW LEVEL SECURITY,
@@ -89,13 +92,18 @@ ALTER TABLE public.courses
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_open boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS is_sequential boolean NOT NULL DEFAULT false,
-	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0);
+	ADD COLUMN IF NOT EXISTS access_period interval CHECK (extract(epoch FROM access_period) > 0),
+	ADD COLUMN IF NOT EXISTS progress_by text NOT NULL DEFAULT 'report'
+		CHECK (progress_by IN ('report', 'watch', 'server')),
+	ADD COLUMN IF NOT EXISTS certificate_valid_for interval CHECK (extract(epoch FROM certificate_valid_for) > 0);
 COMMENT ON TABLE public.courses IS 'A course: modules of lessons, seen by learners once it is published.';
 COMMENT ON COLUMN public.courses.completion_threshold IS 'Percent of a lesson that must be watched to complete it; NULL inherits content_library_settings.completion_threshold.';
 COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.';
 COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
+COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN public.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE IF NOT EXISTS public.course_prerequisites (
 	course_id			uuid NOT NULL REFERENCES public.courses (id) ON DELETE CASCADE,
@@ -160,7 +168,8 @@ CREATE TABLE IF NOT EXISTS public.lessons (
 							CHECK (jsonb_typeof(metadata) = 'object'),
 	is_published			boolean NOT NULL DEFAULT true,
 	unlock_at				timestamptz,
-	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0)
+	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
 ALTER TABLE public.lessons
 	NO FORCE ROW LEVEL SECURITY,
@@ -170,7 +179,8 @@ ALTER TABLE public.lessons
 		CHECK (jsonb_typeof(metadata) = 'object'),
 	ADD COLUMN IF NOT EXISTS is_published boolean NOT NULL DEFAULT true,
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
-	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0);
+	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0),
+	ADD COLUMN IF NOT EXISTS progress_by text CHECK (progress_by IN ('report', 'watch', 'server'));
 COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
@@ -178,6 +188,7 @@ COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes,
 COMMENT ON COLUMN public.lessons.is_published IS 'Whether learners see the lesson; a draft counts for nothing.';
 COMMENT ON COLUMN public.lessons.unlock_at IS 'When the lesson opens; NULL for at once.';
 COMMENT ON COLUMN public.lessons.unlock_after IS 'How long after enrolling the lesson opens; NULL for at once.';
+COMMENT ON COLUMN public.lessons.progress_by IS 'What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''s.';
 
 CREATE TABLE IF NOT EXISTS public.enrollments (
 	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -209,19 +220,55 @@ CREATE TABLE IF NOT EXISTS public.content_progress (
 	last_watched		timestamptz NOT NULL DEFAULT now(),
 	position_seconds	integer CHECK (position_seconds >= 0),
 	completed_at		timestamptz,
+	watched				int4multirange NOT NULL DEFAULT '{}',
+	started_at			timestamptz,
 	UNIQUE (user_id, lesson_id)
 ) WITH (fillfactor = 90);
 ALTER TABLE public.content_progress
 	NO FORCE ROW LEVEL SECURITY,
 	ADD COLUMN IF NOT EXISTS position_seconds integer CHECK (position_seconds >= 0),
 	ADD COLUMN IF NOT EXISTS completed_at timestamptz,
+	ADD COLUMN IF NOT EXISTS watched int4multirange NOT NULL DEFAULT '{}',
+	ADD COLUMN IF NOT EXISTS started_at timestamptz,
 	SET (fillfactor = 90);
 COMMENT ON TABLE public.content_progress IS 'How far a learner has watched a lesson.';
-COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reported, 0..100; record_progress never lowers it.';
+COMMENT ON COLUMN public.content_progress.watched_pct IS 'The highest percentage reached, 0..100; record_progress never lowers it.';
 COMMENT ON COLUMN public.content_progress.completed IS 'Whether watched_pct had reached the completion threshold at the time of a report.';
 COMMENT ON COLUMN public.content_progress.last_watched IS 'The time of the latest report, at most content_library_settings.heartbeat_interval seconds behind.';
 COMMENT ON COLUMN public.content_progress.position_seconds IS 'Where to resume, in seconds; unlike watched_pct it may go back.';
 COMMENT ON COLUMN public.content_progress.completed_at IS 'The earliest time at which a report reached the threshold.';
+COMMENT ON COLUMN public.content_progress.watched IS 'The seconds of the video that were played, as merged ranges: at most 255.';
+COMMENT ON COLUMN public.content_progress.started_at IS 'The server''s clock at the first report; NULL in a row that was written directly, until its next report.';
+
+-- A certificate says what was so when it was issued. So the names are copied, and it
+-- outlives the course.
+CREATE TABLE IF NOT EXISTS public.certificates (
+	id				uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	code			text COLLATE "C" NOT NULL UNIQUE
+					CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$'),
+	user_id			uuid NOT NULL,
+	course_id		uuid REFERENCES public.courses (id) ON DELETE SET NULL,
+	learner_name	text NOT NULL CHECK (learner_name ~ '[^[:space:]]' AND length(learner_name) <= 255),
+	course_title	text NOT NULL,
+	completed_at	timestamptz NOT NULL,
+	issued_at		timestamptz NOT NULL DEFAULT now(),
+	expires_at		timestamptz,
+	revoked_at		timestamptz,
+	revoked_reason	text,
+	metadata		jsonb NOT NULL DEFAULT '{}'
+					CHECK (jsonb_typeof(metadata) = 'object'),
+	CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+);
+COMMENT ON TABLE public.certificates IS 'A certificate that a learner has completed a course. Only issue_certificate() makes one, and only its revocation changes it.';
+COMMENT ON COLUMN public.certificates.code IS 'What verify_certificate() asks for: 60 random bits in Crockford''s base32, XXXX-XXXX-XXXX.';
+COMMENT ON COLUMN public.certificates.course_id IS 'The course; NULL once it is deleted.';
+COMMENT ON COLUMN public.certificates.learner_name IS 'The learner''s name, as the server gave it.';
+COMMENT ON COLUMN public.certificates.course_title IS 'The title that the course had when the certificate was issued.';
+COMMENT ON COLUMN public.certificates.completed_at IS 'When the learner had completed the course, as the enrollment said.';
+COMMENT ON COLUMN public.certificates.expires_at IS 'Until when it is valid: completed_at plus the course''s certificate_valid_for; NULL for good.';
+COMMENT ON COLUMN public.certificates.revoked_at IS 'When it was revoked; NULL if it was not.';
+COMMENT ON COLUMN public.certificates.revoked_reason IS 'Why it was revoked. The learner can read it, verify_certificate() does not show it.';
+COMMENT ON COLUMN public.certificates.metadata IS 'The application''s own attributes, a JSON object that issue_certificate() is given.';
 
 -- What record_progress returns. A column added to the table is not in it.
 DO $$
@@ -265,6 +312,12 @@ CREATE INDEX IF NOT EXISTS idx_content_progress_user_id ON public.content_progre
 CREATE INDEX IF NOT EXISTS idx_content_progress_lesson_id ON public.content_progress (lesson_id, completed)
 	INCLUDE (user_id);
 
+CREATE INDEX IF NOT EXISTS idx_certificates_user_id ON public.certificates (user_id);
+CREATE INDEX IF NOT EXISTS idx_certificates_course_id ON public.certificates (course_id);
+-- One completion has one certificate, until that is revoked.
+CREATE UNIQUE INDEX IF NOT EXISTS idx_certificates_completion ON public.certificates (user_id, course_id, completed_at)
+	WHERE revoked_at IS NULL;
+
 
 -- 4. updated_at --------------------------------------------------------------
 
@@ -290,6 +343,35 @@ CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.modules
 CREATE OR REPLACE TRIGGER set_updated_at BEFORE UPDATE ON public.lessons
 	FOR EACH ROW WHEN (OLD.* *<> NEW.*)
 	EXECUTE FUNCTION public.content_library_set_updated_at();
+
+-- A foreign key acts within a trigger of its own. So at a greater depth it is the key that
+-- takes away a course that is deleted.
+CREATE OR REPLACE FUNCTION public.content_library_keep_certificate() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF OLD.revoked_at IS NULL THEN
+		OLD.revoked_at := NEW.revoked_at;
+		OLD.revoked_reason := NEW.revoked_reason;
+	END IF;
+	IF NEW.course_id IS NULL AND pg_trigger_depth() > 1 THEN
+		OLD.course_id := NULL;
+	END IF;
+	IF OLD *<> NEW THEN
+		RAISE EXCEPTION 'certificate "%" cannot be changed', OLD.code
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'It can only be revoked, once.',
+				  HINT = 'Revoke it and issue another one.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.content_library_keep_certificate() IS
+	'Trigger function: refuses any change of a certificate but its revocation.';
+
+CREATE OR REPLACE TRIGGER keep_certificate BEFORE UPDATE ON public.certificates
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
 -- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
@@ -398,7 +480,7 @@ CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF completed ON public
 -- row-level security does not stop TRUNCATE.
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,course_staff,modules,lessons,enrollments,content_progress}' THEN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{courses,course_prerequisites,course_staff,modules,lessons,enrollments,content_progress,certificates}' THEN
 		REVOKE ALL ON TABLE
 			public.courses,
 			public.course_prerequisites,
@@ -406,7 +488,8 @@ BEGIN
 			public.modules,
 			public.lessons,
 			public.enrollments,
-			public.content_progress
+			public.content_progress,
+			public.certificates
 			FROM PUBLIC, anon, authenticated, service_role;
 	END IF;
 END
@@ -457,6 +540,22 @@ BEGIN
 	IF NOT current_setting('content_library_migration.kept')::text[] @> '{content_progress}' THEN
 		GRANT SELECT, INSERT, UPDATE, DELETE
 			ON TABLE public.content_progress TO authenticated;
+	END IF;
+END
+$$;
+
+-- issue_certificate() makes certificates, and only the owner of the tables deletes one.
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{certificates}' THEN
+		GRANT SELECT, UPDATE ON TABLE public.certificates TO service_role;
+	END IF;
+END
+$$;
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{certificates}' THEN
+		GRANT SELECT ON TABLE public.certificates TO authenticated;
 	END IF;
 END
 $$;
@@ -604,6 +703,13 @@ CREATE POLICY "Service role manages content_progress"
 	ON public.content_progress FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+ALTER TABLE public.certificates ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "Service role manages certificates" ON public.certificates;
+CREATE POLICY "Service role manages certificates"
+	ON public.certificates FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
 -- In strict mode (content_library_strict) learners read directly only what they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
@@ -666,9 +772,19 @@ BEGIN
 		made := true;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_constraint AS k
-				   WHERE k.conrelid = 'public.course_staff'::regclass AND k.conname = 'course_staff_user_id_fkey' AND k.convalidated
+				   WHERE k.conrelid = 'public.certificates'::regclass AND k.conname = 'certificates_user_id_fkey' AND k.convalidated
 					AND k.oid > (SELECT p.oid FROM pg_constraint AS p
 								 WHERE p.conrelid = 'public.enrollments'::regclass AND p.conname = 'enrollments_user_id_fkey'))
+	THEN
+		ALTER TABLE public.certificates DROP CONSTRAINT IF EXISTS certificates_user_id_fkey;
+		ALTER TABLE public.certificates ADD CONSTRAINT certificates_user_id_fkey
+			FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE NOT VALID;
+		made := true;
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_constraint AS k
+				   WHERE k.conrelid = 'public.course_staff'::regclass AND k.conname = 'course_staff_user_id_fkey' AND k.convalidated
+					AND k.oid > (SELECT p.oid FROM pg_constraint AS p
+								 WHERE p.conrelid = 'public.certificates'::regclass AND p.conname = 'certificates_user_id_fkey'))
 	THEN
 		ALTER TABLE public.course_staff DROP CONSTRAINT IF EXISTS course_staff_user_id_fkey;
 		ALTER TABLE public.course_staff ADD CONSTRAINT course_staff_user_id_fkey
@@ -705,6 +821,7 @@ BEGIN
 	IF code IS NULL THEN
 		ALTER TABLE public.content_progress VALIDATE CONSTRAINT content_progress_user_id_fkey;
 		ALTER TABLE public.enrollments VALIDATE CONSTRAINT enrollments_user_id_fkey;
+		ALTER TABLE public.certificates VALIDATE CONSTRAINT certificates_user_id_fkey;
 		ALTER TABLE public.course_staff VALIDATE CONSTRAINT course_staff_user_id_fkey;
 	ELSE
 		RAISE WARNING 'content_library does not validate its foreign keys to auth.users'
@@ -740,6 +857,11 @@ CREATE POLICY "Users upsert own progress"
 	USING ((SELECT auth.uid()) = user_id)
 	WITH CHECK ((SELECT auth.uid()) = user_id);
 
+DROP POLICY IF EXISTS "Users read own certificates" ON public.certificates;
+CREATE POLICY "Users read own certificates"
+	ON public.certificates FOR SELECT TO authenticated
+	USING ((SELECT auth.uid()) = user_id);
+
 
 
 
@@ -752,12 +874,17 @@ CREATE TABLE IF NOT EXISTS public.content_library_settings (
 	one						boolean PRIMARY KEY DEFAULT true CHECK (one),
 	completion_threshold	integer NOT NULL DEFAULT 90 CHECK (completion_threshold BETWEEN 1 AND 100),
 	heartbeat_interval		integer NOT NULL DEFAULT 15 CHECK (heartbeat_interval >= 0),
+	max_playback_rate		double precision NOT NULL DEFAULT 2.5
+							CHECK (max_playback_rate >= 0 AND max_playback_rate < 'Infinity'),
+	watch_grace				integer NOT NULL DEFAULT 30 CHECK (watch_grace >= 0),
 	mux_playback_policies	text[] NOT NULL DEFAULT '{public,signed}'
 							CHECK (mux_playback_policies <@ '{public,signed,drm}' AND mux_playback_policies <> '{}')
 );
 COMMENT ON TABLE public.content_library_settings IS 'The settings of the library, one row, which its owner may UPDATE.';
 COMMENT ON COLUMN public.content_library_settings.completion_threshold IS 'Percentage of a lesson that must be watched to complete it, where neither the lesson nor its course says otherwise.';
 COMMENT ON COLUMN public.content_library_settings.heartbeat_interval IS 'Seconds within which a report that changes nothing else is not written; 0 writes every report.';
+COMMENT ON COLUMN public.content_library_settings.max_playback_rate IS 'Seconds of a video that can be watched in one second of the clock, in lessons with progress_by watch; 0 for no bound.';
+COMMENT ON COLUMN public.content_library_settings.watch_grace IS 'Seconds of a video that can be watched beyond what the clock allows, in lessons with progress_by watch.';
 COMMENT ON COLUMN public.content_library_settings.mux_playback_policies IS 'Playback policies of Mux that a lesson may use, the preferred first.';
 DO $$
 BEGIN
@@ -793,7 +920,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -866,6 +993,35 @@ $$;
 COMMENT ON FUNCTION content_library.refuse_lesson(text, uuid, uuid, text, timestamptz) IS
 	'Fails with 42501: a user may not watch a lesson, for a reason of REFUSAL_SQL. prefix names the report of a batch.';
 
+CREATE OR REPLACE FUNCTION content_library.refuse_report(prefix text, lesson_id uuid, objection text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CASE objection
+		WHEN 'server' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is not reported by learners', prefix, lesson_id
+				USING ERRCODE = 'insufficient_privilege',
+					  DETAIL = 'Its progress_by is "server": the service moves it.';
+		WHEN 'claim' THEN
+			RAISE EXCEPTION '%the progress on lesson "%" is what was played, and no watched_pct', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  DETAIL = 'Its progress_by is "watch".',
+					  HINT = 'Send played, with all that the player has played.';
+		WHEN 'not_ready' THEN
+			RAISE EXCEPTION '%the video of lesson "%" is not ready yet', prefix, lesson_id
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  DETAIL = 'It has no duration_seconds.';
+		WHEN 'no_duration' THEN
+			RAISE EXCEPTION '%played is no percentage of lesson "%", which has no duration_seconds', prefix, lesson_id
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = 'Give watched_pct.';
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION content_library.refuse_report(text, uuid, text) IS
+	'Fails with 42501, 22023 or 55000: a report that the progress of its lesson does not move by. prefix names the report of a batch.';
+
 CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -878,6 +1034,17 @@ END
 $$;
 COMMENT ON FUNCTION content_library.missing_user(uuid) IS
 	'Fails with 23503: no such user.';
+
+CREATE OR REPLACE FUNCTION content_library.missing_certificate(code text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'certificate "%" does not exist', left(code, 60) USING ERRCODE = 'foreign_key_violation';
+END
+$$;
+COMMENT ON FUNCTION content_library.missing_certificate(text) IS
+	'Fails with 23503: no such certificate.';
 
 CREATE OR REPLACE FUNCTION content_library.nobody() RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1012,7 +1179,7 @@ BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
 		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
-		OR row_security_active('public.course_staff')
+		OR row_security_active('public.course_staff') OR row_security_active('public.certificates')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -1194,12 +1361,51 @@ $$;
 COMMENT ON FUNCTION content_library.json_number(jsonb, text) IS
 	'A number of a report.';
 
+-- A second that was played in part counts as played, and a pair without length as none.
+CREATE OR REPLACE FUNCTION content_library.read_played(played jsonb) RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	wrong record;
+BEGIN
+	IF jsonb_typeof(played) <> 'array' THEN
+		RAISE EXCEPTION 'played is not an array of ranges: %', left(played::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	SELECT e.value, e.number - 1 AS number INTO wrong
+	FROM jsonb_array_elements(played) WITH ORDINALITY AS e(value, number)
+	WHERE NOT CASE
+		WHEN jsonb_typeof(e.value) <> 'array' OR jsonb_array_length(e.value) <> 2
+			OR jsonb_typeof(e.value -> 0) <> 'number' OR jsonb_typeof(e.value -> 1) <> 'number'
+		THEN false
+		ELSE (e.value -> 0)::numeric BETWEEN 0 AND (e.value -> 1)::numeric END
+	ORDER BY e.number
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'played[%] is not a range [start, end] in seconds: %', wrong.number, left(wrong.value::text, 60)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'As in [[0, 12.5], [60, 75]].';
+	END IF;
+	IF played IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN (
+		SELECT COALESCE(range_agg(int4range(LEAST(floor(p.start), 2147483647)::integer, LEAST(ceil(p.stop), 2147483647)::integer)), '{}')
+		FROM (SELECT (e.value -> 0)::numeric AS start, (e.value -> 1)::numeric AS stop
+			  FROM jsonb_array_elements(played) AS e(value)) AS p
+		WHERE p.start < p.stop);
+END
+$$;
+COMMENT ON FUNCTION content_library.read_played(jsonb) IS
+	'Reads what a player has played, [[start, end], ...] in seconds, as whole seconds. Fails with 22023 for anything else.';
+
 -- Errors of a type's input function may come from here as well as our own.
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
 	OUT lesson_id uuid,
 	OUT watched_pct integer,
+	OUT played int4multirange,
 	OUT position_seconds integer,
 	OUT watched_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1221,9 +1427,9 @@ BEGIN
 		type := jsonb_typeof(pair.value);
 		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
-		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'position_seconds', 'watched_at') THEN
+		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'played', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
-		ELSIF type = 'null' AND pair.key IN ('position_seconds', 'watched_at') THEN
+		ELSIF type = 'null' AND pair.key <> 'lesson_id' THEN
 			CONTINUE;
 		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
@@ -1234,6 +1440,8 @@ BEGIN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
 				watched_pct := content_library.whole_percent(content_library.json_number(pair.value, pair.key));
+			WHEN 'played' THEN
+				played := content_library.read_played(pair.value);
 			WHEN 'position_seconds' THEN
 				position_seconds := content_library.whole_position(content_library.json_number(pair.value, pair.key));
 			WHEN 'watched_at' THEN
@@ -1248,7 +1456,7 @@ BEGIN
 		END CASE;
 	END LOOP;
 
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% is missing', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END;
 	END IF;
 	-- A player's clock may be a little fast: that counts as now.
@@ -1266,6 +1474,7 @@ CREATE OR REPLACE FUNCTION content_library.read_reports(
 	at timestamptz,
 	OUT lesson_ids uuid[],
 	OUT pcts integer[],
+	OUT plays int4multirange[],
 	OUT positions integer[],
 	OUT times timestamptz[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1279,6 +1488,7 @@ DECLARE
 BEGIN
 	lesson_ids := ARRAY[]::uuid[];
 	pcts := ARRAY[]::integer[];
+	plays := ARRAY[]::int4multirange[];
 	positions := ARRAY[]::integer[];
 	times := ARRAY[]::timestamptz[];
 	IF jsonb_typeof(reports) <> 'array' THEN
@@ -1295,13 +1505,14 @@ BEGIN
 			report := content_library.read_report(reports -> (i - 1), at);
 			lesson_ids[i] := report.lesson_id;
 			pcts[i] := report.watched_pct;
+			plays[i] := report.played;
 			positions[i] := report.position_seconds;
 			times[i] := report.watched_at;
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "position_seconds": number, "watched_at": time}; the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "played": [[start, end], ...], "position_seconds": number, "watched_at": time}; one of watched_pct and played is needed, and the last two may be left out.';
 	END;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
@@ -1321,20 +1532,28 @@ $$;
 COMMENT ON FUNCTION content_library.read_reports(jsonb, timestamptz) IS
 	'Reads the reports of a batch that came at a time. Fails with 22023 for a malformed one.';
 
+-- Most reports on a lesson that is completed cannot change anything, so the lesson is not
+-- looked at.
 CREATE OR REPLACE FUNCTION content_library.look(
 	user_id uuid,
 	lesson_id uuid,
 	watched_at timestamptz,
+	watched_pct integer,
+	weigh boolean,
 	any_tier boolean,
 	OUT progress public.content_progress,
 	OUT threshold integer,
 	OUT course_id uuid,
 	OUT refusal text,
-	OUT unlocks_at timestamptz)
+	OUT unlocks_at timestamptz,
+	OUT progress_by text,
+	OUT duration integer)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	may_complete boolean;
 BEGIN
 	SELECT p.* INTO progress
 	FROM public.content_progress AS p
@@ -1357,8 +1576,12 @@ BEGIN
 			             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
 			               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END,
 			GREATEST(m.unlock_at, l.unlock_at,
-			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after)
-		INTO threshold, course_id, refusal, unlocks_at
+			         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after),
+			CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'
+			      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL
+			      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'
+			     ELSE COALESCE(l.progress_by, c.progress_by) END, CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END
+		INTO threshold, course_id, refusal, unlocks_at, progress_by, duration
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
@@ -1369,13 +1592,189 @@ BEGIN
 		      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 		              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
 		WHERE l.id = $2 AND l.is_published AND c.is_published;
-	ELSIF NOT progress.completed OR progress.completed_at > watched_at THEN
-		threshold := content_library.threshold($2);
+		RETURN;
+	END IF;
+
+	may_complete := NOT progress.completed OR progress.completed_at > watched_at;
+	IF may_complete OR weigh OR progress.watched_pct < $4 THEN
+		SELECT CASE WHEN may_complete THEN COALESCE(l.completion_threshold, c.completion_threshold, s.completion_threshold) END,
+			CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'
+			      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL
+			      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'
+			     ELSE COALESCE(l.progress_by, c.progress_by) END, CASE WHEN l.duration_seconds > 0 THEN l.duration_seconds END
+		INTO threshold, progress_by, duration
+		FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		JOIN public.courses AS c ON c.id = m.course_id
+		CROSS JOIN public.content_library_settings AS s
+		WHERE l.id = $2;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, boolean) IS
-	'What a report of a time meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; and where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL.';
+COMMENT ON FUNCTION content_library.look(uuid, uuid, timestamptz, integer, boolean, boolean) IS
+	'What a report of a time and a percentage meets: the row of a learner and a lesson, if there is one; the threshold, NULL where the report cannot change the completion of the lesson; where there is no row, the course, NULL for a lesson that is unknown or not published, and why the lesson may not be begun, or NULL. If weigh is set, or the report may change something, also what moves the progress of the lesson, and how long its video is.';
+
+-- R13: the seconds of a video that were played.
+
+CREATE OR REPLACE FUNCTION content_library.seconds(ranges int4multirange) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT COALESCE(sum(COALESCE(upper(r), 2147483647)::int8 - COALESCE(lower(r), -2147483648)), 0)::int8
+	FROM unnest(ranges) AS r;
+END;
+COMMENT ON FUNCTION content_library.seconds(int4multirange) IS
+	'How many seconds there are in ranges. An owner may have written some without an end.';
+
+CREATE OR REPLACE FUNCTION content_library.allowed(since timestamptz, at timestamptz) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT CASE WHEN s.max_playback_rate = 0 THEN 'Infinity'
+			-- A higher rate could overflow.
+			ELSE ceil(LEAST(s.max_playback_rate, 1e290) * GREATEST(extract(epoch FROM at) - extract(epoch FROM since), 0)) + s.watch_grace END
+		FROM public.content_library_settings AS s);
+END
+$$;
+COMMENT ON FUNCTION content_library.allowed(timestamptz, timestamptz) IS
+	'How many seconds of videos can have been watched between two times.';
+
+CREATE OR REPLACE FUNCTION content_library.credit(
+	watched int4multirange,
+	played int4multirange,
+	most double precision)
+RETURNS int4multirange
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fresh int4multirange := played - watched;
+	room CONSTANT double precision := most - content_library.seconds(watched);
+	credited int4multirange;
+	size bigint;
+BEGIN
+	IF content_library.seconds(fresh) > room THEN
+		fresh := (
+			SELECT COALESCE(range_agg(int4range(lower(f.r), LEAST(upper(f.r), lower(f.r) + f.room)::integer)), '{}')
+			FROM (SELECT r, room - COALESCE(sum(upper(r) - lower(r)) OVER (ORDER BY r ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS room
+				  FROM unnest(fresh) AS r) AS f
+			WHERE f.room > 0);
+	END IF;
+	credited := watched + fresh;
+	-- Beyond 255 ranges the smallest gaps are closed, of equals the first. If the seconds
+	-- in them exceed the bound, all that is new has to wait.
+	size := (SELECT count(*) FROM unnest(credited));
+	IF size > 255 THEN
+		credited := credited + (
+			SELECT range_agg(int4range(g.start, g.stop))
+			FROM (SELECT r, lag(upper(r)) OVER (ORDER BY r) AS start, lower(r) AS stop
+				  FROM unnest(credited) AS r
+				  ORDER BY lower(r)::bigint - lag(upper(r)) OVER (ORDER BY r), r
+				  LIMIT size - 255) AS g);
+	END IF;
+	RETURN CASE WHEN content_library.seconds(credited) <= most THEN credited ELSE watched END;
+END
+$$;
+COMMENT ON FUNCTION content_library.credit(int4multirange, int4multirange, double precision) IS
+	'The seconds watched with the played ones, of which the first are credited as long as there are no more than allowed in all.';
+
+CREATE OR REPLACE FUNCTION content_library.objection(
+	progress_by text,
+	duration integer,
+	watched_pct integer,
+	played int4multirange,
+	named boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN progress_by = 'server' AND NOT named THEN 'server'
+		WHEN progress_by = 'watch' AND watched_pct IS NOT NULL AND NOT named THEN 'claim'
+		WHEN progress_by = 'watch' AND played IS NOT NULL AND duration IS NULL THEN 'not_ready'
+		WHEN watched_pct IS NULL AND duration IS NULL THEN 'no_duration' END;
+END;
+COMMENT ON FUNCTION content_library.objection(text, integer, integer, int4multirange, boolean) IS
+	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner.';
+
+CREATE OR REPLACE FUNCTION content_library.weigh(
+	progress public.content_progress,
+	claimed_pct integer,
+	played int4multirange,
+	at timestamptz,
+	now timestamptz,
+	duration integer,
+	by_clock boolean,
+	most double precision,
+	OUT watched int4multirange,
+	OUT is_new boolean,
+	OUT watched_pct integer,
+	OUT dated_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	video CONSTANT int4multirange := int4multirange(int4range(0, duration));
+	before CONSTANT int4multirange := COALESCE(progress.watched * '{[-2147483648,2147483647)}', '{}');
+BEGIN
+	IF by_clock THEN
+		most := LEAST(most, content_library.allowed(COALESCE(progress.started_at, now), now));
+	END IF;
+	watched := content_library.credit(before, played * video, most);
+	is_new := content_library.seconds(watched) > content_library.seconds(before)
+		OR by_clock AND progress.id IS NOT NULL AND progress.started_at IS NULL;
+	watched_pct := claimed_pct;
+	IF claimed_pct IS NULL OR by_clock THEN
+		watched_pct := (100 * content_library.seconds(watched * video) / duration)::integer;
+		-- What adds nothing reaches no threshold again, and so gives the lesson no earlier date.
+		IF NOT is_new AND watched_pct <= COALESCE(progress.watched_pct, 0) THEN
+			watched_pct := 0;
+		END IF;
+		watched_pct := GREATEST(watched_pct, claimed_pct);
+	END IF;
+	-- A claim is dated when it was made. Seconds come together from several reports, so the
+	-- latest of them dates the lesson.
+	dated_at := at;
+	IF claimed_pct IS NULL AND progress.last_watched <= now THEN
+		dated_at := GREATEST(at, progress.last_watched);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.weigh(public.content_progress, integer, int4multirange, timestamptz, timestamptz, integer, boolean, double precision) IS
+	'What a report with played comes to that meets a row of progress: the seconds its row is to hold, and whether they are new; the percentage; and the time that dates the lesson, if it is completed. by_clock is whether the clock bounds the seconds; most bounds them, too.';
+
+CREATE OR REPLACE FUNCTION content_library.course_seconds(
+	user_id uuid,
+	lesson_id uuid,
+	lesson_ids uuid[],
+	watched int4multirange[],
+	now timestamptz)
+RETURNS double precision
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT content_library.allowed(LEAST(min(p.started_at), now), now)
+			- COALESCE(sum(content_library.seconds(COALESCE(r.watched, p.watched))) FILTER (WHERE l.id <> $2), 0)
+		FROM public.lessons AS o
+		JOIN public.modules AS om ON om.id = o.module_id
+		JOIN public.modules AS m ON m.course_id = om.course_id
+		JOIN public.lessons AS l ON l.module_id = m.id
+		LEFT JOIN LATERAL (
+		  SELECT p.* FROM public.content_progress AS p
+		   WHERE p.user_id = $1
+		     AND p.lesson_id = l.id
+		     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		LEFT JOIN ROWS FROM (unnest($3), unnest($4)) AS r(lesson_id, watched) ON r.lesson_id = l.id
+		WHERE o.id = $2);
+END
+$$;
+COMMENT ON FUNCTION content_library.course_seconds(uuid, uuid, uuid[], int4multirange[], timestamptz) IS
+	'How many seconds of a lesson a learner can have watched by the clock of its course. Of some lessons it is given what was watched.';
 
 CREATE OR REPLACE FUNCTION content_library.completes(
 	progress public.content_progress,
@@ -1398,6 +1797,7 @@ CREATE OR REPLACE FUNCTION content_library.is_news(
 	progress public.content_progress,
 	completes boolean,
 	watched_pct integer,
+	is_new boolean,
 	position_seconds integer,
 	watched_at timestamptz)
 RETURNS boolean
@@ -1409,6 +1809,7 @@ DECLARE
 BEGIN
 	RETURN completes
 		OR watched_pct > progress.watched_pct
+		OR is_new
 		OR progress.last_watched < watched_at - make_interval(secs => beat)
 		-- No report of ours stores a time that lies in the future.
 		OR progress.last_watched > watched_at AND progress.last_watched > clock_timestamp()
@@ -1417,9 +1818,11 @@ BEGIN
 			AND abs(position_seconds::bigint - progress.position_seconds) > beat;
 END
 $$;
-COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, integer, timestamptz) IS
+COMMENT ON FUNCTION content_library.is_news(public.content_progress, boolean, integer, boolean, integer, timestamptz) IS
 	'Whether a report changes enough of a row to be worth writing.';
 
+-- The setting keeps the trigger on these rows quiet, as in a restore: record() claims when
+-- all rows of a batch are written.
 CREATE OR REPLACE FUNCTION content_library.insert_row(
 	user_id uuid,
 	lesson_id uuid,
@@ -1427,10 +1830,13 @@ CREATE OR REPLACE FUNCTION content_library.insert_row(
 	watched_pct integer,
 	position_seconds integer,
 	watched_at timestamptz,
+	watched int4multirange,
+	now timestamptz,
 	prefix text)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1440,8 +1846,9 @@ BEGIN
 	-- DO NOTHING: another session may insert the same row. Then there is no row here.
 	BEGIN
 		INSERT INTO public.content_progress AS p
-			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at)
-		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END)
+			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
+		VALUES ($1, $2, $4, $6, $5, $4 >= $3, CASE WHEN $4 >= $3 THEN $6 END,
+			COALESCE($7, '{}'), $8)
 		ON CONFLICT (user_id, lesson_id) DO NOTHING
 		RETURNING p.* INTO progress;
 	EXCEPTION WHEN foreign_key_violation THEN
@@ -1455,7 +1862,7 @@ BEGIN
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, text) IS
+COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
 	'Makes the row of a report; NULLs if there is one by now.';
 
 CREATE OR REPLACE FUNCTION content_library.update_row(
@@ -1465,10 +1872,15 @@ CREATE OR REPLACE FUNCTION content_library.update_row(
 	threshold integer,
 	watched_pct integer,
 	position_seconds integer,
-	watched_at timestamptz)
+	watched_at timestamptz,
+	dated_at timestamptz,
+	before int4multirange,
+	watched int4multirange,
+	now timestamptz)
 RETURNS public.content_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1488,13 +1900,14 @@ BEGIN
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END, completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11), completed = p.completed OR GREATEST(p.watched_pct, $5) >= $4,
 		        completed_at = CASE
 		          WHEN p.completed AND p.completed_at IS NULL THEN NULL
-		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $7)
-		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN LEAST(p.completed_at, $7)
+		          WHEN $5 >= $4 THEN LEAST(p.completed_at, $8)
+		          WHEN NOT p.completed AND p.watched_pct >= $4 THEN LEAST(p.completed_at, $8)
 		          ELSE p.completed_at END
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	ELSE
 		-- Does not name the column completed, and so does not fire its trigger.
@@ -1504,15 +1917,16 @@ BEGIN
 		    position_seconds = CASE
 		      WHEN $7 > p.last_watched THEN COALESCE($6, p.position_seconds)
 		      WHEN $7 < p.last_watched THEN COALESCE(p.position_seconds, $6)
-		      ELSE GREATEST(p.position_seconds, $6) END
-		WHERE p.user_id = $1 AND p.lesson_id = $2
+		      ELSE GREATEST(p.position_seconds, $6) END, started_at = COALESCE(p.started_at, $11)
+			, watched = COALESCE($10, p.watched)
+		WHERE p.user_id = $1 AND p.lesson_id = $2 AND ($10 IS NULL OR p.watched = $9)
 		RETURNING p.* INTO progress;
 	END IF;
 	RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz) IS
-	'Advances the row of a report; NULLs if it is gone.';
+COMMENT ON FUNCTION content_library.update_row(uuid, uuid, boolean, integer, integer, integer, timestamptz, timestamptz, int4multirange, int4multirange, timestamptz) IS
+	'Advances the row of a report. With seconds that were watched it must hold those before, from which the new ones were counted. NULLs if it does not, or is gone.';
 
 -- The completion of a course is claimed once for each enrollment. All who report, reset
 -- or delete take their locks in one order: the learner, courses, lessons, the completion
@@ -1573,7 +1987,7 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1624,12 +2038,13 @@ BEGIN
 	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
 	END IF;
+	RETURN event IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
-	'Completes an enrollment, if that is due. One that is completed may be dated earlier, but never later.';
+	'Completes an enrollment, if that is due; returns whether it was. One that is completed may be dated earlier, but never later.';
 
-CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1653,13 +2068,11 @@ BEGIN
 		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
 	FOR NO KEY UPDATE;
 	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
-	IF FOUND THEN
-		PERFORM content_library.complete(enrollment, open);
-	END IF;
+	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
 END
 $$;
 COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
-	'Completes a course for a learner and sends one event, if that is due.';
+	'Completes a course for a learner and sends one event, if that is due; returns whether this call has completed it.';
 
 CREATE OR REPLACE FUNCTION content_library.claim_all(course_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -1800,10 +2213,10 @@ $$;
 COMMENT ON FUNCTION content_library.check_before(uuid, uuid, uuid, uuid) IS
 	'Fails with 22023 for a place that is none. That is a place before the moved row itself, or before a row of another parent.';
 
--- Keeps video events and bindings of the same upload or asset apart.
+-- Keeps video events and bindings of the same upload, asset or lesson apart.
 
 -- An event tries its locks without waiting. They exclude other events about the same
--- upload or asset, and bindings of the upload. A binding waits for its lock, which
+-- upload or asset, and bindings of these. A binding waits for its lock, which
 -- excludes events.
 --
 -- The server has room for only some thousands of locks. So a transaction that needs
@@ -1818,12 +2231,13 @@ DECLARE
 	events CONSTANT bigint := hashtextextended('content_library mux events', 0);
 	bindings CONSTANT bigint := hashtextextended('content_library mux bindings', 0);
 	key CONSTANT bigint := hashtextextended(concat('content_library mux ', object, ' ', id), 0);
+	is_new_lesson CONSTANT boolean := NOT for_event AND object = 'lesson';
 	-- One character for each lock. The server forgets them when the transaction ends or
 	-- rolls back to a savepoint.
 	taken CONSTANT text := COALESCE(current_setting('content_library_sql.video_locks', true), '');
 	many boolean;
 BEGIN
-	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+	IF NOT is_new_lesson AND level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
 		RAISE EXCEPTION 'the video of a lesson cannot change in a % transaction', level
 			USING ERRCODE = 'invalid_transaction_state',
 				  DETAIL = 'An event that was committed since the transaction began would be overlooked.',
@@ -1833,7 +2247,12 @@ BEGIN
 		RETURN true;
 	END IF;
 
+	-- A transaction that makes many lessons does without locking them, because it would keep
+	-- up all events: hardly any asset names a lesson that is just being made.
 	many := length(taken) >= 256;
+	IF many AND is_new_lesson THEN
+		RETURN true;
+	END IF;
 	IF NOT many THEN
 		PERFORM set_config('content_library_sql.video_locks', taken || '+', true);
 	END IF;
@@ -1851,7 +2270,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
-	'Locks a video, for an event or for a binding. An event locks an upload or an asset and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, and waits. Fails with 25000 unless the transaction is READ COMMITTED.';
+	'Locks a video, for an event or for a binding. An event locks an upload, an asset or a lesson that the asset names, and never waits. The answer is false if somebody else holds the lock. A binding locks an upload, an asset or a new lesson, and waits. Fails with 25000 unless the transaction is READ COMMITTED, or it only makes a lesson.';
 
 -- The doors. In each pair the service door comes first.
 
@@ -1879,6 +2298,7 @@ CREATE OR REPLACE FUNCTION content_library.record(
 	user_id uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -1895,29 +2315,43 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
-	-- A learner who calls this by hand must not give a time in the future.
-	latest CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
+	-- A learner who calls this by hand must not give a time in the future, nor one before
+	-- the transaction began, which would be more time to have watched in.
+	clock CONSTANT timestamptz := LEAST(GREATEST(at, now()), clock_timestamp());
 	-- The numbers of the reports in the order of their lessons, in which rows are locked.
 	sorted CONSTANT integer[] := ARRAY(
 		SELECT r.number::integer
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
+	-- Whether seconds that were played may count.
+	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
 	progress public.content_progress[];
 	thresholds integer[];
+	durations integer[];
+	by_clock boolean[];
+	weight record;
+	reached integer[];
+	dates timestamptz[];
+	fresh boolean[];
+	-- What the rows of the reports hold, before and after what is held back.
+	watched int4multirange[];
+	held int4multirange[];
+	most double precision;
 	completes boolean[];
 	news boolean[];
 	skipped boolean[];
 	unknown integer;
 	refused integer;
 	refusal record;
+	objected integer;
+	objection text;
+	objection_to text;
 	-- Those that complete their lessons, in this attempt or an earlier one.
 	completing boolean[] := array_fill(false, ARRAY[size]);
-	courses uuid[] := ARRAY[]::uuid[];
-	uncompleted uuid[] := ARRAY[]::uuid[];
 	claimed record;
 	-- Those that have completed a course.
 	winners integer[] := ARRAY[]::integer[];
@@ -1928,7 +2362,7 @@ BEGIN
 		PERFORM content_library.lock_user(user_id);
 	END IF;
 	FOR i IN 1..size LOOP
-		times[i] := LEAST(times[i], latest);
+		times[i] := LEAST(times[i], clock);
 	END LOOP;
 
 	-- Tries again when a row was made or deleted between reading and writing.
@@ -1936,14 +2370,17 @@ BEGIN
 	FOR attempt IN 1..10 LOOP
 		unknown := NULL;
 		refused := NULL;
+		objected := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i], times[i], any_tier);
+			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
 			-- No lock holds for the staff of the course, unless the service names the learner.
 			IF met.refusal IN ('date', 'sequence') AND NOT any_tier AND content_library.is_staff(met.course_id, 'viewer') THEN
 				met.refusal := NULL;
 			END IF;
 			progress[i] := met.progress;
 			thresholds[i] := met.threshold;
+			durations[i] := met.duration;
+			by_clock[i] := met.progress_by = 'watch';
 			skipped[i] := false;
 			IF (progress[i]).id IS NULL THEN
 				known := COALESCE(met.course_id = ANY (seen), false);
@@ -1960,31 +2397,71 @@ BEGIN
 					refusal := met;
 				END IF;
 			END IF;
-			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], pcts[i]);
+
+			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
+				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
+				IF objection_to = 'server' AND skip_refused THEN
+					skipped[i] := true;
+				ELSIF objection_to IS NOT NULL AND objected IS NULL THEN
+					objected := i;
+					objection := objection_to;
+				END IF;
+			END IF;
+
+			reached[i] := COALESCE(pcts[i], 0);
+			dates[i] := times[i];
+			fresh[i] := false;
+			watched[i] := NULL;
+			held[i] := (progress[i]).watched;
+			-- Without a duration nobody knows where the video ends.
+			IF plays[i] IS NOT NULL AND durations[i] IS NOT NULL AND NOT skipped[i] THEN
+				weight := content_library.weigh(progress[i], pcts[i], plays[i], times[i], clock, durations[i], by_clock[i], 'Infinity');
+				reached[i] := weight.watched_pct;
+				dates[i] := weight.dated_at;
+				fresh[i] := weight.is_new;
+				watched[i] := weight.watched;
+			END IF;
+			completes[i] := NOT skipped[i] AND content_library.completes(progress[i], thresholds[i], reached[i]);
 			completing[i] := completing[i] OR completes[i];
-			news[i] := (progress[i]).id IS NOT NULL
-				AND content_library.is_news(progress[i], completes[i], pcts[i], positions[i], times[i]);
 		END LOOP;
 		IF unseen IS NOT NULL THEN
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
 			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
+		ELSIF objected IS NOT NULL THEN
+			PERFORM content_library.refuse_report(format(prefix, objected - 1), lesson_ids[objected], objection);
 		END IF;
 
-		-- The locks for completing courses come before anything is written. The triggers on
-		-- content_progress complete them too: so whether a report has done it shows in what
-		-- was there before.
-		IF true = ANY (completing) THEN
-			courses := content_library.claim_begin(user_id, lesson_ids);
-			uncompleted := uncompleted || ARRAY(
-				SELECT e.course_id FROM public.enrollments AS e
-				WHERE e.user_id = $1 AND e.course_id = ANY (courses) AND e.completed_at IS NULL);
+		-- What was watched is written by one transaction of the learner at a time.
+		IF true = ANY (fresh) THEN
+			PERFORM content_library.lock_user(user_id);
 		END IF;
+		-- The locks for completing courses come before anything is written.
+		IF true = ANY (completing) THEN
+			PERFORM content_library.claim_begin(user_id, lesson_ids);
+		END IF;
+
+		-- Holds back what would complete a lesson sooner than the clock of the course allows.
+		FOREACH n IN ARRAY sorted LOOP
+			IF completes[n] AND watched[n] IS NOT NULL AND by_clock[n] AND reached[n] >= thresholds[n]
+				AND (progress[n]).completed IS NOT TRUE AND (pcts[n] >= thresholds[n]) IS NOT TRUE
+			THEN
+				most := content_library.course_seconds(user_id, lesson_ids[n], lesson_ids, held, clock);
+				weight := content_library.weigh(progress[n], pcts[n], plays[n], times[n], clock, durations[n], true, most);
+				reached[n] := weight.watched_pct;
+				fresh[n] := weight.is_new;
+				watched[n] := weight.watched;
+				completes[n] := content_library.completes(progress[n], thresholds[n], reached[n]);
+			END IF;
+			held[n] := COALESCE(watched[n], held[n]);
+			news[n] := (progress[n]).id IS NOT NULL AND NOT skipped[n]
+				AND content_library.is_news(progress[n], completes[n], reached[n], fresh[n], positions[n], times[n]);
+		END LOOP;
 
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					pcts[n], positions[n], times[n], format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -1995,7 +2472,8 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF news[n] THEN
 				progress[n] := content_library.update_row(user_id, lesson_ids[n], completes[n], thresholds[n],
-					pcts[n], positions[n], times[n]);
+					reached[n], positions[n], times[n], dates[n],
+					(progress[n]).watched, CASE WHEN fresh[n] THEN watched[n] END, clock);
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
@@ -2020,14 +2498,10 @@ BEGIN
 				JOIN public.lessons AS l ON l.id = r.lesson_id
 				JOIN public.modules AS m ON m.id = l.module_id
 				JOIN public.courses AS c ON c.id = m.course_id
-				WHERE r.completes
+				WHERE r.completes AND (progress[r.number::integer]).completed
 				ORDER BY c.id, r.watched_at DESC, r.number DESC
 			LOOP
-				PERFORM content_library.claim(user_id, claimed.id);
-				IF claimed.id = ANY (uncompleted) AND EXISTS (
-					SELECT FROM public.enrollments AS e
-					WHERE e.user_id = $1 AND e.course_id = claimed.id AND e.completed_at IS NOT NULL)
-				THEN
+				IF content_library.claim(user_id, claimed.id) THEN
 					winners := winners || claimed.number::integer;
 				END IF;
 			END LOOP;
@@ -2047,12 +2521,13 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
 	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -2065,14 +2540,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, positions, times, at,
+	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
 		batch, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
 	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
@@ -2080,6 +2555,7 @@ CREATE OR REPLACE FUNCTION content_library.send(
 	named uuid,
 	lesson_ids uuid[],
 	pcts integer[],
+	plays int4multirange[],
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
@@ -2096,9 +2572,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, positions, times, at, batch, skip_refused, seen);
+			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, positions, times, at, batch, skip_refused, true, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -2110,7 +2586,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
 	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
@@ -2803,14 +3279,17 @@ $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
 	'content_library.continue_watching() of the user signed in, in courses that the user may see.';
 
-CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz)
+CREATE OR REPLACE FUNCTION content_library.mux_playback_claims(
+	user_id uuid,
+	lesson_id uuid,
+	until timestamptz,
+	audience text,
+	any_tier boolean)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-	learner CONSTANT uuid := content_library.learner();
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -2827,7 +3306,7 @@ BEGIN
 		          AND (em.sort_order, em.created_at, em.id, el.sort_order, el.created_at, el.id) < (m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id)
 		          AND NOT EXISTS (
 		            SELECT FROM public.content_progress AS ep
-		             WHERE ep.user_id = learner AND ep.lesson_id = el.id
+		             WHERE ep.user_id = $1 AND ep.lesson_id = el.id
 		               AND ep.completed AND ep.watched_pct >= 0)) THEN 'sequence' END AS refusal,
 		GREATEST(m.unlock_at, l.unlock_at,
 		         e.enrolled_at + m.unlock_after, e.enrolled_at + l.unlock_after) AS unlocks_at
@@ -2835,36 +3314,51 @@ BEGIN
 	FROM public.lessons AS l
 	JOIN public.modules AS m ON m.id = l.module_id
 	JOIN public.courses AS c ON c.id = m.course_id
-	LEFT JOIN public.enrollments AS e ON e.user_id = learner AND e.course_id = c.id
+	LEFT JOIN public.enrollments AS e ON e.user_id = $1 AND e.course_id = c.id
 	LEFT JOIN LATERAL (
 	  SELECT p.* FROM public.content_progress AS p
-	   WHERE p.user_id = learner
+	   WHERE p.user_id = $1
 	     AND p.lesson_id = l.id
 	     AND p.watched_pct >= 0 OFFSET 0) AS p ON true
 	CROSS JOIN LATERAL (SELECT CASE WHEN e.id IS NULL THEN 'not_enrolled'
 	     WHEN e.expires_at <= now() THEN 'expired'
-	     WHEN NOT (e.granted OR false OR (c.tier_required = 'free'
+	     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
 	      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 	              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
-	WHERE l.id = $1 AND l.is_published AND c.is_published;
+	WHERE l.id = $2 AND l.is_published AND c.is_published;
 	IF NOT FOUND THEN
-		PERFORM content_library.missing_lesson($1);
+		PERFORM content_library.missing_lesson($2);
+	END IF;
+	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
+		PERFORM content_library.nobody();
 	END IF;
 	IF lesson.refusal IS NOT NULL THEN
-		PERFORM content_library.refuse_lesson('', learner, $1, lesson.refusal, lesson.unlocks_at);
+		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
-		RAISE EXCEPTION 'lesson "%" has no video to play', $1
+		RAISE EXCEPTION 'lesson "%" has no video to play', $2
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('Its mux_status is "%s".', lesson.mux_status),
 				  HINT = 'Ask again when Mux has said that its asset is ready.';
 	END IF;
-	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', 'v',
+	RETURN jsonb_build_object('sub', lesson.mux_playback_id, 'aud', audience,
 							  'exp', floor(extract(epoch FROM until))::bigint);
 END
 $$;
-COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz) IS
-	'The claims of a token that plays a lesson''s video. The signed-in user may play it until a time. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 55000 without a video.';
+COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+
+CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN content_library.mux_playback_claims(content_library.learner(), lesson_id, until, audience, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz, text) IS
+	'content_library.mux_playback_claims() of the user signed in.';
 
 -- The functions for instructors. Their other doors ask for the role that they need.
 
@@ -3043,6 +3537,61 @@ END
 $$;
 COMMENT ON FUNCTION content_library.own_lesson_report(uuid) IS
 	'content_library.lesson_report() for the staff of the course.';
+
+-- The steps that a learner has seen are ranges, too: so each learner counts once at a step.
+-- A step's learners are those of the step before, and how many more or fewer there are.
+CREATE OR REPLACE FUNCTION content_library.lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	course uuid;
+	duration integer;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT m.course_id, l.duration_seconds INTO course, duration
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_lesson($1);
+	END IF;
+	duration := GREATEST(duration, 0);
+	IF (duration - 1) / $2 >= 1000000 THEN
+		RAISE EXCEPTION 'step_seconds % makes % steps of the lesson', $2, (duration - 1) / $2 + 1
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'At most 1000000 are counted.';
+	END IF;
+	RETURN QUERY
+	WITH seen AS (
+		SELECT s.steps
+		FROM public.content_progress AS p
+		JOIN public.enrollments AS e ON e.course_id = course AND e.user_id = p.user_id
+		CROSS JOIN LATERAL (
+			SELECT range_agg(int4range(lower(r) / $2, (upper(r) - 1) / $2 + 1)) AS steps
+			FROM unnest(p.watched * int4multirange(int4range(0, duration))) AS r) AS s
+		WHERE p.lesson_id = $1
+	), changes AS (
+		SELECT c.step, sum(c.change) AS change
+		FROM seen
+		CROSS JOIN unnest(seen.steps) AS r
+		CROSS JOIN LATERAL (VALUES (lower(r), 1), (upper(r), -1)) AS c (step, change)
+		GROUP BY c.step
+	)
+	SELECT n * $2, (sum(COALESCE(c.change, 0)) OVER (ORDER BY n))::integer
+	FROM generate_series(0, (duration - 1) / $2) AS n
+	LEFT JOIN changes AS c ON c.step = n
+	WHERE duration > 0
+	ORDER BY n;
+END
+$$;
+COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
+	'How many enrolled learners have seen each part of a lesson.';
 
 CREATE OR REPLACE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
@@ -3273,7 +3822,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	copy_id uuid;
-	upload text;
+	video record;
 	course public.courses;
 BEGIN
 	PERFORM content_library.require_owner();
@@ -3289,9 +3838,9 @@ BEGIN
 	WITH c AS (
 		INSERT INTO public.courses AS n
 			(title, description, slug, thumbnail_url, stage, topic, tier_required, is_published, sort_order,
-			 completion_threshold, metadata, is_open, is_sequential, access_period)
+			 completion_threshold, metadata, is_open, is_sequential, access_period, progress_by, certificate_valid_for)
 		SELECT COALESCE($3, o.title), o.description, $2, o.thumbnail_url, o.stage, o.topic, o.tier_required, false, o.sort_order,
-			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period
+			o.completion_threshold, o.metadata, o.is_open, o.is_sequential, o.access_period, o.progress_by, o.certificate_valid_for
 		FROM public.courses AS o
 		WHERE o.id = $1
 		ON CONFLICT (slug) DO NOTHING
@@ -3333,12 +3882,19 @@ BEGIN
 	), lessons AS (
 		INSERT INTO public.lessons
 			(id, module_id, title, description, sort_order, duration_seconds, mux_upload_id, mux_asset_id, mux_playback_id,
-			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after)
+			 mux_status, is_preview, created_at, completion_threshold, is_required, metadata, is_published, unlock_at, unlock_after,
+			 progress_by)
 		SELECT k.copy, m.copy, o.title, o.description, o.sort_order, o.duration_seconds, o.mux_upload_id, o.mux_asset_id, o.mux_playback_id,
-			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after
+			o.mux_status, o.is_preview, o.created_at, o.completion_threshold, o.is_required, o.metadata, o.is_published, o.unlock_at, o.unlock_after,
+			o.progress_by
 		FROM lesson_copies AS k
 		JOIN public.lessons AS o ON o.id = k.id
 		JOIN module_copies AS m ON m.id = o.module_id
+	), bindings AS (
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT k.copy, o.number, o.upload_id, o.asset_id, o.playback_id, o.duration_seconds
+		FROM lesson_copies AS k
+		JOIN public.mux_bindings AS o ON o.lesson_id = k.id
 	)
 	SELECT c.id INTO copy_id FROM c;
 	IF copy_id IS NULL THEN
@@ -3346,30 +3902,35 @@ BEGIN
 			USING ERRCODE = 'unique_violation', HINT = 'Choose another slug.';
 	END IF;
 
-	-- An event of an upload can have changed the lessons of the course, but not yet their
-	-- copies. So the videos are read again, after the uploads are locked.
-	FOR upload IN
-		SELECT DISTINCT l.mux_upload_id
+	-- An event of a video can have changed the lessons of the course, but not yet their
+	-- copies. So the videos are read again, after they are locked.
+	FOR video IN
+		SELECT DISTINCT v.id, v.object
 		FROM public.modules AS m
 		JOIN public.lessons AS l ON l.module_id = m.id
-		WHERE m.course_id = copy_id AND l.mux_upload_id IS NOT NULL
+		LEFT JOIN public.mux_bindings AS b ON b.lesson_id = l.id
+		CROSS JOIN LATERAL (VALUES (l.mux_upload_id, 'upload'), (l.mux_asset_id, 'asset'),
+								   (b.upload_id, 'upload'), (b.asset_id, 'asset')) AS v(id, object)
+		WHERE m.course_id = copy_id AND v.id IS NOT NULL
 	LOOP
-		PERFORM content_library.lock_video(false, 'upload', upload);
+		PERFORM content_library.lock_video(false, video.object, video.id);
 	END LOOP;
 	IF FOUND THEN
-		UPDATE public.lessons AS l
-		SET mux_asset_id = s.mux_asset_id,
-			mux_playback_id = s.mux_playback_id,
-			mux_status = s.mux_status,
-			duration_seconds = s.duration_seconds
-		FROM (SELECT o.id, v.*
-			  FROM public.modules AS m
-			  JOIN public.lessons AS o ON o.module_id = m.id
-			  CROSS JOIN LATERAL public.mux_state(o.mux_upload_id) AS v
-			  WHERE m.course_id = copy_id AND o.mux_upload_id IS NOT NULL) AS s
-		WHERE l.id = s.id
-			AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-				IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+		UPDATE public.lessons AS t
+		   SET mux_asset_id = s.mux_asset_id,
+		       mux_playback_id = s.mux_playback_id,
+		       mux_status = s.mux_status,
+		       duration_seconds = s.duration_seconds
+		  FROM (SELECT l.id, v.*
+		          FROM public.modules AS m JOIN public.lessons AS l ON l.module_id = m.id
+		         CROSS JOIN LATERAL public.content_library_mux_video(
+		           l.id, l.mux_upload_id, l.mux_asset_id,
+		           CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+		           CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v
+		         WHERE m.course_id = copy_id AND (v.is_known OR l.mux_status = 'ready')) AS s
+		 WHERE t.id = s.id
+		   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)
+		       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
 	END IF;
 
 	SELECT c.* INTO course FROM public.courses AS c WHERE c.id = copy_id;
@@ -3466,6 +4027,172 @@ $$;
 COMMENT ON FUNCTION content_library.own_recompute_completion(uuid) IS
 	'content_library.recompute_completion() for the editors of the course.';
 
+-- One completion gets one certificate, however many ask at once: the lock keeps them apart,
+-- and a report that would move the completion's date back, too.
+CREATE OR REPLACE FUNCTION content_library.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	PERFORM content_library.lock_user($2);
+	INSERT INTO public.certificates
+	       (code, user_id, course_id, learner_name, course_title, completed_at,
+	        expires_at, metadata)
+	 SELECT (SELECT overlay(overlay(translate(string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (get_byte(r.bytes, n) & 31) + 1, 1), ''), 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0)
+	    FROM (SELECT uuid_send(gen_random_uuid()) AS bytes OFFSET 0) AS r,
+	         unnest('{0,1,2,3,4,5,10,11,12,13,14,15}'::int4[]) AS n), e.user_id, c.id, $3, c.title, e.completed_at,
+	        e.completed_at + c.certificate_valid_for, $4
+	   FROM public.enrollments AS e
+	   JOIN public.courses AS c ON c.id = e.course_id
+	  WHERE e.user_id = $2 AND e.course_id = $1
+	    AND e.completed_at IS NOT NULL
+	    AND NOT EXISTS (SELECT FROM public.certificates AS k WHERE k.user_id = e.user_id AND k.course_id = e.course_id
+	     AND k.revoked_at IS NULL AND k.completed_at >= e.completed_at)
+	 ON CONFLICT (user_id, course_id, completed_at) WHERE revoked_at IS NULL DO NOTHING;
+	SELECT k.* INTO certificate  FROM public.enrollments AS e
+	 JOIN public.certificates AS k ON k.user_id = e.user_id AND k.course_id = e.course_id
+	  AND k.revoked_at IS NULL AND k.completed_at >= e.completed_at
+	WHERE e.user_id = $2 AND e.course_id = $1
+	ORDER BY k.completed_at LIMIT 1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'user "%" has not completed course "%"', $2, $1
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'A certificate can be issued once enrollments.completed_at is set.';
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.issue_certificate(uuid, uuid, text, jsonb) IS
+	'The certificate of a completion. It is made if there is none. Fails with 55000 when the user has not completed the course.';
+
+CREATE OR REPLACE FUNCTION content_library.revoke_certificate(code text, reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificate public.certificates;
+BEGIN
+	PERFORM content_library.require_owner();
+	UPDATE public.certificates AS k
+	   SET revoked_at = now(), revoked_reason = $2
+	 WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0) AND k.revoked_at IS NULL;
+	SELECT k.* INTO certificate FROM public.certificates AS k WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	END IF;
+	RETURN certificate;
+END
+$$;
+COMMENT ON FUNCTION content_library.revoke_certificate(text, text) IS
+	'Revokes a certificate, once. Fails with 23503 for a code that no certificate has.';
+
+-- The only door of anon.
+CREATE OR REPLACE FUNCTION content_library.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM content_library.require_owner();
+	RETURN QUERY
+	SELECT CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+	            WHEN k.expires_at <= now() THEN 'expired'
+	            ELSE 'valid' END,
+	       k.learner_name, k.course_title, k.completed_at, k.issued_at, k.expires_at, k.revoked_at
+	  FROM public.certificates AS k
+	 WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                 PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+END
+$$;
+COMMENT ON FUNCTION content_library.verify_certificate(text) IS
+	'What anybody may know of a certificate whose code they have.';
+
+CREATE OR REPLACE FUNCTION content_library.certificate_credential(code text, issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	answer record;
+BEGIN
+	PERFORM content_library.require_owner();
+	SELECT k.revoked_at IS NULL AS holds, k.code,
+		CASE WHEN (jsonb_typeof($2) = 'object'
+		 AND jsonb_typeof($2 -> 'id') = 'string'
+		 AND $2 ->> 'id' ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'
+		 AND (NOT $2 ? 'type'
+		      OR jsonb_typeof($2 -> 'type') = 'array' AND $2 -> 'type' ? 'Profile'
+		         AND NOT jsonb_path_exists($2, '$.type[*] ? (@.type() != "string")'))) THEN
+			jsonb_build_object(
+			  '@context', jsonb_build_array(
+			    'https://www.w3.org/ns/credentials/v2',
+			    'https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json'),
+			  'id', 'urn:uuid:' || k.id,
+			  'type', jsonb_build_array('VerifiableCredential', 'OpenBadgeCredential'),
+			  'name', k.course_title,
+			  'issuer', jsonb_build_object('type', jsonb_build_array('Profile')) || $2,
+			  'validFrom', to_char(k.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			  'credentialSubject', jsonb_build_object(
+			    'type', jsonb_build_array('AchievementSubject'),
+			    'identifier', jsonb_build_array(jsonb_build_object(
+			      'type', 'IdentityObject', 'identityType', 'name',
+			      'identityHash', k.learner_name, 'hashed', false)),
+			    'licenseNumber', k.code,
+			    'activityEndDate', to_char(k.completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+			    'achievement', jsonb_build_object(
+			      'id', 'urn:uuid:' || COALESCE(k.course_id, k.id),
+			      'type', jsonb_build_array('Achievement'),
+			      'achievementType', 'CertificateOfCompletion',
+			      'name', k.course_title,
+			      'description', concat('Completion of the course "', k.course_title, '".'),
+			      'criteria', jsonb_build_object('narrative', 'Every required lesson of the course was completed.'))))
+			 || CASE WHEN k.expires_at < '10000-01-01 00:00:00Z'
+			      THEN jsonb_build_object('validUntil', to_char(k.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+			      ELSE '{}' END
+		END AS document
+	INTO answer
+	FROM public.certificates AS k
+	WHERE k.code = overlay(overlay(translate($1, 'oOiIlLabcdefghjkmnpqrstvwxyz-', '001111ABCDEFGHJKMNPQRSTVWXYZ')
+	                PLACING '-' FROM 9 FOR 0) PLACING '-' FROM 5 FOR 0);
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_certificate($1);
+	ELSIF answer.document IS NULL THEN
+		RAISE EXCEPTION 'issuer is not a Profile of Open Badges'
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = 'It is a JSON object with an id, which is a URI; if it has a type, that is an array of texts with "Profile" in it.';
+	ELSIF NOT answer.holds THEN
+		RAISE EXCEPTION 'certificate "%" is revoked', answer.code
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN answer.document;
+END
+$$;
+COMMENT ON FUNCTION content_library.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges credential. Fails with 23503 for a code that no certificate has, 22023 for an issuer that is no Profile, 55000 for a certificate that is revoked.';
+
 
 -- From zero, as for all others.
 DO $$
@@ -3502,11 +4229,12 @@ BEGIN
 		'content_library.whole_percent(double precision)',
 		'content_library.whole_position(double precision)',
 		'content_library.json_number(jsonb, text)',
+		'content_library.read_played(jsonb)',
 		'content_library.read_report(jsonb, timestamptz)',
 		'content_library.read_reports(jsonb, timestamptz)',
-		'content_library.send(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean)',
 		'content_library.published_course_of(uuid)',
-		'content_library.own_record(uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
 		'content_library.own_enroll(uuid, boolean)',
 		'content_library.own_unenroll(uuid, boolean)',
 		'content_library.own_reset_progress(uuid, boolean, boolean)',
@@ -3517,7 +4245,7 @@ BEGIN
 		'content_library.own_next_lesson(uuid)',
 		'content_library.own_course_progress()',
 		'content_library.own_continue_watching(integer, timestamptz, uuid)',
-		'content_library.own_mux_playback_claims(uuid, timestamptz)',
+		'content_library.own_mux_playback_claims(uuid, timestamptz, text)',
 		'content_library.own_course_report(uuid, integer, uuid)',
 		'content_library.own_lesson_report(uuid)',
 		'content_library.own_course_of_lesson(uuid)',
@@ -3539,7 +4267,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'content_library.record(uuid, uuid[], integer[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
 		'content_library.enroll(uuid, uuid, boolean, boolean)',
 		'content_library.unenroll(uuid, uuid, boolean, boolean)',
 		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
@@ -3549,15 +4277,21 @@ BEGIN
 		'content_library.next_lesson(uuid, uuid, boolean)',
 		'content_library.course_progress(uuid, boolean)',
 		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
+		'content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean)',
 		'content_library.module_of(uuid)',
 		'content_library.course_of(uuid)',
 		'content_library.lock_video(boolean, text, text)',
 		'content_library.course_report(uuid, integer, uuid)',
 		'content_library.lesson_report(uuid)',
+		'content_library.lesson_retention(uuid, integer)',
 		'content_library.move_lesson(uuid, uuid, uuid, boolean)',
 		'content_library.move_module(uuid, uuid, uuid, boolean)',
 		'content_library.copy_course(uuid, text, text, uuid)',
-		'content_library.recompute_completion(uuid)']
+		'content_library.recompute_completion(uuid)',
+		'content_library.missing_certificate(text)',
+		'content_library.issue_certificate(uuid, uuid, text, jsonb)',
+		'content_library.revoke_certificate(text, text)',
+		'content_library.certificate_credential(text, jsonb)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
@@ -3565,16 +4299,30 @@ BEGIN
 	END LOOP;
 END
 $$;
-GRANT USAGE ON SCHEMA content_library TO authenticated, service_role;
+DO $$
+DECLARE
+	made text;
+BEGIN
+	FOREACH made IN ARRAY ARRAY[
+		'content_library.verify_certificate(text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO anon, authenticated, service_role', made);
+		END IF;
+	END LOOP;
+END
+$$;
+GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 
 
 -- 8. Functions for learners --------------------------------------------------
 
 CREATE OR REPLACE FUNCTION public.record_progress(
 	lesson_id uuid,
-	watched_pct double precision,
+	watched_pct double precision DEFAULT NULL,
 	position_seconds double precision DEFAULT NULL,
-	user_id uuid DEFAULT NULL)
+	user_id uuid DEFAULT NULL,
+	played jsonb DEFAULT NULL)
 RETURNS public.recorded_progress
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -3582,21 +4330,23 @@ AS $$
 DECLARE
 	at CONSTANT timestamptz := clock_timestamp();
 	pct integer;
+	seconds int4multirange;
 	place integer;
 BEGIN
-	IF lesson_id IS NULL OR watched_pct IS NULL THEN
+	IF lesson_id IS NULL OR watched_pct IS NULL AND played IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'watched_pct' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	pct := content_library.whole_percent(watched_pct);
+	seconds := content_library.read_played(played);
 	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[place], ARRAY[at], at, false, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[seconds], ARRAY[place], ARRAY[at], at, false, false))[1];
 END
 $$;
-COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range, 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''s id or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user.';
+COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library_settings.max_playback_rate and content_library_settings.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,
@@ -3618,11 +4368,11 @@ BEGIN
 	PERFORM content_library.writes('record_progress_batch');
 	RETURN QUERY
 	SELECT *
-	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.positions, read.times, at, true, skip_refused));
+	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.plays, read.positions, read.times, at, true, skip_refused));
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); the last two keys may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,
@@ -3968,6 +4718,29 @@ $$;
 COMMENT ON FUNCTION public.lesson_report(uuid) IS
 	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
 
+CREATE OR REPLACE FUNCTION public.lesson_retention(
+	lesson_id uuid,
+	step_seconds integer DEFAULT 5)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lesson_id IS NULL OR step_seconds IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'step_seconds' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF step_seconds < 1 THEN
+		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+END
+$$;
+COMMENT ON FUNCTION public.lesson_retention(uuid, integer) IS
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
+
 CREATE OR REPLACE FUNCTION public.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -4080,6 +4853,100 @@ $$;
 COMMENT ON FUNCTION public.recompute_completion(uuid) IS
 	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.';
 
+CREATE OR REPLACE FUNCTION public.issue_certificate(
+	course_id uuid,
+	user_id uuid,
+	learner_name text,
+	metadata jsonb DEFAULT '{}')
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text := CASE WHEN course_id IS NULL THEN 'course_id' WHEN user_id IS NULL THEN 'user_id'
+						 WHEN learner_name IS NULL THEN 'learner_name' WHEN metadata IS NULL THEN 'metadata' END;
+	fault text;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM content_library.writes('issue_certificate');
+	fault := CASE WHEN learner_name !~ '[^[:space:]]' THEN 'learner_name is empty'
+	     WHEN length(learner_name) > 255 THEN 'learner_name is longer than 255 characters'
+	     WHEN jsonb_typeof(metadata) <> 'object' THEN 'metadata is not a JSON object' END;
+	IF fault IS NOT NULL THEN
+		RAISE EXCEPTION '%', fault USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.issue_certificate(course_id, user_id, learner_name, metadata);
+END
+$$;
+COMMENT ON FUNCTION public.issue_certificate(uuid, uuid, text, jsonb) IS
+	'Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.';
+
+CREATE OR REPLACE FUNCTION public.revoke_certificate(
+	code text,
+	reason text)
+RETURNS public.certificates
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL OR reason IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'reason' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF reason = '' THEN
+		RAISE EXCEPTION 'reason is empty' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM content_library.writes('revoke_certificate');
+	RETURN content_library.revoke_certificate(code, reason);
+END
+$$;
+COMMENT ON FUNCTION public.revoke_certificate(text, text) IS
+	'Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.';
+
+CREATE OR REPLACE FUNCTION public.certificate_credential(
+	code text,
+	issuer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL OR issuer IS NULL THEN
+		RAISE EXCEPTION '% must not be null', CASE WHEN code IS NULL THEN 'code' ELSE 'issuer' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN content_library.certificate_credential(code, issuer);
+END
+$$;
+COMMENT ON FUNCTION public.certificate_credential(text, jsonb) IS
+	'A certificate as an Open Badges 3.0 credential, not signed. issuer is the Profile of who issues it: a JSON object with an id, which is a URI, and whatever else a Profile may have. The application signs the answer with its own key. Fails with 22004 for a NULL, 22023 for an issuer that is no Profile, 23503 for a code that no certificate has, 55000 for a certificate that is revoked.';
+
+-- Anybody may call this one. It shows what is printed on the certificate.
+CREATE OR REPLACE FUNCTION public.verify_certificate(code text)
+RETURNS TABLE (
+	status text,
+	learner_name text,
+	course_title text,
+	completed_at timestamptz,
+	issued_at timestamptz,
+	expires_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF code IS NULL THEN
+		RAISE EXCEPTION 'code must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN QUERY SELECT * FROM content_library.verify_certificate(code);
+END
+$$;
+COMMENT ON FUNCTION public.verify_certificate(text) IS
+	'What is certified under a code, for anybody. The status is valid, expired or revoked. Hyphens, and whether letters are small or capital, do not matter; O is read as 0, I and L as 1. No row for a code that no certificate has. Fails with 22004 for NULL.';
+
 CREATE OR REPLACE FUNCTION public.content_library_strict(enabled boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -4120,8 +4987,9 @@ COMMENT ON FUNCTION public.content_library_strict(boolean) IS
 -- 10. Mux: video events -----------------------------------------------------
 
 -- Mux may send an event more than once, and in any order. So the facts of every
--- event are kept, and a lesson's video is a query over all of them. The answer does
--- not depend on their order, nor on when the upload was bound to the lesson.
+-- event are kept, and so are the videos that a lesson was bound to. A lesson's video
+-- is a query over both. The answer does not depend on the order of events, nor on
+-- when a video was bound between them. docs/mux.md has the rule.
 
 -- The payload itself is not kept: it may hold the URL to which anybody can upload.
 CREATE TABLE IF NOT EXISTS public.mux_events (
@@ -4134,25 +5002,49 @@ CREATE TABLE IF NOT EXISTS public.mux_events (
 	playback_ids		jsonb,
 	duration_seconds	integer,
 	error				jsonb,
+	lesson_id			uuid,
 	received_at			timestamptz NOT NULL DEFAULT now(),
 	CHECK (object = 'upload' AND upload_id IS NOT NULL
 			AND status IN ('created', 'cancelled', 'asset_created', 'errored')
 		OR object = 'asset' AND asset_id IS NOT NULL
 			AND status IN ('preparing', 'errored', 'ready', 'deleted'))
 );
-COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a lesson''s video follows from these rows alone (mux_state).';
+COMMENT ON TABLE public.mux_events IS 'What each Mux event said of an upload or an asset; the state of a video follows from these rows alone (mux_state).';
 COMMENT ON COLUMN public.mux_events.object IS 'What the event is about: upload or asset.';
 COMMENT ON COLUMN public.mux_events.event_at IS 'The event''s created_at; -infinity if it had none.';
 COMMENT ON COLUMN public.mux_events.playback_ids IS 'Of a ready asset: [{id, policy}], in Mux''s order.';
 COMMENT ON COLUMN public.mux_events.error IS 'Why it errored, as Mux says: type and message or messages.';
+COMMENT ON COLUMN public.mux_events.lesson_id IS 'The uuid in the asset''s passthrough. A lesson with that id may have the asset as its video.';
 
 CREATE INDEX IF NOT EXISTS idx_mux_events_upload_id ON public.mux_events (upload_id);
 CREATE INDEX IF NOT EXISTS idx_mux_events_asset_id ON public.mux_events (asset_id);
+CREATE INDEX IF NOT EXISTS idx_mux_events_lesson_id ON public.mux_events (lesson_id) WHERE lesson_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS idx_lessons_mux_upload_id ON public.lessons (mux_upload_id);
+
+-- A lesson that was never bound to another video has no rows: its own columns name the
+-- video. So an INSERT of a lesson adds none, which a restore would then find twice.
+CREATE TABLE IF NOT EXISTS public.mux_bindings (
+	lesson_id			uuid NOT NULL REFERENCES public.lessons(id) ON DELETE CASCADE,
+	number				integer NOT NULL,
+	upload_id			text,
+	asset_id			text,
+	playback_id			text,
+	duration_seconds	integer,
+	PRIMARY KEY (lesson_id, number)
+);
+COMMENT ON TABLE public.mux_bindings IS 'The videos that a lesson was bound to, in their order, since it last had none. The last one that is ready is on the air.';
+COMMENT ON COLUMN public.mux_bindings.asset_id IS 'The asset that the application named.';
+COMMENT ON COLUMN public.mux_bindings.playback_id IS 'The playback id, if the lesson had a video already. It counts as long as no event tells of the video.';
+
+CREATE INDEX IF NOT EXISTS idx_mux_bindings_upload_id ON public.mux_bindings (upload_id);
+CREATE INDEX IF NOT EXISTS idx_mux_bindings_asset_id ON public.mux_bindings (asset_id);
 DO $$
 BEGIN
-	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_events}' THEN
-		REVOKE ALL ON TABLE public.mux_events FROM PUBLIC, anon, authenticated, service_role;
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_events,mux_bindings}' THEN
+		REVOKE ALL ON TABLE
+			public.mux_events,
+			public.mux_bindings
+			FROM PUBLIC, anon, authenticated, service_role;
 	END IF;
 END
 $$;
@@ -4163,8 +5055,16 @@ BEGIN
 	END IF;
 END
 $$;
+DO $$
+BEGIN
+	IF NOT current_setting('content_library_migration.kept')::text[] @> '{mux_bindings}' THEN
+		GRANT SELECT ON TABLE public.mux_bindings TO service_role;
+	END IF;
+END
+$$;
 -- No policy: only service_role sees rows, because it has BYPASSRLS.
 ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mux_bindings ENABLE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION public.mux_verify_signature(
 	body text,
@@ -4264,7 +5164,7 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT e.event_id, e.object, e.upload_id, e.asset_id, e.status, e.event_at,
-		e.playback_ids, e.duration_seconds, e.error, e.received_at
+		e.playback_ids, e.duration_seconds, e.error, e.lesson_id, e.received_at
 	FROM (SELECT u.*, array_position(ARRAY['created', 'cancelled', 'asset_created', 'errored'], u.status) AS rank
 		  FROM public.mux_events AS u
 		  WHERE $1 = 'upload'
@@ -4282,8 +5182,10 @@ END;
 COMMENT ON FUNCTION public.content_library_mux_latest(text, text) IS
 	'The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).';
 
--- The one definition of a lesson's video columns.
-CREATE OR REPLACE FUNCTION public.mux_state(upload_id text)
+-- How one video stands.
+CREATE OR REPLACE FUNCTION public.mux_state(
+	upload_id text,
+	asset_id text DEFAULT NULL)
 RETURNS TABLE (
 	mux_asset_id text,
 	mux_playback_id text,
@@ -4303,15 +5205,23 @@ BEGIN ATOMIC
 			 WHEN a.status = 'errored' THEN a.error
 			 WHEN v.failed THEN u.error
 			 ELSE jsonb_build_object('type', 'no_playback_id') END
-	-- l: the asset that the upload's own events name, else one that names the upload.
+	-- l: the asset that the upload's own events name, else one that names the upload. If
+	-- the upload is unheard of, it is the second argument, if any event tells of that.
 	-- u and a: how the upload and the asset stand. p: the playback id of the preferred
 	-- policy. f: whether the upload failed, and no later event made the asset ready.
 	-- v: the status of the lesson.
-	FROM (SELECT (SELECT e.asset_id
-				  FROM public.mux_events AS e
-				  WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
-				  ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
-				  LIMIT 1) AS asset_id) AS l
+	FROM (SELECT CASE WHEN EXISTS (SELECT FROM public.mux_events AS e WHERE e.upload_id = $1)
+				 THEN (SELECT e.asset_id
+					   FROM public.mux_events AS e
+					   WHERE e.upload_id = $1 AND e.asset_id IS NOT NULL
+					   ORDER BY e.object = 'upload' DESC, e.event_at DESC, e.event_id DESC
+					   LIMIT 1)
+				 ELSE (SELECT e.asset_id
+					   FROM public.mux_events AS e
+					   WHERE e.asset_id = $2
+					   LIMIT 1) END AS asset_id
+		  -- OFFSET 0: it is looked up once, and not wherever it is used.
+		  OFFSET 0) AS l
 	LEFT JOIN LATERAL public.content_library_mux_latest('upload', $1) AS u ON true
 	LEFT JOIN LATERAL public.content_library_mux_latest('asset', l.asset_id) AS a ON true
 	LEFT JOIN LATERAL (
@@ -4336,8 +5246,128 @@ BEGIN ATOMIC
 				 ELSE 'pending' END AS status) AS v
 	WHERE l.asset_id IS NOT NULL OR u.event_id IS NOT NULL;
 END;
-COMMENT ON FUNCTION public.mux_state(text) IS
-	'The video of an upload, as the events so far say. These are the video columns of a lesson that is bound to the upload, and error, why there is no video; no row when nothing is known.';
+COMMENT ON FUNCTION public.mux_state(text, text) IS
+	'The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.';
+
+-- The one definition of a lesson's video columns. The last four arguments are those of
+-- the lesson's row, which name its video if it has no rows in mux_bindings.
+-- named: the assets that have named the lesson in their passthrough and are of no upload.
+-- What the lesson's row says of such an asset comes from here, and is no binding.
+-- source: the lesson's own videos, and the assets that name it now.
+-- verdict: how each of them stands. One decides if it is ready, or was ready and is
+-- deleted. is_naming: it is one of those assets, even if the lesson names it, too.
+-- own and naming: the last of the lesson's own videos, and of those assets.
+-- air: what is on the air. If none of the lesson's own is, it is one of those assets.
+CREATE OR REPLACE FUNCTION public.content_library_mux_video(
+	lesson_id uuid,
+	upload_id text,
+	asset_id text,
+	playback_id text,
+	seconds integer)
+RETURNS TABLE (
+	mux_asset_id text,
+	mux_playback_id text,
+	mux_status text,
+	duration_seconds integer,
+	is_known boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH named AS (
+		SELECT e.asset_id, min(e.event_at) AS since
+		FROM public.mux_events AS e
+		WHERE e.lesson_id = $1
+			AND NOT EXISTS (
+				SELECT FROM public.mux_events AS u
+				WHERE u.asset_id = e.asset_id AND u.upload_id IS NOT NULL)
+		GROUP BY e.asset_id
+	), bound AS (
+		SELECT b.number, b.upload_id, b.asset_id, b.playback_id, b.duration_seconds
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = $1
+		UNION ALL
+		SELECT 0, $2, $3, $4, $5
+		WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = $1)
+	), source AS (
+		SELECT true AS is_own, b.number::bigint AS place, b.upload_id, r.asset_id, r.playback_id, b.duration_seconds
+		FROM bound AS b
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.number > 0 OR NOT EXISTS (SELECT FROM named AS n WHERE n.asset_id = b.asset_id)
+						THEN b.asset_id END AS asset_id,
+				CASE WHEN NOT EXISTS (
+						SELECT FROM named AS n
+						JOIN public.mux_events AS e ON e.asset_id = n.asset_id
+						WHERE e.playback_ids @> jsonb_build_array(jsonb_build_object('id', b.playback_id)))
+					 THEN b.playback_id END AS playback_id
+			OFFSET 0) AS r
+		WHERE COALESCE(b.upload_id, r.asset_id, r.playback_id) IS NOT NULL
+		UNION ALL
+		SELECT false, row_number() OVER (ORDER BY n.since, n.asset_id), NULL, n.asset_id, NULL, NULL
+		FROM named AS n
+		WHERE (SELECT e.lesson_id
+			   FROM public.mux_events AS e
+			   WHERE e.asset_id = n.asset_id AND e.lesson_id IS NOT NULL
+			   ORDER BY e.event_at DESC, e.event_id DESC
+			   LIMIT 1) = $1
+	), verdict AS (
+		SELECT s.is_own, s.place, s.upload_id, s.asset_id AS named_asset_id, v.*, d.is_deleted,
+			v.about IN (SELECT n.asset_id FROM source AS n WHERE NOT n.is_own) IS TRUE AS is_naming,
+			v.status = 'ready'
+			OR d.is_deleted AND (
+				s.playback_id IS NOT NULL
+				OR EXISTS (
+					SELECT FROM public.mux_events AS e
+					CROSS JOIN LATERAL jsonb_to_recordset(e.playback_ids) AS p(policy text)
+					WHERE e.asset_id = v.about
+						AND e.object = 'asset'
+						AND p.policy = ANY (public.content_library_mux_policies()))) AS decides
+		FROM source AS s
+		LEFT JOIN LATERAL public.mux_state(s.upload_id, s.asset_id) AS t ON true
+		-- What no event tells of is as the application has given it.
+		CROSS JOIN LATERAL (
+			SELECT t.mux_status IS NULL AND s.playback_id IS NOT NULL AS is_given) AS g
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN g.is_given THEN s.asset_id ELSE t.mux_asset_id END AS asset_id,
+				CASE WHEN g.is_given THEN s.playback_id ELSE t.mux_playback_id END AS playback_id,
+				CASE WHEN g.is_given THEN 'ready' ELSE COALESCE(t.mux_status, 'pending') END AS status,
+				CASE WHEN g.is_given THEN s.duration_seconds ELSE t.duration_seconds END AS duration_seconds,
+				COALESCE(t.mux_asset_id, t.error ->> 'asset_id') AS about,
+				g.is_given OR t.mux_status IS NOT NULL AS is_known) AS v
+		CROSS JOIN LATERAL (
+			SELECT COALESCE(t.error ->> 'type' = 'asset_deleted', false) AS is_deleted) AS d
+	), air AS (
+		SELECT d.*
+		FROM (SELECT DISTINCT ON (v.is_own) v.*
+			  FROM verdict AS v
+			  WHERE v.decides
+			  ORDER BY v.is_own, v.place DESC) AS d
+		WHERE d.status = 'ready' AND NOT (d.is_own AND d.is_naming)
+		ORDER BY d.is_own DESC
+		LIMIT 1
+	), own AS (
+		SELECT v.* FROM verdict AS v WHERE v.is_own ORDER BY v.place DESC LIMIT 1
+	), naming AS (
+		SELECT v.* FROM verdict AS v WHERE NOT v.is_own ORDER BY v.place DESC LIMIT 1
+	)
+	-- An asset that the lesson itself names stays named, until it is deleted.
+	SELECT CASE WHEN o.upload_id IS NULL AND NOT o.is_deleted AND o.named_asset_id IS NOT NULL
+					AND (a.is_own OR NOT o.is_naming)
+				THEN o.named_asset_id
+				WHEN a.status IS NOT NULL THEN a.asset_id
+				WHEN o.is_naming IS NOT FALSE THEN n.asset_id
+				ELSE o.asset_id END,
+		a.playback_id,
+		COALESCE(a.status, CASE WHEN o.is_naming IS NOT FALSE THEN n.status ELSE o.status END, 'pending'),
+		a.duration_seconds,
+		a.status IS NOT NULL
+			OR COALESCE(CASE WHEN o.is_naming IS NOT FALSE THEN n.is_known ELSE o.is_known END, false)
+	FROM (SELECT) AS one
+	LEFT JOIN own AS o ON true
+	LEFT JOIN naming AS n ON true
+	LEFT JOIN air AS a ON true;
+END;
+COMMENT ON FUNCTION public.content_library_mux_video(uuid, text, text, text, integer) IS
+	'The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''s latest video, and no other one is on the air.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	event jsonb,
@@ -4349,7 +5379,8 @@ CREATE OR REPLACE FUNCTION public.content_library_mux_read(
 	OUT event_at timestamptz,
 	OUT playback_ids jsonb,
 	OUT duration_seconds integer,
-	OUT error jsonb)
+	OUT error jsonb,
+	OUT lesson_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4448,6 +5479,13 @@ BEGIN
 				  HINT = 'It is a text as in "2026-02-01T18:00:00.000Z", a number of seconds since 1970, or {"seconds": …, "nanos": …}.';
 	END IF;
 
+	-- The passthrough of an asset is the application's own: only a uuid can be a lesson's.
+	IF object = 'asset' AND jsonb_typeof(data -> 'passthrough') = 'string'
+		AND data ->> 'passthrough' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+	THEN
+		lesson_id := (data ->> 'passthrough')::uuid;
+	END IF;
+
 	IF status = 'errored' THEN
 		value := data -> (CASE object WHEN 'upload' THEN 'error' ELSE 'errors' END);
 		IF jsonb_typeof(value) = 'object' THEN
@@ -4505,6 +5543,8 @@ AS $$
 DECLARE
 	fact record;
 	uploads text[];
+	named uuid[];
+	affected uuid[];
 	bound integer;
 	-- Mux does not wait longer for an answer, and sends the event again.
 	until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
@@ -4522,39 +5562,61 @@ BEGIN
 			THEN
 				RAISE lock_not_available;
 			END IF;
-			INSERT INTO public.mux_events (event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error)
+			INSERT INTO public.mux_events
+				(event_id, object, upload_id, asset_id, status, event_at, playback_ids, duration_seconds, error, lesson_id)
 			VALUES (fact.event_id, fact.object, fact.upload_id, fact.asset_id, fact.status, fact.event_at,
-					fact.playback_ids, fact.duration_seconds, fact.error)
+					fact.playback_ids, fact.duration_seconds, fact.error, fact.lesson_id)
 			ON CONFLICT (event_id) DO NOTHING;
 			IF NOT FOUND THEN
 				RETURN 'duplicate';
 			END IF;
 
-			-- While the asset is locked, no other event can give it another upload. While
-			-- its uploads are locked, nobody can bind one of them.
+			-- While the asset is locked, no other event can give it another upload or name in it
+			-- another lesson. While its uploads are locked, nobody can bind one of them.
 			uploads := CASE fact.object
 				WHEN 'upload' THEN ARRAY[fact.upload_id]
 				ELSE ARRAY(SELECT DISTINCT e.upload_id FROM public.mux_events AS e
 						   WHERE e.asset_id = fact.asset_id AND e.upload_id IS NOT NULL) END;
-			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id)) THEN
+			named := ARRAY(SELECT DISTINCT e.lesson_id FROM public.mux_events AS e
+						   WHERE e.asset_id = fact.asset_id AND e.lesson_id IS NOT NULL);
+			IF EXISTS (SELECT FROM unnest(uploads) AS u(id) WHERE NOT content_library.lock_video(true, 'upload', u.id))
+				OR EXISTS (SELECT FROM unnest(named) AS n(id) WHERE NOT content_library.lock_video(true, 'lesson', n.id::text))
+			THEN
 				RAISE lock_not_available;
 			END IF;
 
+			affected := ARRAY(
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_upload_id = ANY (uploads)
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.mux_asset_id = fact.asset_id
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.upload_id = ANY (uploads)
+				UNION
+				SELECT b.lesson_id FROM public.mux_bindings AS b WHERE b.asset_id = fact.asset_id
+				UNION
+				SELECT l.id FROM public.lessons AS l WHERE l.id = ANY (named));
+			-- By id alone: a lesson may have been bound to something else by now, and must still
+			-- be locked.
 			PERFORM FROM public.lessons AS l
-			WHERE l.mux_upload_id = ANY (uploads)
+			WHERE l.id = ANY (affected)
 			ORDER BY l.id FOR NO KEY UPDATE NOWAIT;
 			GET DIAGNOSTICS bound = ROW_COUNT;
 
-			UPDATE public.lessons AS l
-			SET mux_asset_id = s.mux_asset_id,
-				mux_playback_id = s.mux_playback_id,
-				mux_status = s.mux_status,
-				duration_seconds = s.duration_seconds
-			FROM unnest(uploads) AS u(id)
-			CROSS JOIN LATERAL public.mux_state(u.id) AS s
-			WHERE l.mux_upload_id = u.id
-				AND (l.mux_asset_id, l.mux_playback_id, l.mux_status, l.duration_seconds)
-					IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
+			UPDATE public.lessons AS t
+			   SET mux_asset_id = s.mux_asset_id,
+			       mux_playback_id = s.mux_playback_id,
+			       mux_status = s.mux_status,
+			       duration_seconds = s.duration_seconds
+			  FROM (SELECT l.id, v.*
+			          FROM public.lessons AS l
+			         CROSS JOIN LATERAL public.content_library_mux_video(
+			           l.id, l.mux_upload_id, l.mux_asset_id,
+			           CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+			           CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v
+			         WHERE l.id = ANY (affected)) AS s
+			 WHERE t.id = s.id
+			   AND (t.mux_asset_id, t.mux_playback_id, t.mux_status, t.duration_seconds)
+			       IS DISTINCT FROM (s.mux_asset_id, s.mux_playback_id, s.mux_status, s.duration_seconds);
 			IF FOUND THEN
 				RETURN 'applied';
 			END IF;
@@ -4574,7 +5636,7 @@ BEGIN
 			RAISE EXCEPTION 'the video of % "%" has been held for five seconds', fact.object,
 				left(CASE fact.object WHEN 'upload' THEN fact.upload_id ELSE fact.asset_id END, 60)
 				USING ERRCODE = 'lock_not_available',
-					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the upload, applies an event of it, or has changed its lesson.';
+					  HINT = 'Apply the event again when Mux sends it again. If that does not help, look in pg_stat_activity for an open transaction that binds the video, applies an event of it, or has changed its lesson.';
 		END IF;
 		PERFORM pg_sleep(pause);
 		pause := LEAST(2 * pause, 0.016);
@@ -4582,48 +5644,108 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_apply_event(jsonb) IS
-	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
+	'Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.';
 
 CREATE OR REPLACE FUNCTION public.content_library_mux_bind() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER
 SET row_security = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	state record;
+	is_new CONSTANT boolean := TG_OP = 'INSERT';
+	names_asset boolean;
+	has_video boolean;
+	video record;
 BEGIN
-	PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
-
-	SELECT * INTO state FROM public.mux_state(NEW.mux_upload_id);
-	-- If nothing is known, a new row stays as it is, and so does one that is given
-	-- another asset in the same command.
-	IF NOT FOUND AND (TG_OP = 'INSERT'
-		OR NEW.mux_asset_id IS NOT NULL AND NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id)
-	THEN
-		RETURN NEW;
+	IF TG_RELID <> 'public.lessons'::regclass THEN
+		RAISE EXCEPTION 'content_library_mux_bind() belongs to the triggers of lessons'
+			USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
 
-	NEW.mux_asset_id := state.mux_asset_id;
-	NEW.mux_playback_id := state.mux_playback_id;
-	NEW.mux_status := COALESCE(state.mux_status, 'pending');
-	NEW.duration_seconds := state.duration_seconds;
+	-- mux_apply_event() writes the video that the lesson should have. That is no binding:
+	-- the asset in it may be one that has named the lesson.
+	IF NOT is_new AND NEW.mux_upload_id IS NOT DISTINCT FROM OLD.mux_upload_id THEN
+		SELECT v.* INTO video
+		FROM (SELECT OLD.*) AS l
+		CROSS JOIN LATERAL public.content_library_mux_video(
+		  l.id, l.mux_upload_id, l.mux_asset_id,
+		  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+		  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v;
+		IF (NEW.mux_asset_id, NEW.mux_playback_id, NEW.mux_status, NEW.duration_seconds)
+			IS NOT DISTINCT FROM (video.mux_asset_id, video.mux_playback_id, video.mux_status, video.duration_seconds)
+		THEN
+			RETURN NEW;
+		END IF;
+	END IF;
+
+	names_asset := NEW.mux_asset_id IS NOT NULL AND (is_new OR NEW.mux_asset_id IS DISTINCT FROM OLD.mux_asset_id);
+	IF NOT is_new OR NEW.mux_upload_id IS NOT NULL OR names_asset THEN
+		PERFORM content_library.lock_video(false, 'upload', NEW.mux_upload_id);
+		PERFORM content_library.lock_video(false, 'asset', CASE WHEN names_asset THEN NEW.mux_asset_id END);
+	END IF;
+	-- An asset may name a lesson that is not there yet.
+	IF is_new THEN
+		PERFORM content_library.lock_video(false, 'lesson', NEW.id::text);
+	ELSIF NEW.mux_upload_id IS NULL AND NOT names_asset THEN
+		-- A lesson that loses its upload, and is not given another asset, has no video any more.
+		DELETE FROM public.mux_bindings AS b WHERE b.lesson_id = NEW.id;
+		NEW.mux_asset_id := NULL;
+		NEW.mux_playback_id := NULL;
+		NEW.mux_status := 'pending';
+		NEW.duration_seconds := NULL;
+	ELSE
+		-- Of the new columns only those count that the statement writes: the others tell of
+		-- the video before.
+		has_video := OLD.mux_status = 'ready' AND OLD.mux_playback_id IS NOT NULL;
+		IF OLD.mux_upload_id IS NOT NULL OR OLD.mux_asset_id IS NOT NULL OR has_video THEN
+			INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+			SELECT OLD.id, 1, OLD.mux_upload_id, OLD.mux_asset_id,
+				CASE WHEN has_video THEN OLD.mux_playback_id END, CASE WHEN has_video THEN OLD.duration_seconds END
+			WHERE NOT EXISTS (SELECT FROM public.mux_bindings AS b WHERE b.lesson_id = OLD.id);
+		END IF;
+		has_video := names_asset AND NEW.mux_status = 'ready' AND NEW.mux_playback_id IS DISTINCT FROM OLD.mux_playback_id;
+		INSERT INTO public.mux_bindings (lesson_id, number, upload_id, asset_id, playback_id, duration_seconds)
+		SELECT NEW.id, COALESCE(max(b.number), 0) + 1, NEW.mux_upload_id, CASE WHEN names_asset THEN NEW.mux_asset_id END,
+			CASE WHEN has_video THEN NEW.mux_playback_id END,
+			CASE WHEN has_video AND NEW.mux_playback_id IS NOT NULL THEN NEW.duration_seconds END
+		FROM public.mux_bindings AS b
+		WHERE b.lesson_id = NEW.id;
+	END IF;
+
+	SELECT v.* INTO video
+	FROM (SELECT NEW.*) AS l
+	CROSS JOIN LATERAL public.content_library_mux_video(
+	  l.id, l.mux_upload_id, l.mux_asset_id,
+	  CASE WHEN l.mux_status = 'ready' THEN l.mux_playback_id END,
+	  CASE WHEN l.mux_status = 'ready' THEN l.duration_seconds END) AS v;
+	-- If nothing is known, a new row stays as it is, and so does one that is given another
+	-- video.
+	IF video.is_known
+		OR NOT is_new AND NOT (names_asset AND (NEW.mux_status, NEW.mux_playback_id) IS DISTINCT FROM (OLD.mux_status, OLD.mux_playback_id))
+	THEN
+		NEW.mux_asset_id := video.mux_asset_id;
+		NEW.mux_playback_id := video.mux_playback_id;
+		NEW.mux_status := video.mux_status;
+		NEW.duration_seconds := video.duration_seconds;
+	END IF;
 	RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.content_library_mux_bind() IS
-	'Trigger function: gives a lesson the video of its upload.';
+	'Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.';
 
+-- Without an upload the lesson follows the asset that it names.
 CREATE OR REPLACE TRIGGER bind_mux_upload BEFORE UPDATE ON public.lessons
-	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id)
+	FOR EACH ROW WHEN (OLD.mux_upload_id IS DISTINCT FROM NEW.mux_upload_id
+		OR NEW.mux_upload_id IS NULL AND OLD.mux_asset_id IS DISTINCT FROM NEW.mux_asset_id)
 	EXECUTE FUNCTION public.content_library_mux_bind();
--- In a restore it changes nothing: if it fires at all, there are no events yet.
+-- In a restore it changes nothing: there are no events yet.
 CREATE OR REPLACE TRIGGER bind_new_mux_upload BEFORE INSERT ON public.lessons
-	FOR EACH ROW WHEN (NEW.mux_upload_id IS NOT NULL
-		AND NEW.mux_asset_id IS NULL AND NEW.mux_playback_id IS NULL
-		AND NEW.mux_status = 'pending')
+	FOR EACH ROW WHEN (NEW.mux_playback_id IS NULL AND NEW.mux_status = 'pending')
 	EXECUTE FUNCTION public.content_library_mux_bind();
 
 CREATE OR REPLACE FUNCTION public.mux_begin_upload(lesson_id uuid, upload_id text)
@@ -4656,21 +5778,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_begin_upload(uuid, text) IS
-	'Binds a Mux upload to a lesson. The lesson''s video is then what is known of the upload, in place of the one before; it is pending if nothing is known. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
+	'Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.';
 
 CREATE OR REPLACE FUNCTION public.mux_playback_claims(
 	lesson_id uuid,
-	ttl interval DEFAULT '6 hours')
+	ttl interval DEFAULT '6 hours',
+	user_id uuid DEFAULT NULL,
+	audience text DEFAULT 'v')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	until timestamptz;
+	learner uuid;
+	nobody boolean;
+	missing text := CASE WHEN lesson_id IS NULL THEN 'lesson_id' WHEN ttl IS NULL THEN 'ttl'
+						 WHEN audience IS NULL THEN 'audience' END;
 BEGIN
-	IF lesson_id IS NULL OR ttl IS NULL THEN
-		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'ttl' END
-			USING ERRCODE = 'null_value_not_allowed';
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	until := now() + ttl;
 	IF until <= now() OR NOT isfinite(until) THEN
@@ -4678,15 +5805,27 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It must be positive and finite.';
 	END IF;
-	PERFORM content_library.caller(NULL);
+	IF audience <> ALL (ARRAY['v', 't', 's', 'g']) THEN
+		RAISE EXCEPTION 'audience "%" is unknown', left(audience, 60)
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is v for the video, t for a thumbnail, s for a storyboard or g for a gif.';
+	END IF;
+	-- The service may ask for nobody.
+	nobody := user_id IS NULL AND content_library.acts_for_others() AND auth.uid() IS NULL;
+	IF NOT nobody THEN
+		learner := content_library.caller(user_id);
+	END IF;
 	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
-	RETURN content_library.own_mux_playback_claims(lesson_id, until);
+	IF learner IS NULL AND NOT nobody THEN
+		RETURN content_library.own_mux_playback_claims(lesson_id, until, audience);
+	END IF;
+	RETURN content_library.mux_playback_claims(learner, lesson_id, until, audience, user_id IS NOT NULL);
 END
 $$;
-COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the caller play it for the time ttl; the application signs them with Mux''s private key. Fails with 22004 for a NULL, 22023 when ttl is not positive, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason), 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval, uuid, text) IS
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Rights of functions ------------------------------------------------------
@@ -4699,9 +5838,10 @@ DECLARE
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
 		'public.content_library_set_updated_at()',
+		'public.content_library_keep_certificate()',
 		'public.content_library_on_change()',
 		'public.content_library_is_staff(uuid, text)',
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',
@@ -4714,20 +5854,26 @@ BEGIN
 		'public.continue_watching(integer, uuid)',
 		'public.course_report(uuid, integer, uuid)',
 		'public.lesson_report(uuid)',
+		'public.lesson_retention(uuid, integer)',
 		'public.move_lesson(uuid, uuid, uuid)',
 		'public.move_module(uuid, uuid, uuid)',
 		'public.copy_course(uuid, text, text)',
 		'public.recompute_completion(uuid)',
+		'public.issue_certificate(uuid, uuid, text, jsonb)',
+		'public.revoke_certificate(text, text)',
+		'public.certificate_credential(text, jsonb)',
+		'public.verify_certificate(text)',
 		'public.content_library_strict(boolean)',
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
 		'public.content_library_mux_latest(text, text)',
-		'public.mux_state(text)',
+		'public.mux_state(text, text)',
+		'public.content_library_mux_video(uuid, text, text, text, integer)',
 		'public.content_library_mux_read(jsonb)',
 		'public.mux_apply_event(jsonb)',
 		'public.content_library_mux_bind()',
 		'public.mux_begin_upload(uuid, text)',
-		'public.mux_playback_claims(uuid, interval)']
+		'public.mux_playback_claims(uuid, interval, uuid, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
@@ -4741,7 +5887,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'public.record_progress(uuid, double precision, double precision, uuid)',
+		'public.record_progress(uuid, double precision, double precision, uuid, jsonb)',
 		'public.record_progress_batch(jsonb, uuid, boolean)',
 		'public.enroll(uuid, uuid)',
 		'public.unenroll(uuid, uuid)',
@@ -4752,7 +5898,7 @@ BEGIN
 		'public.next_lesson(uuid, uuid)',
 		'public.course_progress(uuid)',
 		'public.continue_watching(integer, uuid)',
-		'public.mux_playback_claims(uuid, interval)']
+		'public.mux_playback_claims(uuid, interval, uuid, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO authenticated, service_role', made);
@@ -4787,16 +5933,36 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
+		'public.lesson_retention(uuid, integer)',
+		'public.issue_certificate(uuid, uuid, text, jsonb)',
+		'public.revoke_certificate(text, text)',
+		'public.certificate_credential(text, jsonb)',
 		'public.mux_verify_signature(text, text, text[], interval, timestamptz)',
 		'public.content_library_mux_policies()',
 		'public.content_library_mux_latest(text, text)',
-		'public.mux_state(text)',
+		'public.mux_state(text, text)',
+		'public.content_library_mux_video(uuid, text, text, text, integer)',
 		'public.content_library_mux_read(jsonb)',
 		'public.mux_apply_event(jsonb)',
 		'public.mux_begin_upload(uuid, text)']
 	LOOP
 		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', made);
+		END IF;
+	END LOOP;
+END
+$$;
+
+-- The only function of anon.
+DO $$
+DECLARE
+	made text;
+BEGIN
+	FOREACH made IN ARRAY ARRAY[
+		'public.verify_certificate(text)']
+	LOOP
+		IF replace(split_part(made, '(', 1), 'public.', '') <> ALL (current_setting('content_library_migration.kept')::text[]) THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO anon, authenticated, service_role', made);
 		END IF;
 	END LOOP;
 END

@@ -9,13 +9,16 @@ import json
 import math
 
 from rules import DEFAULT_THRESHOLD, KEYS, OWN, TABLES, TIERS, instant, uid
+from seconds import ranges_of, seconds_of
 
 CONNECTIONS = (1, 2, 3, 4)
 USERS = [f'u{n}' for n in range(1, 6)]
 ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_seconds', 'user': 'user_id',
              'course': 'course_id', 'module': 'module_id'}
+JSON = {'reports', 'metadata', 'played'}
+REPORTS = {'record_progress', 'record_progress_batch'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
-         'continue_watching', 'course_report', 'lesson_report', 'mux_playback_claims', 'select'}
+         'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select'}
 SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = datetime.timedelta(days=1)
@@ -40,9 +43,9 @@ def literal(value, column=None):
         return 'NULL'
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (int, float)) and column not in ('reports', 'metadata'):
+    if isinstance(value, (int, float)) and column not in JSON:
         return str(value) if math.isfinite(value) else f"'{value}'"
-    if column in ('reports', 'metadata'):
+    if column in JSON:
         return "'" + json.dumps(plain(value)) + "'"
     if isinstance(value, datetime.datetime):
         return f"'{value.isoformat()}'"
@@ -72,6 +75,10 @@ def sql(session, name, args):
         setting = 'heartbeat_interval' if name == 'set_interval' else 'completion_threshold'
         role = 'NONE' if session.role == 'owner' else session.role
         return f"RESET ROLE; SET content_library.{setting} = {args['value']}; SET ROLE {role}"
+    if name == 'set_clock':
+        role = 'NONE' if session.role == 'owner' else session.role
+        return (f"RESET ROLE; SET content_library.max_playback_rate = {args['rate']}; "
+                f"SET content_library.watch_grace = {args['grace']}; SET ROLE {role}")
     if name in ('begin', 'commit', 'rollback'):
         return name.upper()
     if name == 'savepoint':
@@ -130,7 +137,7 @@ def must_skip(model, sessions, connection, name, args):
     inside = session.layers is not None
     if name == 'burst':
         return any(other.layers is not None for other in sessions.values())
-    if name == 'begin' or name in ('sign_in', 'set_interval', 'set_threshold', 'reconnect'):
+    if name == 'begin' or name in ('sign_in', 'set_interval', 'set_threshold', 'set_clock', 'reconnect'):
         return inside
     if name in ('commit', 'rollback', 'savepoint'):
         return not inside
@@ -144,8 +151,15 @@ def must_skip(model, sessions, connection, name, args):
     if inside:
         session.users |= users
         session.content = max(session.content, content)
-    return (name == 'record_progress_batch' and uncertain(model, session, args)
+    return (name in REPORTS and not model.is_certain(session, name, args, *soon())
+            or name == 'record_progress_batch' and uncertain(model, session, args)
             or name == 'update' and args['table'] == 'enrollments' and reopens(model, session, args))
+
+
+def soon():
+    """The time in which an operation runs that is decided now."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now - SECOND, now + 10 * SECOND
 
 
 def reopens(model, session, args):
@@ -215,6 +229,7 @@ class Generator:
             yield 0, 'insert', {'table': 'users', 'values': {'id': user}}
         for connection in CONNECTIONS:
             yield connection, 'set_interval', {'value': random.choice((0, 0, 60, 3600))}
+            yield connection, 'set_clock', self.clock()
         yield 1, 'sign_in', {'role': 'service_role'}
         for _ in range(random.randint(2, 3)):
             yield 1, 'insert', self.insert_content('courses')
@@ -285,8 +300,12 @@ class Generator:
         return self.past()
 
     def record_progress(self, session):
-        args = self.user(session, {'pct': self.percent()})
+        args = self.user(session, {})
         args['lesson'] = self.lesson_for(args.get('user') or session.user)
+        if self.claims(session, args['lesson']):
+            args['pct'] = self.percent()
+        if 'pct' not in args or self.chance(0.2):
+            args['played'] = self.played(args['lesson'], self.row(session, args, args['lesson']))
         if self.chance(0.6):
             args['position'] = self.place(session, self.row(session, args, args['lesson']))
         if self.chance(0.003):
@@ -306,7 +325,11 @@ class Generator:
         reports = []
         for lesson in random.sample(lessons, size):
             row = self.row(session, args, lesson)
-            report = {'lesson_id': lesson, 'watched_pct': 100 if finishing and self.chance(0.9) else self.percent(0)}
+            report = {'lesson_id': lesson}
+            if self.claims(session, lesson):
+                report['watched_pct'] = 100 if finishing and self.chance(0.9) else self.percent(0)
+            if 'watched_pct' not in report or self.chance(0.2):
+                report['played'] = self.played(lesson, row, finishing, 0)
             if self.chance(0.85):
                 report['position_seconds'] = self.place(session, row, 0)
             if self.chance(0.8):
@@ -320,6 +343,59 @@ class Generator:
         if self.chance(0.01):
             args['reports'] = random.choice(([], {}, 5, None, [5], [None], [[]]))
         return args
+
+    def claims(self, session, lesson):
+        """Whether a report claims a percentage: mostly where that is accepted."""
+        if self.chance(0.1):
+            return self.chance(0.5)
+        if lesson not in self.model.committed['lessons']:
+            return True
+        self.model.session, self.model.layer = self.sessions[0], {}
+        return session.role != 'authenticated' or self.model.way(lesson) != 'watch'
+
+    def played(self, lesson, row, finishing=False, wrong=0.02):
+        """What a player says that it has played, of a video that has a length or not."""
+        random = self.random
+        length = (self.model.committed['lessons'].get(lesson) or {'duration_seconds': None})['duration_seconds'] or 100
+        kind = random.random()
+        if self.chance(wrong):
+            return random.choice(([[5, 3]], [[-1, 3]], [[1]], [1, 2], [['1', '2']], {}, 5, [[1, 2, 3]], [None], [[1, 2], [None, 4]]))
+        if finishing and kind < 0.7 or kind < 0.15:
+            return [[0, random.choice((length, length + 0.4, length + 1000, 1e300))]]
+        if kind < 0.2:
+            return [[start, start + random.choice((1, 2.5, 7))] for start in range(0, length, random.choice((10, 20)))][:600]
+        if kind < 0.25:
+            return random.choice(([], [[3, 3]], [[2.5, 2.5], [1, 1]]))
+        pairs = []
+        if row and self.chance(0.6):
+            # The player repeats itself.
+            pairs = [[low, high] for low, high in ranges_of(seconds_of(row['watched']))]
+        for _ in range(random.randint(1, 3)):
+            start = self.fraction(random.randint(0, length))
+            pairs.append([start, start + self.fraction(random.choice((0, 1, 10, 30, 31, length // 4, length)))])
+        random.shuffle(pairs)
+        return pairs
+
+    def clock(self):
+        """A rate at which what the clock allows does not change while a sequence runs, or one that bounds nothing."""
+        return {'rate': self.random.choice((0.01, 0.01, 0.01, 0.3, 2.5, 0, 1000)), 'grace': self.random.choice((0, 30, 60, 100, 1000))}
+
+    def begun(self):
+        """A time so long ago that a slow clock allows this or that."""
+        return self.random.choice((None, self.base + 400 * DAY, self.base - 400 * DAY,
+                                   datetime.datetime.now(datetime.timezone.utc) - (100 * self.random.choice((0, 1, 3, 10, 30, 100, 1000)) + 20) * SECOND))
+
+    def watching(self, session):
+        """Several videos of a course, each watched to its end: the clock of the course may not allow all of them."""
+        model, random = self.model, self.random
+        model.session, model.layer = self.sessions[0], {}
+        enrolled = [key for key in model.committed['enrollments'] if session.role != 'authenticated' or key[0] == session.user]
+        if not enrolled:
+            return self.record_progress_batch(session)
+        user, course = random.choice(enrolled)
+        lessons = [lesson for lesson in self.lessons_of(course) if lesson != 'l0' and model.way(lesson) == 'watch' and model.length(lesson)]
+        reports = [{'lesson_id': lesson, 'played': [[0, model.length(lesson)]]} for lesson in random.sample(lessons, min(len(lessons), 4))]
+        return {'reports': reports, 'user': user, 'skip_refused': True}
 
     def unfinished(self, user):
         """A course that a learner is enrolled in, mostly one not completed."""
@@ -376,12 +452,18 @@ class Generator:
                           tier_required=random.choice(('free', 'free', 'free', *TIERS)))
             if self.chance(0.3):
                 values['access_period'] = self.period()
+            if self.chance(0.4):
+                values['progress_by'] = random.choice(('report', 'watch', 'watch', 'watch', 'server'))
         if table == 'modules':
             values['course_id'] = self.some('courses')
         if table == 'lessons':
             values['module_id'] = self.some('modules')
             if self.chance(0.5):
-                values.update(mux_playback_id=f'play-{name}', mux_status='ready', duration_seconds=random.randint(1, 9000))
+                values.update(mux_playback_id=f'play-{name}', mux_status='ready', duration_seconds=self.length())
+            if self.chance(0.1):
+                values['mux_upload_id'] = f'upload-{name}'
+            if self.chance(0.2):
+                values['progress_by'] = random.choice((None, 'report', 'watch', 'watch', 'server'))
             values.update(is_required=self.chance(0.75), is_preview=self.chance(0.2), is_published=self.chance(0.85))
         if table != 'courses' and self.chance(0.1):
             values.update(self.lock())
@@ -394,6 +476,10 @@ class Generator:
         if self.chance(0.01):
             values.update(random.choice(({'title': None}, {'metadata': []}, {'sort_order': None})))
         return {'table': table, 'values': values}
+
+    def length(self):
+        """Of a video, in seconds; many are short, so that they are watched to the end."""
+        return self.random.choice((1, 7, 30, 33, 40, 60, self.random.randint(1, 200), self.random.randint(1, 9000)))
 
     def period(self):
         return self.random.choice((DAY, 30 * DAY, 365 * DAY + 3600 * SECOND))
@@ -415,14 +501,16 @@ class Generator:
                         {'tier_required': random.choice(TIERS)}, {'tier_required': 'gold'},
                         {'is_open': self.chance(0.7)}, {'is_sequential': self.chance(0.3)},
                         {'access_period': random.choice((None, self.period()))}, {'access_period': 0 * DAY},
-                        {'slug': self.some('courses')}]
+                        {'slug': self.some('courses')}] + [
+                        {'progress_by': random.choice(('report', 'watch', 'watch', 'server', None, 'luck'))}] * 2
         if table == 'modules':
             changes += [{'course_id': self.some('courses')}] * 3 + [self.lock()]
         if table == 'lessons':
             changes += [{'is_required': self.chance(0.5)}] * 3 + [{'is_published': self.chance(0.6)}] * 3 + [
                 {'module_id': self.some('modules')}] * 3 + [
-                {'is_preview': self.chance(0.3)}, self.lock(), {'unlock_after': -DAY}, {'duration_seconds': random.randint(1, 9000)},
-                {'mux_playback_id': f'play-{random.randint(1, 9)}'}, {'mux_status': 'gone'}]
+                {'is_preview': self.chance(0.3)}, self.lock(), {'unlock_after': -DAY}, {'duration_seconds': random.choice((None, self.length(), self.length()))},
+                {'mux_playback_id': f'play-{random.randint(1, 9)}'}, {'mux_status': 'gone'}] + [
+                {'progress_by': random.choice((None, 'report', 'watch', 'watch', 'server', 'luck'))}] * 2
         if table != 'modules':
             changes += [{'completion_threshold': random.choice((None, 1, 50, 100, random.randint(1, 100)))}] * 3
             changes += [{'completion_threshold': random.choice((0, 101))}]
@@ -437,6 +525,10 @@ class Generator:
             values['position_seconds'] = random.choice((None, random.randint(0, 9000)))
         if self.chance(0.3):
             values['completed_at'] = random.choice((None, self.past()))
+        if self.chance(0.3):
+            values['started_at'] = self.begun()
+        if self.chance(0.1):
+            values['watched'] = random.choice(('{}', '{[0,20)}', '{[10,15),[20,33)}'))
         return values
 
     def directly(self, session):
@@ -559,8 +651,8 @@ class Generator:
     def reading(self, session):
         random = self.random
         name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
-                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'select',
-                              'mux_playback_claims', 'course_outline'))
+                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'lesson_retention',
+                              'select', 'mux_playback_claims', 'course_outline'))
         if name == 'mux_playback_claims' and session.role == 'service_role' and self.chance(0.9):
             name = 'next_lesson'
         if name == 'select':
@@ -572,6 +664,11 @@ class Generator:
             if name == 'course_report' and self.chance(0.3):
                 enrolled = [user for user, course in self.model.committed['enrollments'] if course == args['course']]
                 args['after'] = random.choice(enrolled or USERS) if self.chance(0.9) else random.choice(USERS)
+            return name, args
+        if name == 'lesson_retention':
+            args = {'lesson': None if self.chance(0.01) else self.some('lessons')}
+            if self.chance(0.7):
+                args['step_seconds'] = random.choice((1, 2, 3, 7, 10, 2**31 - 1, 0, None))
             return name, args
         if name in ('completion_threshold', 'mux_playback_claims'):
             return name, {'lesson': None if self.chance(0.01) else self.some('lessons')}
@@ -591,9 +688,9 @@ class Generator:
             return connection, random.choice(('commit', 'commit', 'commit', 'rollback', 'savepoint', 'savepoint',
                                               'rollback_to')), {}
         kind = random.choices(
-            ('report', 'batch', 'read', 'enroll', 'unenroll', 'reset', 'recompute', 'move', 'edit', 'direct',
+            ('report', 'batch', 'watch', 'read', 'enroll', 'unenroll', 'reset', 'recompute', 'move', 'edit', 'direct',
              'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
-            (30, 14, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+            (30, 12, 4, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1))[0]
         servers = [number for number in CONNECTIONS if self.sessions[number].role == 'service_role']
         if servers and kind in ('edit', 'move', 'recompute') and self.chance(0.7):
             connection = random.choice(servers)
@@ -605,6 +702,8 @@ class Generator:
             return connection, 'record_progress', self.record_progress(session)
         if kind == 'batch':
             return connection, 'record_progress_batch', self.record_progress_batch(session)
+        if kind == 'watch':
+            return connection, 'record_progress_batch', self.watching(session)
         if kind == 'read':
             return connection, *self.reading(session)
         if kind in ('enroll', 'unenroll'):
@@ -631,6 +730,8 @@ class Generator:
         if kind == 'sign_in':
             return connection, 'sign_in', self.identity()
         if kind == 'setting':
+            if self.chance(0.4):
+                return connection, 'set_clock', self.clock()
             if self.chance(0.5):
                 return connection, 'set_interval', {'value': random.choice((0, 60, 3600))}
             return connection, 'set_threshold', {'value': random.choice((90, 90, 80, 100, 1))}
@@ -672,14 +773,28 @@ class Generator:
                 ('update', {'table': 'lessons', 'where': {'id': lesson}, 'values': {'is_published': False}}))))
         if kind == 'account':
             devices[0][random.randrange(rounds)] = ({'role': 'owner'}, 'delete', {'table': 'users', 'where': {'id': users[0]}})
-        return {'devices': devices}
+        return {'devices': devices, 'rate': random.choice((0, 0, 2.5))}
 
     def finish(self, user, lesson):
         who = {'role': 'authenticated', 'user': user, 'tier': 'studio'}
         if self.chance(0.5):
-            return who, 'record_progress', {'lesson': lesson, 'pct': 100, 'position': self.random.randint(0, 9000)}
+            told = {'played': [[0, 9000]]} if self.is_watched(lesson) else {'pct': 100}
+            return who, 'record_progress', {'lesson': lesson, **told, 'position': self.random.randint(0, 9000)}
+        told = {'played': [[0, 9000]]} if self.is_watched(lesson) else {'watched_pct': 100}
         return who, 'record_progress_batch', {'reports': [
-            {'lesson_id': lesson, 'watched_pct': 100, 'position_seconds': 5, 'watched_at': self.past()}]}
+            {'lesson_id': lesson, **told, 'position_seconds': 5, 'watched_at': self.past()}]}
+
+    def is_watched(self, lesson):
+        """Whether a lesson is to be watched, mostly."""
+        self.model.session, self.model.layer = self.sessions[0], {}
+        return lesson in self.model.committed['lessons'] and self.model.way(lesson) == 'watch' and self.chance(0.95)
+
+    def told(self, lesson, pct):
+        """What a device reports: a percentage, or a part of the video."""
+        if self.is_watched(lesson) or self.chance(0.1):
+            start = self.random.choice((0, 0, self.random.randint(0, 100)))
+            return {'played': [[start, start + self.random.choice((10, 50, 9000))]]}
+        return {pct: self.random.choice((100, self.random.randint(0, 100)))}
 
     def request(self, kind, user, course, lessons):
         random = self.random
@@ -688,10 +803,11 @@ class Generator:
         who, named = (learner, {}) if self.chance(0.7) else (server, {'user': user})
         draw = random.random()
         if draw < 0.35:
-            return who, 'record_progress', {'lesson': random.choice(lessons), 'pct': random.choice((100, random.randint(0, 100))),
+            lesson = random.choice(lessons)
+            return who, 'record_progress', {'lesson': lesson, **self.told(lesson, 'pct'),
                                             'position': random.randint(0, 9000), **named}
         if draw < 0.7:
-            reports = [{'lesson_id': lesson, 'watched_pct': random.choice((100, random.randint(0, 100))),
+            reports = [{'lesson_id': lesson, **self.told(lesson, 'watched_pct'),
                         'position_seconds': random.randint(0, 9000), 'watched_at': self.past()}
                        for lesson in random.sample(lessons, random.randint(1, min(len(lessons), 6)))]
             return who, 'record_progress_batch', {'reports': reports, **named}

@@ -12,12 +12,14 @@ import math
 import uuid
 from decimal import Decimal, ROUND_HALF_UP
 
+from seconds import credit, is_joined, is_played, played_seconds, seconds_of, shown
+
 TABLES = {
     'courses': {
         'id': None, 'title': None, 'description': '', 'slug': None, 'thumbnail_url': None, 'stage': None,
         'topic': None, 'tier_required': 'free', 'is_published': False, 'sort_order': 0, 'created_at': 'now',
         'updated_at': 'now', 'completion_threshold': None, 'metadata': {}, 'is_open': True,
-        'is_sequential': False, 'access_period': None},
+        'is_sequential': False, 'access_period': None, 'progress_by': 'report'},
     'course_prerequisites': {'course_id': None, 'required_course_id': None},
     'course_staff': {'course_id': None, 'user_id': None, 'role': None, 'created_at': 'now'},
     'modules': {
@@ -28,18 +30,21 @@ TABLES = {
         'duration_seconds': None, 'mux_upload_id': None, 'mux_asset_id': None, 'mux_playback_id': None,
         'mux_status': 'pending', 'is_preview': False, 'created_at': 'now', 'updated_at': 'now',
         'completion_threshold': None, 'is_required': True, 'metadata': {}, 'is_published': True,
-        'unlock_at': None, 'unlock_after': None},
+        'unlock_at': None, 'unlock_after': None, 'progress_by': None},
     'enrollments': {
         'id': 'new', 'user_id': None, 'course_id': None, 'enrolled_at': 'now', 'completed_at': None,
         'expires_at': None, 'granted': False},
     'content_progress': {
         'id': 'new', 'user_id': None, 'lesson_id': None, 'watched_pct': 0, 'completed': False,
-        'last_watched': 'now', 'position_seconds': None, 'completed_at': None},
+        'last_watched': 'now', 'position_seconds': None, 'completed_at': None, 'watched': '{}',
+        'started_at': None},
 }
+# What record_progress() returns of a row of progress, with whether the course was completed.
+RECORDED = (*list(TABLES['content_progress'])[:8], 'course_completed')
 CONTENT = ('courses', 'modules', 'lessons')
 NULLABLE = {'thumbnail_url', 'stage', 'topic', 'completion_threshold', 'duration_seconds', 'mux_upload_id',
             'mux_asset_id', 'mux_playback_id', 'position_seconds', 'completed_at', 'access_period', 'unlock_at',
-            'unlock_after', 'expires_at'}
+            'unlock_after', 'expires_at', 'started_at', 'progress_by'}
 TIERS = ('free', 'pro', 'studio')
 # The tables whose rows are a learner's own, and the keys of those that have another one than id.
 OWN = ('enrollments', 'content_progress')
@@ -71,6 +76,10 @@ class Refused(Exception):
 
     def __init__(self, *states):
         self.states = set(states)
+
+
+class Uncertain(Exception):
+    """The answer depends on the very moment."""
 
 
 class Unknown:
@@ -168,6 +177,7 @@ class Session:
     def __init__(self):
         self.role, self.user, self.tier = 'owner', None, None
         self.interval, self.threshold = 15, DEFAULT_THRESHOLD
+        self.rate, self.grace = 2.5, 30
         self.layers = None
         self.start = None
         self.users, self.content = set(), 0
@@ -181,8 +191,6 @@ class Session:
 class Model:
     # Whether content_library_strict() was called: learners write through functions alone.
     strict = False
-    # Until a batch of the SQL edition claims a course once, after all of its rows: its notification has a date from between.
-    sql_tells_later_dates = False
 
     def __init__(self):
         self.committed = {table: {} for table in (*TABLES, 'users')}
@@ -215,14 +223,28 @@ class Model:
                 else:
                     self.committed[table][key] = row
 
-    def run(self, session, name, args, low, high):
-        """Runs one operation; returns its rows, or raises Refused and changes nothing."""
+    def is_certain(self, session, name, args, low, high):
+        """Whether an operation has one outcome, whenever between two times it runs. Changes nothing."""
+        try:
+            self.prepare(session, low, high)
+            getattr(self, name)(**args)
+        except Refused:
+            pass
+        except Uncertain:
+            return False
+        return True
+
+    def prepare(self, session, low, high):
         self.session = session
         self.layer = {}
         self.clock = Unknown(low, high)
         self.now = session.start or self.clock
         self.bounds = low, high
         self.completed = []
+
+    def run(self, session, name, args, low, high):
+        """Runs one operation; returns its rows, or raises Refused and changes nothing."""
+        self.prepare(session, low, high)
         rows = getattr(self, name)(**args)
         self.complete_courses()
         if session.layers is None:
@@ -249,6 +271,9 @@ class Model:
 
     def set_threshold(self, value):
         self.session.threshold = value
+
+    def set_clock(self, rate, grace):
+        self.session.rate, self.session.grace = rate, grace
 
     def begin(self):
         self.session.layers = [{}]
@@ -457,16 +482,18 @@ class Model:
             wrong.add('42501')
         return wrong
 
-    def advance(self, lesson, user, pct, position, time):
-        """R1, R2, R3, R9: one report, of which all is known to be well. Whether it completes the lesson or dates it."""
+    def advance(self, lesson, user, report):
+        """R1, R2, R3, R9, R13: one report, of which all is known to be well. Whether it completes the lesson or dates it."""
         key = user, lesson
         old = self.rows('content_progress').get(key)
         bar = self.bar(lesson)
+        position, time = report['position'], report['time']
+        seconds, more, pct, date = self.weigh(key, report)
         if old is None:
             completed = pct >= bar
             row = {'id': Unknown(), 'user_id': user, 'lesson_id': lesson, 'watched_pct': pct,
                    'completed': completed, 'last_watched': time, 'position_seconds': position,
-                   'completed_at': time if completed else None,
+                   'completed_at': time if completed else None, 'watched': shown(seconds), 'started_at': self.live(),
                    'placed': time if position is not None else None}
             self.put('content_progress', key, row)
             return completed
@@ -481,13 +508,15 @@ class Model:
         moved = ahead > ZERO and ahead > datetime.timedelta(seconds=interval)
         if position is not None:
             moved = moved or stood is None or ahead >= ZERO and abs(position - stood) > interval
-        if not (best > old['watched_pct'] or completes or earlier or moved):
+        if not (best > old['watched_pct'] or completes or earlier or moved or more):
             return False
-        row = dict(old, watched_pct=best)
+        row = dict(old, watched_pct=best, started_at=old['started_at'] or self.live())
+        if more:
+            row['watched'] = shown(seconds)
         if completes:
             row['completed'] = True
-        if completes and old['completed_at'] is None or (completes or earlier) and instant(time) < instant(old['completed_at']):
-            row['completed_at'] = time
+        if completes and old['completed_at'] is None or (completes or earlier) and instant(date) < instant(old['completed_at']):
+            row['completed_at'] = date
         if ahead > ZERO:
             row['last_watched'] = time
         # The position of the latest report counts; of two at one instant the further; a late one if there is none.
@@ -496,6 +525,96 @@ class Model:
         self.put('content_progress', key, row)
         return completes or earlier
 
+    # R13.
+
+    def length(self, lesson):
+        """How long the video of a lesson is; None if nobody knows."""
+        length = self.rows('lessons')[lesson]['duration_seconds']
+        return length if length is not None and length > 0 else None
+
+    def way(self, lesson):
+        """What moves the progress of a lesson. One without any video takes reports in place of what was watched."""
+        row = self.rows('lessons')[lesson]
+        way = row['progress_by'] or self.rows('courses')[self.course_of(lesson)]['progress_by']
+        if way == 'watch' and row['mux_upload_id'] is None and row['mux_asset_id'] is None and self.length(lesson) is None:
+            return 'report'
+        return way
+
+    def wrong_way(self, lesson, user, pct, played, time, alone=True):
+        """What is wrong with a report of a lesson that is there. alone is whether it comes without others."""
+        way, length = self.way(lesson), self.length(lesson)
+        wrong = set()
+        if way == 'server' and not self.is_service():
+            wrong.add('42501')
+        if way == 'watch' and not self.is_service() and pct is not None:
+            wrong.add('22023')
+        if length is None and way == 'watch' and played is not None:
+            wrong.add('55000')
+        if length is None and way != 'watch' and pct is None:
+            wrong.add('22023')
+        row = self.rows('content_progress').get((user, lesson))
+        if wrong and row and played is None and row['completed'] and self.whole(pct, 100) is not None and pct <= row['watched_pct'] and (
+                row['completed_at'] is None or instant(row['completed_at']) <= (self.bounds[1] if isinstance(time, Unknown) else time)):
+            # The lesson of a report that can change nothing is not looked at, unless others are.
+            if not alone:
+                raise Uncertain
+            return set()
+        return wrong
+
+    def allowed_since(self, time):
+        """How many seconds the clock allows since a time, None for now: the fewest and the most, for times are known roughly."""
+        rate, grace = self.session.rate, self.session.grace
+        if rate == 0:
+            return math.inf, math.inf
+        if time is None:
+            return grace, grace
+        low, high = self.bounds
+        first, last = (time.low, time.high) if isinstance(time, Unknown) and time.value is None else [instant(time)] * 2
+        return [math.ceil(rate * max(0, elapsed.total_seconds())) + grace for elapsed in (low - last, high - first)]
+
+    def weigh(self, key, report):
+        """What a report comes to: the seconds its row is to hold, whether they are new, the percentage, and a date of completion."""
+        user, lesson = key
+        claimed, time, length = report['pct'], report['time'], self.length(lesson)
+        old = self.rows('content_progress').get(key)
+        there = seconds_of(old['watched']) if old else set()
+        if report['played'] is None or length is None:
+            return there, False, claimed, time
+        played = played_seconds(report['played'], length)
+        clocked = self.way(lesson) == 'watch'
+        rooms = self.allowed_since(old['started_at'] if old else None) if clocked else [math.inf] * 2
+        seconds, more, pct = self.credited(key, claimed, there, played, clocked, rooms)
+        if clocked and not (old and old['completed']) and pct >= self.bar(lesson) and (claimed is None or claimed < self.bar(lesson)):
+            # What completes the lesson must be within the bound of the whole course, too.
+            rows = [(other, row) for (who, other), row in self.rows('content_progress').items()
+                    if who == user and self.course_of(other) == self.course_of(lesson)]
+            begun = [row['started_at'] for _, row in rows if row['started_at'] is not None]
+            beside = sum(len(seconds_of(row['watched'])) for other, row in rows if other != lesson)
+            course = self.allowed_since(min(begun, key=instant) if begun else None)
+            rooms = [min(own, all_of_it - beside) for own, all_of_it in zip(rooms, course)]
+            seconds, more, pct = self.credited(key, claimed, there, played, clocked, rooms)
+        # Seconds come together from several reports, so the latest dates the lesson.
+        if claimed is None and old and instant(time) < instant(old['last_watched']) <= self.bounds[1]:
+            time = old['last_watched']
+        return seconds, more, pct, time
+
+    def credited(self, key, claimed, there, played, clocked, rooms):
+        """What a report comes to, if so many seconds are allowed, between the fewest and the most."""
+        fewest, most = (credit(there, played, room) for room in rooms)
+        # Of many ranges more may be joined than fit, and then none counts.
+        if fewest != most or rooms[0] != rooms[1] and is_joined(there | played):
+            raise Uncertain
+        old = self.rows('content_progress').get(key)
+        more = len(most) > len(there) or clocked and old is not None and old['started_at'] is None
+        pct = 0
+        if claimed is None or clocked:
+            length = self.length(key[1])
+            pct = 100 * sum(second < length for second in most) // length
+        # What adds nothing reaches no threshold again.
+        if not more and pct <= (old['watched_pct'] if old else 0):
+            pct = 0
+        return most, more, max(pct, claimed or 0)
+
     @staticmethod
     def whole(number, most):
         """A player's number, rounded down; None if it is out of range."""
@@ -503,34 +622,42 @@ class Model:
             return None
         return math.floor(number)
 
-    def record_progress(self, lesson, pct, position=None, user=None):
+    def record_progress(self, lesson, pct=None, position=None, user=None, played=None):
         wrong = set()
         user = self.caller(user, wrong)
-        if lesson is None or pct is None:
+        if lesson is None or pct is None and played is None:
             wrong.add('22004')
-        if pct is not None and self.whole(pct, 100) is None or position is not None and self.whole(position, MOST) is None:
+        if not self.well_told(pct, position, played):
             wrong.add('22023')
+        if lesson in self.rows('lessons'):
+            wrong |= self.wrong_way(lesson, user, pct, played, self.live())
+        # What else is wrong may be named as well.
+        if lesson is not None and user is not None and (user, lesson) not in self.rows('content_progress'):
+            wrong |= self.may_begin(lesson, user)
         if wrong:
-            # What else is wrong may be named as well.
-            if lesson is not None and user is not None and (user, lesson) not in self.rows('content_progress'):
-                wrong |= self.may_begin(lesson, user)
             raise Refused(*wrong)
-        if (user, lesson) not in self.rows('content_progress'):
-            wrong = self.may_begin(lesson, user)
-            if wrong:
-                raise Refused(*wrong)
-        return self.record(user, [(lesson, self.whole(pct, 100), self.whole(position, MOST), self.live())])
+        return self.record(user, [self.report(lesson, pct, position, played, self.live())])
+
+    def well_told(self, pct, position, played):
+        return ((pct is None or self.whole(pct, 100) is not None)
+                and (position is None or self.whole(position, MOST) is not None)
+                and (played is None or is_played(played)))
+
+    def report(self, lesson, pct, position, played, time):
+        return {'lesson': lesson, 'pct': self.whole(pct, 100), 'position': self.whole(position, MOST),
+                'played': played, 'time': time}
 
     def record(self, user, reports):
         """Reports of which all is known to be well; of those that complete a course, one says so."""
-        dated = [lesson for lesson, pct, position, time in reports if self.advance(lesson, user, pct, position, time)]
+        dated = [report['lesson'] for report in sorted(reports, key=lambda report: uid(report['lesson']))
+                 if self.advance(report['lesson'], user, report)]
         flags = {}
         for course in {self.course_of(lesson) for lesson in dated}:
             if self.claim(course, user):
                 lessons = [lesson for lesson in dated if self.course_of(lesson) == course]
                 flags.update(dict.fromkeys(lessons, OneOf(len(lessons))))
-        return [self.output('content_progress', self.rows('content_progress')[user, lesson]) + (flags.get(lesson, False),)
-                for lesson, *_ in reports]
+        rows = [(report['lesson'], self.rows('content_progress')[user, report['lesson']]) for report in reports]
+        return [(*[row[column] for column in RECORDED[:-1]], flags.get(lesson, False)) for lesson, row in rows]
 
     def record_progress_batch(self, reports, user=None, skip_refused=False):
         wrong = set()
@@ -544,31 +671,37 @@ class Model:
             if not self.well_formed(report) or report['lesson_id'] in seen:
                 wrong.add('22023')
                 continue
-            seen.add(report['lesson_id'])
-            if (user, report['lesson_id']) not in self.rows('content_progress'):
-                reasons = self.may_begin(report['lesson_id'], user)
-                if reasons and skip_refused:
-                    refused.add(report['lesson_id'])
-                else:
-                    wrong |= reasons
+            lesson = report['lesson_id']
+            seen.add(lesson)
+            reasons = set()
+            if lesson in self.rows('lessons'):
+                reasons = self.wrong_way(lesson, user, report.get('watched_pct'), report.get('played'),
+                                         report.get('watched_at') or self.live(), len(reports) == 1)
+            if (user, lesson) not in self.rows('content_progress'):
+                reasons |= self.may_begin(lesson, user)
+            if skip_refused and reasons & {'42501', '23503'}:
+                refused.add(lesson)
+            else:
+                wrong |= reasons
         if wrong:
             raise Refused(*wrong)
         now = self.live()
-        return self.record(user, [(report['lesson_id'], self.whole(report['watched_pct'], 100),
-                                   self.whole(report.get('position_seconds'), MOST), report.get('watched_at') or now)
-                                  for report in reports if report['lesson_id'] not in refused])
+        return self.record(user, [
+            self.report(report['lesson_id'], report.get('watched_pct'), report.get('position_seconds'),
+                        report.get('played'), report.get('watched_at') or now)
+            for report in reports if report['lesson_id'] not in refused])
 
     def well_formed(self, report):
-        if not isinstance(report, dict) or not {'lesson_id', 'watched_pct'} <= report.keys():
+        if not isinstance(report, dict) or 'lesson_id' not in report:
             return False
-        if report.keys() - {'lesson_id', 'watched_pct', 'position_seconds', 'watched_at'}:
+        if report.keys() - {'lesson_id', 'watched_pct', 'position_seconds', 'watched_at', 'played'}:
             return False
-        pct, position, time = report['watched_pct'], report.get('position_seconds'), report.get('watched_at')
-        if not isinstance(report['lesson_id'], str) or report['lesson_id'] == 'no uuid':
+        pct, position, time, played = map(report.get, ('watched_pct', 'position_seconds', 'watched_at', 'played'))
+        if not isinstance(report['lesson_id'], str) or report['lesson_id'] == 'no uuid' or pct is None and played is None:
             return False
-        if type(pct) not in (int, float) or self.whole(pct, 100) is None:
+        if any(number is not None and type(number) not in (int, float) for number in (pct, position)):
             return False
-        if position is not None and (type(position) not in (int, float) or self.whole(position, MOST) is None):
+        if not self.well_told(pct, position, played):
             return False
         return time is None or isinstance(time, datetime.datetime) and time <= self.bounds[1]
 
@@ -839,6 +972,20 @@ class Model:
                            sum(row['completed'] for row in watched), average))
         return answer
 
+    def lesson_retention(self, lesson, step_seconds=5):
+        self.server_only()
+        if lesson is None or step_seconds is None:
+            raise Refused('22004')
+        if step_seconds < 1:
+            raise Refused('22023')
+        if lesson not in self.rows('lessons'):
+            raise Refused('23503')
+        course, length = self.course_of(lesson), self.rows('lessons')[lesson]['duration_seconds'] or 0
+        seen = [seconds_of(row['watched']) for (user, about), row in self.rows('content_progress').items()
+                if about == lesson and (user, course) in self.rows('enrollments')]
+        return [(start, sum(not there.isdisjoint(range(start, min(start + step_seconds, length))) for there in seen))
+                for start in range(0, length, step_seconds)]
+
     def recompute_completion(self, course):
         self.known_course(course, 'editor')
         lessons = {row['id'] for row in self.course_lessons(course)}
@@ -964,6 +1111,10 @@ class Model:
                 wrong.add('23514')
             if any(other['slug'] == row['slug'] and other is not old for other in self.rows('courses').values()):
                 wrong.add('23505')
+        if 'progress_by' in row and row['progress_by'] not in (None, 'report', 'watch', 'server'):
+            wrong.add('23514')
+        if table == 'courses' and row['progress_by'] is None:
+            wrong.add('23502')
         if table == 'lessons' and row['mux_status'] not in ('pending', 'processing', 'ready', 'error'):
             wrong.add('23514')
         if table == 'content_progress':

@@ -129,15 +129,24 @@ WHERE m.sort_order < 3 AND l.sort_order > 2;
 -- Values in the columns that the extension adds, and times that the trigger sets.
 UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}' WHERE slug = 'course-2';
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
-UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days' WHERE slug = 'course-6';
+UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days', progress_by = 'watch' WHERE slug = 'course-6';
 INSERT INTO course_prerequisites SELECT c.id, r.id FROM courses AS c, courses AS r WHERE c.slug = 'course-6' AND r.slug IN ('course-1', 'course-2');
 INSERT INTO course_staff SELECT c.id, u.id, u.role, u.at
 FROM courses AS c, (VALUES ('${\learner(39)}'::uuid, 'editor', timestamptz '2021-03-01 00:00:00.5Z'), ('${\learner(40)}', 'viewer', '2021-03-02 00:00:00Z')) AS u(id, role, at)
 WHERE c.sort_order > 4;
 UPDATE modules SET metadata = '{"week": 2}', unlock_at = '2100-01-01 00:00:00Z', unlock_after = '7 days' WHERE title = 'Course 6, module 2';
-UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
+UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, progress_by = 'server', unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
 WHERE title = 'Course 6, module 3, lesson 4';
 UPDATE enrollments SET expires_at = enrolled_at + interval '100 years', granted = true WHERE user_id IN ('${\learner(1)}', '${\learner(3)}');
+-- Certificates: valid, with an end, revoked, of a course that is gone.
+UPDATE courses SET certificate_valid_for = '1 year 2 months' WHERE slug = 'course-2';
+INSERT INTO certificates (code, user_id, course_id, learner_name, course_title, completed_at, issued_at, expires_at, revoked_at, revoked_reason, metadata)
+SELECT '0000-0000-000' || n, format('00000000-0000-4000-8000-%s', lpad((1 + n % 4)::text, 12, '0'))::uuid,
+	(SELECT id FROM courses WHERE slug = 'course-' || n), E'Learner\\t' || n, 'Course ' || n,
+	timestamptz '2023-01-01 00:00:00.5Z' + n * interval '1 day', timestamptz '2023-02-01 00:00:00.25Z',
+	CASE n WHEN 3 THEN timestamptz '2024-03-04 00:00:00.5Z' END, CASE n WHEN 4 THEN timestamptz '2023-03-01 00:00:00Z' END,
+	CASE n WHEN 4 THEN 'the name is wrong' END, CASE n WHEN 5 THEN '{"hours": 7}' ELSE '{}' END::jsonb
+FROM generate_series(1, 9) AS n;
 -- Uploads and their events; most lessons agree with them, and some were changed since.
 UPDATE lessons SET mux_upload_id = 'upload ' || md5(title) WHERE sort_order < 4;
 SELECT mux_apply_event(jsonb_build_object('id', k || title, 'type', 'video.asset.' || k, 'created_at', n, 'data', jsonb_build_object(
@@ -147,7 +156,7 @@ FROM lessons, unnest('{created, ready, errored}'::text[]) WITH ORDINALITY AS e(k
 UPDATE lessons SET mux_status = 'pending', mux_asset_id = NULL, mux_playback_id = NULL, duration_seconds = 9
 WHERE title LIKE '%1, lesson 2';
 UPDATE enrollments SET completed_at = enrolled_at + interval '3 days' WHERE user_id = '${\learner(1)}';
-UPDATE content_progress SET position_seconds = 77, completed_at = last_watched WHERE completed;
+UPDATE content_progress SET position_seconds = 77, completed_at = last_watched, watched = '{[0,20),[40,300)}', started_at = last_watched - interval '5 minutes' WHERE completed;
 END
 }
 
@@ -179,11 +188,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('course_prerequisites'), ('course_staff'), ('mux_events')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('certificates'), ('course_prerequisites'), ('course_staff'), ('mux_events'), ('mux_bindings')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress course_prerequisites course_staff mux_events);
+	} qw(courses modules lessons enrollments content_progress certificates course_prerequisites course_staff mux_events mux_bindings);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

@@ -38,6 +38,7 @@ UPDATE lessons SET mux_status = 'error' WHERE title IN ('stuck-a/2', 'stuck-a/3'
 UPDATE lessons SET is_required = false WHERE id = test.id('stuck-a/3');
 UPDATE lessons SET mux_upload_id = title WHERE title = 'stuck-a/4';
 UPDATE lessons SET is_published = false, mux_status = 'error' WHERE id = test.id('stuck-a/5');
+UPDATE lessons SET mux_asset_id = title WHERE title = 'stuck-c/1';
 UPDATE courses SET is_published = false WHERE id = test.id('stuck-draft');
 SELECT * FROM test.stuck() ORDER BY severity, object COLLATE "C", problem COLLATE "C";
 CALL test.mend();

@@ -2,11 +2,11 @@
 -- any way, replaced, given away, or taken out of the extension.
 \x on
 BEGIN;
-ALTER FUNCTION record_progress(uuid, double precision, double precision, uuid) SECURITY DEFINER;
+ALTER FUNCTION record_progress(uuid, double precision, double precision, uuid, jsonb) SECURITY DEFINER;
 ALTER FUNCTION mux_apply_event(jsonb) SECURITY DEFINER SET search_path = public;
 ALTER FUNCTION mux_verify_signature VOLATILE PARALLEL UNSAFE COST 7;
 ALTER FUNCTION course_report(uuid, integer, uuid) ROWS 5 STRICT LEAKPROOF;
-ALTER FUNCTION mux_state(text) SET work_mem = '64MB';
+ALTER FUNCTION mux_state(text, text) SET work_mem = '64MB';
 ALTER FUNCTION content_library_set_updated_at() RESET ALL;
 SELECT * FROM test.findings();
 CALL test.mend();
@@ -34,7 +34,7 @@ ROLLBACK;
 
 -- One taken out; others taken in.
 BEGIN;
-ALTER EXTENSION content_library DROP FUNCTION mux_state(text);
+ALTER EXTENSION content_library DROP FUNCTION mux_state(text, text);
 CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE TABLE mine (id int);
 CREATE VIEW theirs AS SELECT 1 AS one;
@@ -43,7 +43,7 @@ ALTER EXTENSION content_library ADD TABLE mine;
 ALTER EXTENSION content_library ADD VIEW theirs;
 -- Since 17 there is MAINTAIN.
 SELECT severity, object, problem, replace(remedy, ' MAINTAIN,', '') AS remedy FROM test.findings();
-ALTER EXTENSION content_library ADD FUNCTION mux_state(text);
+ALTER EXTENSION content_library ADD FUNCTION mux_state(text, text);
 DELETE FROM pg_init_privs WHERE objoid IN ('mine()'::regprocedure, 'mine'::regclass, 'theirs'::regclass);
 SELECT severity, object, replace(remedy, ' MAINTAIN,', '') AS remedy FROM test.findings();
 SELECT remedy FROM (SELECT substring(remedy FROM 'ALTER.*') AS remedy FROM test.findings()) AS f \gexec

@@ -6,7 +6,7 @@ BEGIN;
 CREATE TABLE parent (id uuid);
 CREATE TABLE likewise AS TABLE courses WITH NO DATA;
 CREATE TYPE kind AS (event_id text COLLATE "C", object text, upload_id text, asset_id text, status text, event_at timestamptz,
-	playback_ids jsonb, duration_seconds integer, error jsonb, received_at timestamptz);
+	playback_ids jsonb, duration_seconds integer, error jsonb, lesson_id uuid, received_at timestamptz);
 CREATE FUNCTION pg_temp.catalogs() RETURNS SETOF text LANGUAGE sql
 AS $$
 	SELECT format('%s %s %s %s %s %s %s', c.relname, c.relreplident, c.reloptions, c.reltablespace, c.relpersistence, c.reloftype, am.amname)

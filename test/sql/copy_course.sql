@@ -8,8 +8,8 @@ CALL test.make_course('copied', 3);
 CALL test.make_course('copied-before', 1);
 -- No column is as it is by default.
 UPDATE courses SET title = 'Copied', description = 'd', thumbnail_url = 't', stage = 's', topic = 'o', tier_required = 'pro',
-	sort_order = 5, completion_threshold = 70, metadata = '{"a": 1}', is_open = false, is_sequential = true, access_period = '90 days',
-	created_at = '2026-01-01Z'
+	sort_order = 5, completion_threshold = 70, metadata = '{"a": 1}', is_open = false, is_sequential = true, access_period = '90 days', certificate_valid_for = '2 years',
+	progress_by = 'watch', created_at = '2026-01-01Z'
 WHERE id = test.id('copied');
 INSERT INTO course_prerequisites VALUES (test.id('copied'), test.id('copied-before'));
 UPDATE modules SET description = 'm', sort_order = 3, metadata = '{"b": 2}', unlock_at = '2026-03-01Z', unlock_after = '3 days',
@@ -17,7 +17,7 @@ UPDATE modules SET description = 'm', sort_order = 3, metadata = '{"b": 2}', unl
 WHERE id = test.id('copied/m');
 UPDATE lessons SET description = 'l', duration_seconds = 600, mux_asset_id = 'asset', mux_playback_id = 'playback', mux_status = 'ready',
 	is_preview = true, completion_threshold = 50, is_required = false, is_published = false, metadata = '{"c": 3}',
-	unlock_at = '2026-03-02Z', unlock_after = '4 days', created_at = '2026-01-03Z'
+	unlock_at = '2026-03-02Z', unlock_after = '4 days', progress_by = 'report', created_at = '2026-01-03Z'
 WHERE id = test.id('copied/1');
 -- Ties, which only the ids decide.
 INSERT INTO modules (id, course_id, title, sort_order, created_at)
@@ -99,6 +99,10 @@ SELECT mux_apply_event('{"type": "video.asset.ready", "id": "copied-2", "created
 SELECT * FROM test.videos();
 -- Each may get another video later.
 SELECT mux_status FROM mux_begin_upload(test.id('copied/2'), 'copied-again');
+SELECT * FROM test.videos();
+-- A lesson whose video is being replaced: the copy has the same video, and gets the same next.
+SELECT slug FROM copy_course(test.id('copied'), 'copy-again');
+SELECT mux_apply_event('{"type": "video.asset.ready", "id": "copied-3", "created_at": "2026-01-01T00:02:00Z", "data": {"id": "copied-new", "upload_id": "copied-again", "status": "ready", "duration": 70, "playback_ids": [{"id": "new-playback", "policy": "public"}]}}');
 SELECT * FROM test.videos();
 
 -- A slug that is there (23505), empty (22023), or NULL (22004); no such course (23503).

@@ -61,10 +61,16 @@ SELECT split_part(command, '(', 1) AS function,
 FROM unnest(ARRAY[
 	'course_report(test.id(''fr''))',
 	'lesson_report(test.id(''fr''))',
+	'lesson_retention(test.id(''fr/1''))',
 	'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
 	'move_module(test.id(''fr/m''))',
 	'copy_course(test.id(''fr''), ''fr-copy'')',
-	'recompute_completion(test.id(''fr''))'
+	'recompute_completion(test.id(''fr''))',
+	-- The learner has not completed the course; no certificate has the code.
+	'issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')',
+	'revoke_certificate(''0000-0000-0000'', ''a test'')',
+	'certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')',
+	'verify_certificate(''0000-0000-0000'')'
 ]) WITH ORDINALITY AS c(command, place)
 ORDER BY place;
 
@@ -107,9 +113,11 @@ FROM (SELECT c.command, c.place FROM calls AS c
 	  UNION ALL
 	  SELECT c.command, 100 + c.place
 	  FROM unnest(ARRAY['unenroll(test.id(''fr'')%s)', 'course_report(test.id(''fr''))', 'course_report(test.id(''fr''), 1, test.id(''fr-bob''))',
-		'lesson_report(test.id(''fr''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
+		'lesson_report(test.id(''fr''))', 'lesson_retention(test.id(''fr/1''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
 		'move_module(test.id(''fr/m''), NULL, test.id(''fr-new''))', 'copy_course(test.id(''fr''), ''fr-copy'')',
-		'recompute_completion(test.id(''fr''))']) WITH ORDINALITY AS c(command, place)) AS c
+		'recompute_completion(test.id(''fr''))', 'issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')',
+		'revoke_certificate(''0000-0000-0000'', ''a test'')', 'certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')',
+		'verify_certificate(''0000-0000-0000'')']) WITH ORDINALITY AS c(command, place)) AS c
 ORDER BY place;
 ROLLBACK TO another_owner;
 
@@ -148,8 +156,13 @@ SELECT split_part(command, '(', 1) AS function,
 FROM calls ORDER BY place;
 SELECT test.attempt('service_role', NULL, 'SELECT public.course_report(test.id(''fr''))') AS course_report,
 	   test.attempt('service_role', NULL, 'SELECT public.lesson_report(test.id(''fr''))') AS lesson_report,
+	   test.attempt('service_role', NULL, 'SELECT public.lesson_retention(test.id(''fr/1''))') AS lesson_retention,
 	   test.attempt('service_role', NULL, 'SELECT public.move_lesson(test.id(''fr/1''), test.id(''fr/m''))') AS move_lesson,
 	   test.attempt('service_role', NULL, 'SELECT public.move_module(test.id(''fr/m''))') AS move_module,
 	   test.attempt('service_role', NULL, 'SELECT public.copy_course(test.id(''fr''), ''fr-copy'')') AS copy_course,
 	   test.attempt('service_role', NULL, 'SELECT public.recompute_completion(test.id(''fr''))') AS recompute_completion;
+SELECT test.attempt('service_role', NULL, 'SELECT public.issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')') AS issue_certificate,
+	   test.attempt('service_role', NULL, 'SELECT public.revoke_certificate(''0000-0000-0000'', ''a test'')') AS revoke_certificate,
+	   test.attempt('service_role', NULL, 'SELECT public.certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')') AS certificate_credential,
+	   test.attempt('anon', NULL, 'SELECT public.verify_certificate(''0000-0000-0000'')') AS verify_certificate;
 ROLLBACK;

@@ -54,7 +54,7 @@ SELECT mux_apply_event(test.event('f1', 'video.asset.errored', '{"id": "as-2", "
 CALL test.show();
 SELECT title, error FROM lessons, mux_state(mux_upload_id) WHERE title = 'mux/3';
 
--- Replaced: all of the old video is gone; its events change nothing any more.
+-- Replaced: the old video stays on the air, until it is deleted.
 SELECT mux_status, mux_asset_id, mux_playback_id, duration_seconds FROM mux_begin_upload(test.id('mux/1'), 'up-9');
 SELECT mux_apply_event(test.event('g1', 'video.asset.deleted', '{"id": "as-1"}', '2026-02-02T18:00:00Z'));
 UPDATE lessons SET mux_upload_id = NULL WHERE title IN ('mux/2', 'mux/3');
@@ -75,9 +75,53 @@ UPDATE lessons SET mux_upload_id = 'own-3', mux_asset_id = 'own-a3', mux_playbac
 WHERE title = 'mux/3';
 UPDATE lessons SET mux_upload_id = mux_upload_id, mux_status = mux_status WHERE title = 'mux/3';
 CALL test.show();
--- But nothing of the video before stays with an upload that brings none.
+-- And it stays on the air while another upload brings none.
 UPDATE lessons SET mux_upload_id = 'own-4', mux_status = 'processing' WHERE title = 'mux/3';
 CALL test.show();
+
+-- What a lesson was bound to; a video that the application has given is kept with it.
+SELECT l.title, b.number, b.upload_id, b.asset_id, b.playback_id, b.duration_seconds
+FROM mux_bindings AS b JOIN lessons AS l ON l.id = b.lesson_id ORDER BY l.title, b.number;
+
+-- An asset without an upload: named by the lesson, before and after its events.
+UPDATE lessons SET mux_upload_id = NULL, mux_asset_id = 'url-1' WHERE title = 'mux/2';
+SELECT mux_apply_event(test.event('u1', 'video.asset.created', '{"id": "url-1", "status": "preparing"}'));
+CALL test.show();
+SELECT mux_apply_event(test.event('u2', 'video.asset.ready', '{"id": "url-1", "status": "ready", "duration": 30,
+	"playback_ids": [{"id": "public-u1", "policy": "public"}]}'));
+SELECT mux_apply_event(test.event('u3', 'video.asset.ready', '{"id": "url-2", "status": "ready", "duration": 40,
+	"playback_ids": [{"id": "public-u2", "policy": "public"}]}'));
+-- One asset, two lessons: both follow it.
+UPDATE lessons SET mux_upload_id = NULL, mux_asset_id = 'url-1' WHERE title = 'mux/1';
+-- A new row, of a known and of an unknown asset.
+INSERT INTO lessons (module_id, title, mux_asset_id) VALUES (test.id('mux/m'), 'mux/7', 'url-2'), (test.id('mux/m'), 'mux/8', 'url-3');
+CALL test.show();
+-- Replaced by an asset that errors: mux_state says why.
+UPDATE lessons SET mux_asset_id = 'url-4' WHERE title = 'mux/2';
+SELECT mux_apply_event(test.event('u4', 'video.asset.errored', '{"id": "url-4", "status": "errored", "errors": {"type": "invalid_input", "messages": ["m"]}}'));
+SELECT l.mux_asset_id, l.mux_playback_id, l.mux_status, s.mux_status AS of_the_new, s.error
+FROM lessons AS l, mux_state(l.mux_upload_id, l.mux_asset_id) AS s WHERE l.title = 'mux/2';
+-- Deleted while it is on the air, it goes off, everywhere.
+SELECT mux_apply_event(test.event('u5', 'video.asset.deleted', '{"id": "url-1"}'));
+CALL test.show();
+-- Named again, it is not revived.
+UPDATE lessons SET mux_asset_id = 'url-1' WHERE title = 'mux/1';
+SELECT title, mux_asset_id, mux_status FROM lessons WHERE title = 'mux/1';
+
+-- Passthrough: the asset names the lesson, which has no video of its own.
+SELECT mux_apply_event(test.event('p1', 'video.asset.ready', format('{"id": "pass-1", "passthrough": "%s", "status": "ready", "duration": 50,
+	"playback_ids": [{"id": "public-p1", "policy": "public"}]}', upper(test.id('mux/1')::text))));
+-- A lesson that is made later.
+SELECT mux_apply_event(test.event('p2', 'video.asset.ready', format('{"id": "pass-2", "passthrough": "%s", "status": "ready", "duration": 60,
+	"playback_ids": [{"id": "public-p2", "policy": "public"}]}', test.id('mux/9'))));
+INSERT INTO lessons (id, module_id, title) VALUES (test.id('mux/9'), test.id('mux/m'), 'mux/9');
+-- A lesson that has a video keeps it.
+SELECT mux_apply_event(test.event('p3', 'video.asset.ready', format('{"id": "pass-3", "passthrough": "%s", "status": "ready", "duration": 70,
+	"playback_ids": [{"id": "public-p3", "policy": "public"}]}', (SELECT id FROM lessons WHERE title = 'mux/7'))));
+-- Taking it away leaves what Mux says.
+UPDATE lessons SET mux_asset_id = NULL WHERE title IN ('mux/1', 'mux/7');
+CALL test.show();
+SELECT event_id, asset_id, lesson_id = test.id('mux/1') AS named FROM mux_events WHERE event_id ~ '^p' ORDER BY 1;
 
 -- The setting decides which playback id.
 RESET ROLE;
@@ -97,8 +141,17 @@ ROLLBACK TO s;
 
 ROLLBACK;
 
--- Only READ COMMITTED sees what was committed while it waited.
+-- Only READ COMMITTED sees what was committed while it waited. A lesson without a video can
+-- be made in any transaction.
 \set SHOW_CONTEXT never
+CALL test.make_course('mux', 1);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
+INSERT INTO lessons (module_id, title) VALUES (test.id('mux/m'), 'mux/2');
+SAVEPOINT s;
 SELECT mux_apply_event('{"id": "r1", "type": "video.upload.created", "data": {"id": "up"}}');
+ROLLBACK TO s;
+UPDATE lessons SET mux_asset_id = 'as' WHERE title = 'mux/1';
+ROLLBACK TO s;
+INSERT INTO lessons (module_id, title, mux_asset_id) VALUES (test.id('mux/m'), 'mux/3', 'as');
 ROLLBACK;
+DELETE FROM courses WHERE slug = 'mux';

@@ -57,6 +57,19 @@ FROM unnest(ARRAY['null', '5', '"text"', '["m"]', '{}', '{"type": "t", "messages
 ORDER BY n;
 SELECT event_id, error FROM mux_events WHERE event_id LIKE 'r%' ORDER BY event_id;
 
+-- A passthrough is the application's own: what is no lesson's id says nothing.
+SELECT passthrough, pg_temp.try(format('{"type": "video.asset.created", "id": "p%s", "data": {"id": "named", "passthrough": %s}}', n, passthrough))
+FROM unnest(ARRAY['null', '5', '{}', '["00000000-0000-4000-8000-000000000001"]', '""', '"Lesson 1"', '"00000000000040008000000000000001"',
+	'"{00000000-0000-4000-8000-000000000001}"', '"00000000-0000-4000-8000-000000000001 "', '"00000000-0000-4000-8000-00000000000g"',
+	'"00000000-0000-4000-8000-000000000001"', '"ABCDEF00-0000-4000-8000-000000000001"']) WITH ORDINALITY AS w(passthrough, n)
+ORDER BY n;
+SELECT pg_temp.try(jsonb_build_object('type', 'video.asset.created', 'id', 'p' || n, 'data', jsonb_build_object('id', 'named', 'passthrough', repeat('x', n)))::text)
+FROM unnest('{255, 5000000}'::int[]) AS n;
+SELECT pg_temp.try(format('{"type": "video.upload.created", "id": "p0", "data": {"id": "named", "passthrough": "%s"}}', test.id('mux/1')));
+SELECT pg_temp.try(format('{"type": "video.asset.created", "id": "pc", "data": {"id": "named", "passthrough": "%s"}}', test.id('mux')));
+SELECT event_id, lesson_id FROM mux_events WHERE event_id LIKE 'p%' AND lesson_id IS NOT NULL AND event_id <> 'pc' ORDER BY event_id;
+SELECT count(*) FROM lessons WHERE mux_asset_id IS NOT NULL;
+
 -- Beyond jsonb: refused by the cast, before it is ours.
 SELECT pg_temp.try('{"type": "video.asset.ready", "id": "1", "data": {"id": "a", "meta": {"title": "\u0000"}}}');
 SELECT pg_temp.try('{"type": "video.asset.ready", "id": "1", "data": {"id": "a", "duration": 1e400000}}');

@@ -13,14 +13,14 @@ LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE e.extname = 'content_library'
 ORDER BY m.place, a.attnum;
 
--- Keys and checks; every foreign key cascades.
+-- Keys and checks; every foreign key cascades, but that a certificate outlives its course.
 SELECT conrelid::regclass AS "table", conname AS "constraint",
 	   pg_get_constraintdef(oid) AS definition, convalidated AS valid
 FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')
 ORDER BY conrelid::regclass::text COLLATE "C", contype, conname;
 
--- Indexes: those of the keys, the plan's 8 and six more.
+-- Indexes: those of the keys, the plan's 8 and nine more.
 SELECT indexname, substring(indexdef FROM ' ON .*') AS definition
 FROM pg_indexes
 WHERE schemaname = 'public'
@@ -83,7 +83,7 @@ SELECT proname FROM member_functions WHERE obj_description(oid, 'pg_proc') IS NU
 SELECT relname FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND obj_description(oid, 'pg_class') IS NULL;
 
--- pg_dump keeps the rows of all five tables, all rows.
+-- pg_dump keeps the rows of all tables, all rows.
 SELECT c.relname, m.condition
 FROM pg_extension AS e
 CROSS JOIN unnest(e.extconfig, e.extcondition) AS m(oid, condition)

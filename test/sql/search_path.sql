@@ -31,7 +31,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
 	answers text[];
-	row public.content_progress;
+	row public.recorded_progress;
 	user_id uuid := test.id('path-ann');
 	lesson_id uuid := test.id(lesson);
 	course_id uuid := test.id('path');

@@ -74,6 +74,27 @@ SET LOCAL ROLE authenticated;
 SELECT count(*) AS claims, count(DISTINCT c.outside) > 8 AS many, count(*) FILTER (WHERE NOT c.agree) AS differ
 FROM pieces CROSS JOIN LATERAL test.claims(claims) AS c;
 
+-- Claims in which characters are changed, put in or left out at random. Most are no JSON.
+RESET ROLE;
+CREATE TEMP TABLE changed AS
+SELECT overlay(claims PLACING CASE WHEN random() < 0.7 THEN substr(E'{}[],:"\\\t01.-enull \001', ceil(random() * 22)::int, 1) ELSE '' END
+	FROM ceil(random() * length(claims))::int FOR floor(random() * 2)::int) AS claims
+FROM (VALUES ('{"sub": "00000000-0000-4000-8000-000000000001", "exp": 10.25, "a": [true, -0.5, {}]}')) AS v(claims), generate_series(1, 1500);
+GRANT SELECT ON changed TO authenticated;
+SET LOCAL ROLE authenticated;
+SELECT count(DISTINCT claims) > 500 AS many, count(*) FILTER (WHERE c.outside = '22P02') BETWEEN 500 AND 1300 AS no_json,
+	count(*) FILTER (WHERE NOT c.agree) AS differ
+FROM changed CROSS JOIN LATERAL test.claims(claims) AS c;
+-- Forms that are nearly those of JSON, and the limits of what is read without the server's functions.
+SELECT v.what, c.* FROM (VALUES
+	('an exponent', '"x": 1e5'), ('a leading zero', '"x": 01'), ('minus alone', '"x": -'), ('minus zero', '"x": -0'), ('no digits behind the point', '"x": 1.'),
+	('two points', '"x": 1.2.3'), ('a word', '"x": trueish'), ('half a word', '"x": nul'), ('a comma too many', '"x": [1,]'), ('a comma at the end', '"x": 1,'),
+	('no comma', '"x": 1 "y": 2'), ('the wrong end', '"x": [1}'), ('a name without quotes', 'x: 1'), ('a name alone', '"x"'), ('an escape', '"x": "\u00e9"'),
+	('a wrong escape', '"x": "\q"'), ('a line in a string', E'"x": "\n"'), ('other spaces', E'\t"x"\r:\n1'),
+	('33 deep', '"x": ' || repeat('[', 33) || repeat(']', 33)), ('8,000 characters', '"x": "' || repeat('x', 8000) || '"'),
+	('9,000 characters', '"x": "' || repeat('x', 9000) || '"')) AS v(what, piece)
+CROSS JOIN LATERAL test.claims('{"sub": "00000000-0000-4000-8000-000000000001", ' || v.piece || '}') AS c;
+
 -- Another body, a setting of its own, another owner's rights: the function is asked.
 RESET ROLE;
 CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$

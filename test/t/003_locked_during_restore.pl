@@ -40,7 +40,8 @@ sub readable
 		"FROM courses", "FROM modules", "FROM lessons",
 		"FROM enrollments WHERE user_id <> '$me'",
 		"FROM content_progress WHERE user_id <> '$me'",
-		"FROM enrollments", "FROM content_progress");
+		"FROM certificates WHERE user_id <> '$me'",
+		"FROM enrollments", "FROM content_progress", "FROM certificates");
 	my ($code, $out, $err) = $node->psql($database,
 		"SET search_path = $schema;\n$as" . join('', map { "SELECT count(*) $_;\n\\if :ERROR\n\\echo -1\n\\endif\n" } @questions),
 		on_error_stop => 0);
@@ -58,17 +59,17 @@ sub look
 	return unless $node->safe_psql($database, "SELECT to_regclass('$schema.content_progress')");
 
 	my $attached = $node->safe_psql($database,
-		"SELECT count(*) FROM pg_policies WHERE policyname IN ('Users read own enrollments', 'Users read own progress')");
+		"SELECT count(*) FROM pg_policies WHERE policyname IN ('Users read own enrollments', 'Users read own progress', 'Users read own certificates')");
 	my @too_wide = grep { !$allowed{$_} } grants($database);
 	my @anon = readable($database, "SET ROLE anon;\n");
 	my @learner = readable($database, as_user($me));
-	my ($unpublished, $courses, $modules, $lessons, $others_enrollments, $others_progress, $enrollments, $progress) = @learner;
+	my ($unpublished, $courses, $modules, $lessons, $others_enrollments, $others_progress, $others_certificates, $enrollments, $progress, $certificates) = @learner;
 
 	is("@too_wide", '', "$step: no grant that is not there at the end");
 	is("@anon", join(' ', (-1) x @anon), "$step: anon reads nothing");
-	is("$unpublished $others_enrollments $others_progress", '0 0 0', "$step: nothing of others");
-	is("$enrollments $progress", '0 0', "$step: nothing at all before the policies are there")
-	  if $attached < 2;
+	is("$unpublished $others_enrollments $others_progress $others_certificates", '0 0 0 0', "$step: nothing of others");
+	is("$enrollments $progress $certificates", '0 0 0', "$step: nothing at all before the policies are there")
+	  if $attached < 3;
 	return ($attached, @learner);
 }
 
@@ -80,7 +81,7 @@ my %at_the_end = map { $_ => 1 } grants('origin');
 ok($at_the_end{'content_progress|authenticated|UPDATE'} && $at_the_end{'enrollments.user_id|authenticated|INSERT'},
 	'there are grants to compare with');
 my @at_the_end = look('origin', 'before the dump', %at_the_end);
-is("@at_the_end", '2 0 5 18 90 0 0 3 18', 'a learner reads their own, and what is published');
+is("@at_the_end", '3 0 5 18 90 0 0 0 3 18 2', 'a learner reads their own, and what is published');
 
 # Section by section, and entry by entry of the dump's table of contents.
 my ($list) = run_command(['pg_restore', '-l', "$folder/dump"]);

@@ -49,7 +49,7 @@ sub columns_of
 # Good lines.
 
 is(columns_of(statement('0.5')),
-	'1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|ann|50|42|100.5',
+	'1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|ann|50|42|100.5|\N',
 	'a report, with position and length');
 
 is(columns_of(statement('0.5', sub {
@@ -61,7 +61,7 @@ is(columns_of(statement('0.5', sub {
 		$s->{timestamp} = delete $s->{'@timestamp'};
 		$s->{timestamp} = '2024-03-04T10:00:00';
 	})),
-	'1|2024-03-04T10:00:00Z|course-1|uuid://video|ann|50|70|200',
+	'1|2024-03-04T10:00:00Z|course-1|uuid://video|ann|50|70|200|\N',
 	'a seek stands where it went to; the timestamp under its other name, in UTC');
 
 is(columns_of(statement('0.5', sub {
@@ -70,11 +70,11 @@ is(columns_of(statement('0.5', sub {
 		delete $result->{"$VIDEO/progress"};
 		delete $s->{context}{extensions};
 	})),
-	'1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|ann|\N|42|\N',
+	'1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|ann|\N|42|\N|\N',
 	'a statement without progress is no report');
 
 is(columns_of(statement('0.5', sub { $_[0]{actor}{account}{name} = "Zo\x{eb}\t\\N\r\n" })),
-	"1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|Zo\xc3\xab\\t\\\\N\\r\\n|50|42|100.5",
+	"1|2024-03-04T10:00:00.123456+01:00|course-1|uuid://video|Zo\xc3\xab\\t\\\\N\\r\\n|50|42|100.5|\\N",
 	'what COPY would take for its own is escaped');
 
 # Rounded down, of the decimal that was written and not of a binary one.
@@ -93,6 +93,24 @@ is($err, @progress . ' lines: ' . @progress . " reports of progress, 0 other sta
 	'good lines: counted');
 my @rows = map { [ split /\t/ ] } split /\n/, $out;
 is($rows[$_][5], $percent{ $progress[$_] }, "progress $progress[$_]") for 0 .. $#progress;
+
+# What was played. A part without an end is left out; an empty list says nothing.
+
+my %played = (
+	'0[.]42.608[,]43.168[.]124.692' => '[[0, 42.608], [43.168, 124.692]]',
+	'0[.]42.608[,]124.7' => '[[0, 42.608]]',
+	'0[.]42.608[,]124.7[.]' => '[[0, 42.608]]',
+	'124.7' => '[]',
+	'' => '\N',
+	'50[.]60[,]10[.]20[,]15[.]55' => '[[50, 60], [10, 20], [15, 55]]',
+	'7[.]7' => '[[7, 7]]',
+	'1e-5[.]2.5E1' => '[[1e-5, 2.5E1]]');
+
+for my $segments (sort keys %played)
+{
+	is((split /\|/, columns_of(statement('0.5', sub { $_[1]{"$VIDEO/played-segments"} = $segments })))[8],
+		$played{$segments}, "played \"$segments\"");
+}
 
 # Bad lines: each between two good ones.
 
@@ -129,6 +147,14 @@ my @bad = (
 	[ statement('0.5', sub { $_[1]{"$VIDEO/time"} = 3e9 }),
 		'time is outside 0..2147483647: 3000000000' ],
 	[ statement('0.5', sub { $_[1]{"$VIDEO/length"} = 'long' }), 'length is not a number: "long"' ],
+	[ statement('0.5', sub { $_[1]{"$VIDEO/played-segments"} = '0[.]5[,]9[.]8.5' }),
+		'played-segments have a part that ends before it starts: 9[.]8.5' ],
+	(map { my $segments = $_;
+			[ statement('0.5', sub { $_[1]{"$VIDEO/played-segments"} = $segments }),
+				"played-segments are not parts of a video: \"$segments\"" ] }
+		'0[.]5[.]9', '-1[.]5', '0[.]NaN', '0[.]5[,][,]6[.]7', '0-5', '00[.]5'),
+	[ statement('0.5', sub { $_[1]{"$VIDEO/played-segments"} = [ 0, 5 ] }),
+		'played-segments are not parts of a video: [0,5]' ],
 	map { [ statement('0.5', do { my $t = $_; sub { $_[0]{'@timestamp'} = $t } }),
 			"\@timestamp is not a date and time: \"$_\"" ] }
 		'yesterday', '2024-03-04', '2024-02-30T10:00:00Z', '2024-03-04T25:00:00Z',

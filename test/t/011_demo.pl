@@ -5,7 +5,8 @@ use warnings;
 
 use IPC::Run ();
 use JSON::PP ();
-use List::Util qw(max sum0);
+use List::Util qw(max min sum0);
+use POSIX qw(ceil floor);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -61,13 +62,13 @@ sub replay
 	return $err;
 }
 
-my $TOTALS = 'SELECT learners, videos, courses, enrollments, reports, pairs, completed, percents
-	FROM demo.totals';
+my $TOTALS = 'SELECT learners, videos, courses, enrollments, reports, pairs, completed, percents,
+	seen, seconds, seconds_percents FROM demo.totals';
 
 # What the small log says. Its progress has three decimals at most, so whole
 # thousandths lose nothing.
 
-my (%videos_of, %courses_of, %best, $reports);
+my (%videos_of, %courses_of, %best, $reports, %length, %segments, %seen);
 for my $line (split /\n/, file_content($SMALL))
 {
 	my $statement = JSON::PP::decode_json($line);
@@ -78,23 +79,45 @@ for my $line (split /\n/, file_content($SMALL))
 
 	$videos_of{$course}{$video} = 1;
 	$courses_of{$learner}{$course} = 1;
+	my $length = $statement->{result}{extensions}{"$VIDEO/length"} // $statement->{context}{extensions}{"$VIDEO/length"};
+	$length{$video} = max($length{$video} // 0, ceil($length)) if defined $length;
+	my $played = $statement->{result}{extensions}{"$VIDEO/played-segments"};
+	push @{ $segments{"$learner $video"} }, split /\[,\]/, $played if defined $played && $played ne '';
 	next unless defined $progress;
 	$reports++;
 	$best{"$learner $video"} =
 		max($best{"$learner $video"} // 0, int(sprintf('%.0f', 1000 * $progress) / 10));
 }
 
+# The seconds of each video that each learner has seen.
+for my $pair (keys %segments)
+{
+	my ($learner, $video) = split / /, $pair;
+	my @ranges = map { [ split /\[\.\]/ ] } grep { /\[\.\]\d/ } @{ $segments{$pair} };
+	$seen{$pair} = { map { $_ => 1 } map { floor($_->[0]) .. min(ceil($_->[1]), $length{$video}) - 1 }
+		grep { $_->[0] < $_->[1] } @ranges };
+}
+my %seconds = map { $_ => scalar keys %{ $seen{$_} } } keys %seen;
+my %percent = map { my ($video) = / (.*)/; $_ => int(100 * $seconds{$_} / $length{$video}) } keys %seen;
+
 my $pairs = keys %best;
 my $completed = grep { $_ >= 90 } values %best;
 my $percents = sum0(values %best);
 my $expected = join '|', scalar(keys %courses_of), sum0(map { scalar keys %$_ } values %videos_of),
 	scalar(keys %videos_of), sum0(map { scalar keys %$_ } values %courses_of),
-	$reports, $pairs, $completed, $percents;
-my $expected_rows = join "\n", map { join '|', split(/ /, $_), $best{$_}, $best{$_} >= 90 ? 't' : 'f' }
-	sort keys %best;
+	$reports, $pairs, $completed, $percents,
+	scalar(grep { $_ > 0 } values %seconds), sum0(values %seconds), sum0(values %percent);
+sub rows_of
+{
+	my (%percent_of) = @_;
+	return join "\n", map { join '|', split(/ /, $_), $percent_of{$_}, $percent_of{$_} >= 90 ? 't' : 'f', $seconds{$_} // 0 }
+		sort keys %percent_of;
+}
+my $expected_rows = rows_of(%best);
 
 my $ROWS = q{
-	SELECT DISTINCT s.learner, s.lesson, p.watched_pct, p.completed
+	SELECT DISTINCT s.learner, s.lesson, p.watched_pct, p.completed,
+		(SELECT COALESCE(sum(upper(r) - lower(r)), 0) FROM unnest(p.watched) AS r)
 	FROM content_progress AS p
 	JOIN demo.statements AS s USING (user_id, lesson_id)
 	ORDER BY s.learner, s.lesson};
@@ -134,11 +157,24 @@ for my $variables (
 		$reports * ($variables->{times} // 1), "$name: so many reports");
 }
 
+# The same log where the seconds that were seen make the percentage.
+
+cmp_ok(sum0(values %percent), '!=', $percents, 'the players of the small log claim other percentages');
+for my $order ('line', 'sent_at')
+{
+	$node->safe_psql('small', 'TRUNCATE content_progress');
+	for my $time ('once', 'twice')
+	{
+		replay('small', order => $order, progress_by => 'watch');
+		is($node->safe_psql('small', $ROWS), rows_of(%percent), "small log, seconds seen, by $order, $time: every row");
+	}
+}
+
 # A log that cannot be loaded leaves nothing behind.
 
 $node->safe_psql('small', 'DROP SCHEMA demo CASCADE; TRUNCATE auth.users, courses CASCADE');
 my ($status, $out, $err) = run(
-	"1\t2024-03-04T10:00:00Z\tc\tl\tann\t50\t\\N\t\\N\n2\tnever\tc\tl\tann\t50\t\\N\t\\N\n",
+	"1\t2024-03-04T10:00:00Z\tc\tl\tann\t50\t\\N\t\\N\t\\N\n2\tnever\tc\tl\tann\t50\t\\N\t\\N\t\\N\n",
 	'psql', '-X1q', '-v', 'ON_ERROR_STOP=1', '-d', 'small', '-f', 'scripts/load.sql');
 isnt($status, 0, 'half a load fails');
 is($node->safe_psql('small', q{SELECT to_regnamespace('demo') IS NULL, (SELECT count(*) FROM courses)}),
@@ -163,6 +199,7 @@ like($out, qr/^  reports of progress that the players sent +@{[ scalar commas($r
 like($out, qr/^  rows of progress kept, one for each learner and video +@{[ scalar commas($pairs) ]}$/m, 'demo prints the rows');
 like($out, qr/^  rows completed: 90 % watched, or more +$completed$/m, 'demo prints the completed');
 like($out, qr/^  percent watched, summed over all rows +@{[ scalar commas($percents) ]}$/m, 'demo prints the sum');
+like($out, qr/^  seconds seen, each counted once for a learner +@{[ scalar commas(sum0(values %seconds)) ]}$/m, 'demo prints the seconds');
 like($out, qr/^$reports reports in \S+ s: [\d,]+ a second/m, 'demo prints the rate');
 
 # The course that comes first: what its learner did, and what is kept from the other.
@@ -209,6 +246,33 @@ for my $course (sort keys %videos_of)
 		"$course: bars");
 }
 
+# Where learners stop: the video that was watched most, in twenty steps or fewer.
+
+my %watched;
+for my $pair (keys %seconds)
+{
+	my ($learner, $video) = split / /, $pair;
+	$watched{$video} += $seconds{$pair};
+}
+my ($most) = sort { $watched{$b} <=> $watched{$a} || $a cmp $b } keys %watched;
+my $step = ceil($length{$most} / 20);
+my (%learners_at, %bars_at);
+for my $start (map { $_ * $step } 0 .. ceil($length{$most} / $step) - 1)
+{
+	my $minute = sprintf '%d:%02d', $start / 60, $start % 60;
+	$learners_at{$minute} = grep {
+		my $seconds = $seen{$_};
+		/ \Q$most\E$/ && grep { $seconds->{$_} } $start .. $start + $step - 1 } keys %seen;
+}
+my $widest = max(values %learners_at);
+$bars_at{$_} = ceil(50 * $learners_at{$_} / $widest) for keys %learners_at;
+my ($curve) = $out =~ /^\Q$most\E: watched more than any other\n(.*?)\n\n/ms;
+my %shown_at = $curve =~ /^ +(\d+:\d\d) +(\d+)/mg;
+is_deeply(\%shown_at, \%learners_at, 'the curve: learners at each step');
+my %drawn_at = $curve =~ /^ +(\d+:\d\d) +\d+ *(#*)$/mg;
+is_deeply({ map { $_ => length $drawn_at{$_} } keys %drawn_at }, \%bars_at, 'the curve: bars');
+cmp_ok($learners_at{'0:00'}, '>', (sort { $a <=> $b } values %learners_at)[0], 'the curve: it falls');
+
 # Skipped lines, and learners whose names are no uuids.
 
 my $good = (split /\n/, file_content($SMALL))[0];
@@ -252,21 +316,27 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname
 SKIP:
 {
 	my @orders = ('line', 'sent_at');
-	my %completed = (50 => 1710, 90 => 1314, 95 => 1255, 100 => 612);
-	skip "no $REAL", 1 + 2 * @orders * keys %completed unless -r $REAL;
+	# By the percentages that the players report, and by the seconds that were seen.
+	my %completed = (
+		report => { 50 => 1710, 90 => 1314, 95 => 1255, 100 => 612 },
+		watch => { 50 => 1710, 90 => 1301, 100 => 983 });
+	my %kept = (report => [ 2136, 165985 ], watch => [ 2090, 166053 ]);
+	skip "no $REAL", 1 + 2 * @orders * sum0(map { scalar keys %$_ } values %completed) unless -r $REAL;
 
 	is((load_log('real', $REAL))[0], 0, 'the real log is loaded');
-	for my $order (@orders)
+	for my $case (map { my $by = $_; map { [ $by, $_ ] } sort { $a <=> $b } keys %{ $completed{$by} } } sort keys %completed)
 	{
-		for my $threshold (sort { $a <=> $b } keys %completed)
+		my ($by, $threshold) = @$case;
+		my ($rows, $sum) = @{ $kept{$by} };
+		for my $order (@orders)
 		{
 			$node->safe_psql('real', 'TRUNCATE content_progress');
 			for my $time ('once', 'twice')
 			{
-				replay('real', order => $order, threshold => $threshold);
+				replay('real', order => $order, threshold => $threshold, progress_by => $by);
 				is($node->safe_psql('real', $TOTALS),
-					"1452|10|2|2039|10449|2136|$completed{$threshold}|165985",
-					"real log, by $order, threshold $threshold, $time");
+					"1452|10|2|2039|10449|$rows|$completed{$by}{$threshold}|$sum|2080|889894|166053",
+					"real log, progress by $by, by $order, threshold $threshold, $time");
 			}
 		}
 	}

@@ -1,4 +1,5 @@
-# 020_readme.pl: the README's SQL works pasted, from top to bottom, and answers what it says.
+# 020_readme.pl: the README's SQL works pasted, from top to bottom, and answers what it says;
+# after it so does that of docs/mux.md.
 use strict;
 use warnings;
 use FindBin;
@@ -21,6 +22,11 @@ is($err, '', 'without a warning');
 is((split /\n/, $out)[$_->[0]], $_->[1], "line $_->[0] of what they answer")
 	for [ 1, 't' ], [ 2, '95|t|513' ], [ 3, '50' ];
 like($out, qr/^80$/m, 'the threshold is the course\'s');
+
+# What stands in comments there is what each statement answers.
+my $mux = join "\n", slurp_file("$FindBin::RealBin/../../docs/mux.md") =~ /^```sql\n(.*?)^```/msg;
+my $answers = $node->safe_psql('readme', $mux);
+is($answers, join("\n", map { s/ \| /|/gr } $mux =~ /^--  (.*)$/mg), 'the examples of docs/mux.md answer what they say');
 
 # Strict, as its first screen advises, and a dump keeps it.
 my $direct = "SELECT has_table_privilege('authenticated', 'content_progress', 'INSERT, UPDATE, DELETE'),

@@ -98,6 +98,22 @@ foreach my $binding ('SELECT ' . bound(1), "UPDATE lessons SET mux_upload_id = '
 	ask($one, 'ROLLBACK');
 }
 
+# A binding of an asset is open.
+is((ask($one, "BEGIN; UPDATE lessons SET mux_asset_id = 'a60' WHERE title = '60' RETURNING mux_status"))[0], 'pending', 'a binding of an asset is open');
+like((ask($two, 'SELECT ' . ready(60)))[0], qr/^ERROR:  55P03: the video of asset "a60" has been held/, 'an event of the asset is refused');
+is((ask($two, 'SELECT ' . join(', ', bound(61), linked(61), ready(61))))[0], 'pending|applied|applied', 'those of others go through');
+ask($one, 'COMMIT');
+is((ask($two, 'SELECT ' . ready(60)))[0], 'applied', 'and it is taken in afterwards');
+
+# Many lessons are being made, which holds up no event; one that names a lesson waits for it.
+ask($one, "BEGIN; INSERT INTO lessons (id, module_id, title) SELECT md5('n' || n)::uuid, md5('m')::uuid, 'new ' || n FROM generate_series(1, $many) AS n");
+is((ask($two, 'SELECT ' . join(', ', bound(62), linked(62), ready(62))))[0], 'pending|applied|applied', "events go through while $many lessons are made");
+my $named = "jsonb_build_object('id', 'named', 'type', 'video.asset.created', 'data', jsonb_build_object('id', 'named', 'passthrough', md5('n1')::uuid))";
+like((ask($two, "SELECT mux_apply_event($named)"))[0], qr/55P03/, 'an asset that names one of them waits');
+ask($one, 'COMMIT');
+is((ask($two, "SELECT mux_apply_event($named)"))[0], 'applied', 'and finds it afterwards');
+is((ask($two, "DELETE FROM lessons WHERE title LIKE 'new %'"))[0], '', 'they are gone again');
+
 # An event is open, of which somebody binds the upload: that waits, and misses nothing.
 is((ask($one, 'BEGIN; SELECT ' . ready(1)))[0], 'unmatched', 'an event is open');
 is((ask($two, 'SELECT ' . join(', ', bound(41), linked(41), ready(41))))[0], 'pending|applied|applied', 'those of other lessons go through');
@@ -173,18 +189,24 @@ CREATE FUNCTION evil.trap_row() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $
 CREATE TABLE evil.lessons AS SELECT md5('l')::uuid AS id, 'u'::text AS mux_upload_id, 'a'::text AS mux_asset_id, 'p'::text AS mux_playback_id,
 	'ready'::text AS mux_status, 5 AS duration_seconds;
 CREATE TABLE evil.mux_events (event_id text PRIMARY KEY, object text, upload_id text, asset_id text, status text, event_at timestamptz,
-	playback_ids jsonb, duration_seconds int, error jsonb, received_at timestamptz);
+	playback_ids jsonb, duration_seconds int, error jsonb, lesson_id uuid, received_at timestamptz);
+CREATE TABLE evil.mux_bindings (lesson_id uuid, number int, upload_id text, asset_id text, playback_id text, duration_seconds int);
+CREATE TRIGGER trap BEFORE INSERT OR UPDATE OR DELETE ON evil.mux_bindings FOR EACH ROW EXECUTE FUNCTION evil.trap_row();
 CREATE TRIGGER trap BEFORE INSERT OR UPDATE ON evil.lessons FOR EACH ROW EXECUTE FUNCTION evil.trap_row();
 CREATE TRIGGER trap BEFORE INSERT OR UPDATE ON evil.mux_events FOR EACH ROW EXECUTE FUNCTION evil.trap_row();
-CREATE FUNCTION evil.mux_state(upload_id text) RETURNS TABLE (mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds int, error jsonb)
+CREATE FUNCTION evil.mux_state(upload_id text, asset_id text DEFAULT NULL)
+RETURNS TABLE (mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds int, error jsonb)
+LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
+CREATE FUNCTION evil.content_library_mux_video(lesson_id uuid, upload_id text, asset_id text, playback_id text, seconds int)
+RETURNS TABLE (mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds int, is_known boolean)
 LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
 CREATE FUNCTION evil.content_library_mux_read(event jsonb, OUT event_id text, OUT object text, OUT upload_id text, OUT asset_id text, OUT status text,
-	OUT event_at timestamptz, OUT playback_ids jsonb, OUT duration_seconds integer, OUT error jsonb)
+	OUT event_at timestamptz, OUT playback_ids jsonb, OUT duration_seconds integer, OUT error jsonb, OUT lesson_id uuid)
 LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
 CREATE FUNCTION evil.content_library_mux_latest(object text, id text) RETURNS SETOF evil.mux_events
 LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
 CREATE FUNCTION evil.content_library_mux_lock(for_event boolean) RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN $catch END \$\$;
-GRANT ALL ON evil.lessons, evil.mux_events TO service_role;
+GRANT ALL ON evil.lessons, evil.mux_events, evil.mux_bindings TO service_role;
 END
 	my $offset = -s $node->logfile;
 	my $log = sub { return substr(slurp_file($node->logfile), $offset) };

@@ -84,7 +84,13 @@ my @faults = (
 	[ 'a refusal that forgets that access has ended', 'sql',
 		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ],
 	[ 'a viewer who may do what an editor may', 'sql',
-		spoiled(q{(s.role = 'editor' OR $2 = 'viewer')}, 'true') ]);
+		spoiled(q{(s.role = 'editor' OR $2 = 'viewer')}, 'true') ],
+	[ 'seconds that the clock does not bound', 'sql',
+		spoiled('IF by_clock THEN', 'IF false THEN') ],
+	[ 'lessons that each of them alone may complete, and not all of them together', 'sql',
+		spoiled('FILTER (WHERE l.id <> $2)', 'FILTER (WHERE false)') ],
+	[ 'a lesson whose seconds came late, dated by the last report that came', 'sql',
+		spoiled('dated_at := GREATEST(at, progress.last_watched)', 'dated_at := at') ]);
 for my $fault (@faults)
 {
 	my ($name, $edition, $sql) = @$fault;

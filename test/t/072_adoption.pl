@@ -20,7 +20,7 @@ my $adopt = "BEGIN; CREATE EXTENSION content_library SCHEMA %s VERSION 'plan';
 sub plan_rows
 {
 	my ($database, $schema) = @_;
-	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds}'";
+	my $added = "'{completion_threshold,metadata,is_open,is_sequential,access_period,unlock_at,unlock_after,is_required,expires_at,granted,position_seconds,progress_by,certificate_valid_for,watched,started_at}'";
 	my @tables = qw(courses modules lessons enrollments content_progress);
 
 	return $node->safe_psql($database, join ';', map
@@ -77,7 +77,7 @@ foreach my $schema ('public', 'library')
 		my ($code, $out, $err) = $node->psql($database, sprintf($adopt, $schema), on_error_stop => 1);
 		is("$code$err", '0', "$name: taken in, without a word");
 		is(plan_rows($database, $schema), $before, "$name: every row as it was");
-		is($node->safe_psql($database, "SELECT * FROM $schema.content_library_check() WHERE object <> 'owner of the tables' AND object !~ '^lesson '"), '', "$name: the check finds nothing");
+		is($node->safe_psql($database, "SELECT * FROM $schema.content_library_check() WHERE object <> 'owner of the tables' AND object !~ '^(lesson|strict) '"), '', "$name: the check finds nothing");
 		is($node->safe_psql($database, 'SELECT extversion FROM pg_extension WHERE extname = \'content_library\''), '1.0', "$name: version 1.0");
 
 		# In use.
@@ -107,7 +107,7 @@ foreach my $schema ('public', 'library')
 		is(snapshot($node, 'restored', $schema), $snapshot, "$name: all as it was");
 		is($node->safe_psql('restored', "SELECT count(*) FROM public.notes JOIN $schema.lessons ON lesson_id = lessons.id"), 90,
 			"$name: with the user's own table");
-		is($node->safe_psql('restored', "SELECT * FROM $schema.content_library_check() WHERE object <> 'owner of the tables' AND object !~ '^lesson '"), '', "$name: the check finds nothing in the copy");
+		is($node->safe_psql('restored', "SELECT * FROM $schema.content_library_check() WHERE object <> 'owner of the tables' AND object !~ '^(lesson|strict) '"), '', "$name: the check finds nothing in the copy");
 		$node->safe_psql('postgres', 'DROP DATABASE restored');
 
 		# As a fresh install.

@@ -38,7 +38,7 @@ CROSS JOIN extensions.plpgsql_check_function_tb(c.oid, c.relid, fatal_errors => 
 	performance_warnings => true, extra_warnings => true, security_warnings => true, compatibility_warnings => true) AS w
 WHERE NOT (w.level = 'performance' AND w.message ~ '^routine is marked as (STABLE, should be IMMUTABLE|VOLATILE, should be STABLE)\$')
 	AND NOT (w.message = 'control reached end of function without RETURN' AND c.prosrc ~ '\\n\\tEND LOOP;\\nEND\\n\$')
-	AND NOT (w.message = 'composite OUT variable "progress" is not single argument' AND c.oid = 'content_library.look(uuid, uuid, timestamptz, boolean)'::regprocedure)
+	AND NOT (w.message = 'composite OUT variable "progress" is not single argument' AND c.oid = 'content_library.look(uuid, uuid, timestamptz, integer, boolean, boolean)'::regprocedure)
 	AND NOT (w.sqlstate IN ('42703', '42P01') AND c.oid = 'public.content_library_on_change()'::regprocedure)
 ORDER BY c.oid::regprocedure::text, w.lineno, w.message
 END

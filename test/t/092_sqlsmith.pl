@@ -60,6 +60,7 @@ SET search_path = app;
 SELECT md5(string_agg(r, E'\\n' ORDER BY r)) FROM (
 	SELECT t::text AS r FROM content_progress AS t WHERE user_id <> '$ann'
 	UNION ALL SELECT t::text FROM enrollments AS t WHERE user_id <> '$ann'
+	UNION ALL SELECT t::text FROM certificates AS t
 	UNION ALL SELECT t::text FROM courses AS t UNION ALL SELECT t::text FROM modules AS t
 	UNION ALL SELECT t::text FROM lessons AS t UNION ALL SELECT t::text FROM mux_events AS t
 	UNION ALL SELECT t::text FROM auth.users AS t) AS s

@@ -4,22 +4,21 @@ import { openDatabase } from './database.js';
 import { makeServer } from './server.js';
 import { databaseVerifier, sdkVerifier } from './verifiers.js';
 
-function required(name: string): string {
-	const value = process.env[name];
+// The first four are read by the SDK itself, which would ask only at the first request.
+const needed = ['MUX_TOKEN_ID', 'MUX_TOKEN_SECRET', 'MUX_SIGNING_KEY', 'MUX_PRIVATE_KEY',
+	'MUX_WEBHOOK_SECRET', 'SUPABASE_JWT_SECRET', 'APP_ORIGIN'];
+const missing = needed.filter((name) => !process.env[name]);
 
-	if (!value) {
-		console.error(`set ${name}: see README.md`);
-		process.exit(1);
-	}
-	return value;
+if (missing.length > 0) {
+	console.error(`set ${missing.join(', ')}: see README.md`);
+	process.exit(1);
 }
 
-// What the SDK reads by itself is looked at now, not at the first request.
-for (const name of ['MUX_TOKEN_ID', 'MUX_TOKEN_SECRET', 'MUX_SIGNING_KEY', 'MUX_PRIVATE_KEY']) required(name);
+const { MUX_WEBHOOK_SECRET, SUPABASE_JWT_SECRET, APP_ORIGIN } = process.env as Record<string, string>;
 
 const mux = new Mux({ timeout: 10_000 });
 const database = openDatabase();
-const secrets = required('MUX_WEBHOOK_SECRET').split(',');
+const secrets = MUX_WEBHOOK_SECRET!.split(',');
 const verifiers = { sdk: () => sdkVerifier(mux, secrets), database: () => databaseVerifier(database, secrets) };
 const verifier = process.env.WEBHOOK_VERIFIER || 'sdk';
 
@@ -36,8 +35,8 @@ const server = makeServer({
 	database,
 	mux,
 	verify: verifiers[verifier](),
-	jwtSecret: required('SUPABASE_JWT_SECRET'),
-	appOrigin: required('APP_ORIGIN'),
+	jwtSecret: SUPABASE_JWT_SECRET!,
+	appOrigin: APP_ORIGIN!,
 });
 
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST || '127.0.0.1', () => {

@@ -1,4 +1,4 @@
-// server.ts: the three requests and what each is answered.
+// server.ts: the four requests and what each is answered.
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import Mux from '@mux/mux-node';
 import { jwtVerify, type JWTPayload } from 'jose';
@@ -129,6 +129,35 @@ async function upload({ database, mux, jwtSecret, appOrigin }: Options, request:
 	return { status: 201, body: { upload_id: id, url } };
 }
 
+// The URL in the body of a request.
+function urlIn(body: string): string {
+	try {
+		const { url } = JSON.parse(body) as { url?: unknown };
+
+		if (typeof url === 'string' && /^https?:$/.test(new URL(url).protocol)) return url;
+	} catch {
+		// Refused below.
+	}
+	throw new Refusal(400, 'the body is not {"url": "https://…"}');
+}
+
+// POST /lessons/ID/asset, with the service key: the video of a lesson comes from
+// a URL. One that the lesson has stays until the new one is ready.
+async function asset({ database, mux, jwtSecret }: Options, request: IncomingMessage, lesson: string): Promise<Answer> {
+	const { role } = await signedIn(request, jwtSecret);
+
+	if (role !== 'service_role') throw new Refusal(403, 'only the service key may create assets');
+
+	const url = urlIn(await readBody(request));
+	const { id } = await mux.video.assets.create({ inputs: [{ url }], playback_policies: ['signed'], passthrough: lesson });
+	const bound = await refusing({ 22: 400 },
+		queryAs(database, 'service_role', null,
+			'UPDATE lessons SET mux_upload_id = NULL, mux_asset_id = $2 WHERE id = $1 RETURNING id', [lesson, id]));
+
+	if (!bound) throw new Refusal(404, 'there is no such lesson');
+	return { status: 201, body: { asset_id: id } };
+}
+
 interface PlaybackClaims {
 	sub: string;
 	aud: string;
@@ -157,7 +186,7 @@ async function playback({ database, mux, jwtSecret }: Options, request: Incoming
 // The request's route, by name, and its answer.
 function route(options: Options, request: IncomingMessage): [string, () => Promise<Answer>] {
 	const path = request.url?.split('?')[0] ?? '';
-	const [, lesson, action] = /^\/lessons\/([0-9a-f-]{36})\/(upload|playback)$/i.exec(path) ?? [];
+	const [, lesson, action] = /^\/lessons\/([0-9a-f-]{36})\/(upload|asset|playback)$/i.exec(path) ?? [];
 	const found = path === '/webhooks/mux' ? 'webhook' : action;
 	const refuse = (status: number, message: string) => () => Promise.reject(new Refusal(status, message));
 
@@ -165,6 +194,7 @@ function route(options: Options, request: IncomingMessage): [string, () => Promi
 	if (request.method !== (found === 'playback' ? 'GET' : 'POST')) return [found, refuse(405, 'wrong method')];
 	if (found === 'webhook') return [found, () => webhook(options, request)];
 	if (found === 'upload') return [found, () => upload(options, request, lesson!)];
+	if (found === 'asset') return [found, () => asset(options, request, lesson!)];
 	return [found, () => playback(options, request, lesson!)];
 }
 

@@ -2,6 +2,7 @@
 // over loopback; both ways of verifying are asked the same.
 import assert from 'node:assert/strict';
 import { createHmac, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
@@ -102,8 +103,13 @@ for (const verifier of ['sdk', 'database']) {
 		}
 
 		async function upload(lesson: string, id: string, token = serviceKey) {
-			muxHost.nextUploads = [id];
+			muxHost.nextIds = [id];
 			return call(`/lessons/${lesson}/upload`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+		}
+
+		async function ingest(lesson: string, id: string, body = '{"url": "https://files.example/lesson.mp4"}', token = serviceKey) {
+			muxHost.nextIds = [id];
+			return call(`/lessons/${lesson}/asset`, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } });
 		}
 
 		async function play(lesson: string, token: string) {
@@ -163,6 +169,47 @@ for (const verifier of ['sdk', 'database']) {
 			assert.deepEqual(await video(lesson), ready(name('early')));
 		});
 
+		test('a video that is replaced, by an upload that fails and by a URL, stays until the new one is ready', async () => {
+			const lesson = lessons[6]!;
+			const old = ready(name('replaced'));
+			const url = (type: string, status: string, data = {}) => event(type, {
+				id: name('url-asset'), status, passthrough: lesson, playback_ids: [{ policy: 'signed', id: name('url-playback') }], ...data,
+			});
+
+			assert.equal((await upload(lesson, name('replaced-upload'))).status, 201);
+			for (const body of story(name('replaced'))) assert.equal(typeof await deliver(body), 'string');
+			assert.deepEqual(await video(lesson), old);
+
+			assert.equal((await upload(lesson, name('failed-upload'))).status, 201);
+			assert.equal(await deliver(event('video.upload.errored', { id: name('failed-upload'), error: { type: 'failed', message: 'no' } })), 'noop');
+			assert.deepEqual(await video(lesson), old);
+
+			const answer = await ingest(lesson, name('url-asset'));
+
+			assert.deepEqual(answer, { status: 201, body: { asset_id: name('url-asset') } });
+			assert.deepEqual(muxHost.requests.at(-1)!.body,
+				{ inputs: [{ url: 'https://files.example/lesson.mp4' }], playback_policies: ['signed'], passthrough: lesson });
+			assert.deepEqual(await video(lesson), { ...old, asset: name('url-asset') });
+			assert.equal(await deliver(url('video.asset.created', 'preparing')), 'noop');
+			assert.deepEqual(await video(lesson), { ...old, asset: name('url-asset') });
+			assert.equal(await deliver(url('video.asset.ready', 'ready', { duration: 60 })), 'applied');
+			assert.deepEqual(await video(lesson), { status: 'ready', asset: name('url-asset'), playback: name('url-playback'), seconds: 60 });
+			// The old one is not needed any more.
+			assert.equal(await deliver(event('video.asset.deleted', { id: name('replaced-asset') })), 'noop');
+			assert.equal((await video(lesson)).playback, name('url-playback'));
+		});
+
+		test('an asset of a URL is for the service key, and for a lesson that there is', async () => {
+			const learner = await accessToken({ role: 'authenticated', sub: await makeLearner(admin, course) });
+
+			assert.equal((await ingest(lessons[5]!, name('no-asset'), undefined, learner)).status, 403);
+			assert.equal((await ingest('00000000-0000-4000-8000-000000000000', name('no-asset'))).status, 404);
+			for (const body of ['', '{}', '{"url": 5}', '{"url": "file:///etc/passwd"}', '{"url": "lesson.mp4"}']) {
+				assert.equal((await ingest(lessons[5]!, name('no-asset'), body)).status, 400, body);
+			}
+			assert.deepEqual(await video(lessons[5]!), pending);
+		});
+
 		test('an upload is for the service key, and for a lesson that there is', async () => {
 			const learner = await accessToken({ role: 'authenticated', sub: await makeLearner(admin, course) });
 			const nobody = '00000000-0000-4000-8000-000000000000';
@@ -171,7 +218,7 @@ for (const verifier of ['sdk', 'database']) {
 			assert.equal((await upload(lessons[5]!, name('refused'), 'no.such.token')).status, 401);
 			assert.equal((await upload(nobody, name('refused'))).status, 404);
 			// The stand-in knows no such upload.
-			muxHost.nextUploads = [];
+			muxHost.nextIds = [];
 			assert.equal((await call(`/lessons/${lessons[5]}/upload`, {
 				method: 'POST', headers: { authorization: `Bearer ${serviceKey}` },
 			})).status, 502);
@@ -363,14 +410,14 @@ for (const verifier of ['sdk', 'database']) {
 			assert.equal(await app.stop(), 0);
 
 			const log = app.log().split('\n');
-			const form = /^(listening on port \d+|connection lost: \w+|(webhook|upload|playback|unknown) \d{3}( [\w ]+)?|)$/;
+			const form = /^(listening on port \d+|connection lost: \w+|(webhook|upload|asset|playback|unknown) \d{3}( [\w ]+)?|)$/;
 
 			assert.deepEqual(log.filter((line) => !form.test(line)), []);
 			for (const line of ['webhook 200 applied', 'webhook 200 duplicate', 'webhook 401', 'webhook 400', 'webhook 503 57P01',
-				'webhook 503 57014', 'upload 201', 'upload 502 Mux 400', 'playback 200', 'playback 403', 'unknown 404']) {
+				'webhook 503 57014', 'upload 201', 'upload 502 Mux 400', 'asset 201', 'asset 403', 'playback 200', 'playback 403', 'unknown 404']) {
 				assert.ok(log.includes(line), line);
 			}
-			for (const word of [...Object.values(secrets).flatMap((text) => text.split('\n')), 'https:', 'asset', serviceKey]) {
+			for (const word of [...Object.values(secrets).flatMap((text) => text.split('\n')), 'https:', '-asset', serviceKey]) {
 				assert.ok(word === '' || !app.log().includes(word), word);
 			}
 		});
@@ -407,6 +454,8 @@ describe('a server that is not set up', () => {
 	for (const [what, environment, message] of [
 		['without a secret', { MUX_WEBHOOK_SECRET: '' }, /^set MUX_WEBHOOK_SECRET: see README.md$/m],
 		['with an empty secret', { MUX_WEBHOOK_SECRET: `${secrets.webhook},` }, /^an empty secret in MUX_WEBHOOK_SECRET/m],
+		['without several', { MUX_TOKEN_ID: '', MUX_WEBHOOK_SECRET: '', APP_ORIGIN: '' },
+			/^set MUX_TOKEN_ID, MUX_WEBHOOK_SECRET, APP_ORIGIN: see README.md$/m],
 		['without a key to sign with', { MUX_PRIVATE_KEY: '' }, /^set MUX_PRIVATE_KEY: see README.md$/m],
 		['with no such verifier', { WEBHOOK_VERIFIER: 'none' }, /^set WEBHOOK_VERIFIER to sdk or database$/m],
 	] as const) {
@@ -417,4 +466,16 @@ describe('a server that is not set up', () => {
 			assert.match(app.log(), message);
 		});
 	}
+});
+
+test('the README explains every variable', () => {
+	const readme = readFileSync('README.md', 'utf8');
+	const explained = new Set([...readme.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, names]) => [...names!.matchAll(/`(\w+)`/g)].map(([, name]) => name)));
+	const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].map(([, text]) => text).join('');
+	const sources = readFileSync('src/main.ts', 'utf8');
+	const used = [...commands.matchAll(/\$(?:\{)?([A-Z]\w+)|env\.([A-Z]\w+)/g), ...sources.matchAll(/'([A-Z]+_[A-Z_]+)'|env\.([A-Z]\w+)/g)]
+		.map(([, one, other]) => one ?? other);
+
+	assert.ok(used.length > 10);
+	assert.deepEqual(used.filter((name) => !explained.has(name!)), []);
 });

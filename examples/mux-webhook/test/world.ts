@@ -85,28 +85,31 @@ export async function accessToken(claims: object, key = secrets.jwt, seconds = 3
 		.setExpirationTime(Math.floor(Date.now() / 1000) + seconds).sign(Buffer.from(key));
 }
 
-// Mux's API host: makes uploads, with the ids that it is told.
+// Mux's API host: makes uploads and assets, with the ids that it is told.
 export interface MuxHost {
 	url: string;
-	nextUploads: string[];
+	nextIds: string[];
 	requests: { authorization: string | undefined; body: unknown }[];
 	close(): void;
 }
 
 export async function startMuxHost(): Promise<MuxHost> {
-	const host: MuxHost = { url: '', nextUploads: [], requests: [], close: () => server.close() };
+	const host: MuxHost = { url: '', nextIds: [], requests: [], close: () => server.close() };
 	const server: Server = createServer(async (request, response) => {
 		let text = '';
 
 		for await (const chunk of request) text += chunk;
 
 		const body = text && JSON.parse(text);
-		const id = host.nextUploads.shift();
-		const known = request.method === 'POST' && request.url === '/video/v1/uploads' && id;
+		const id = host.nextIds.shift();
+		const isAsset = request.url === '/video/v1/assets';
+		const known = request.method === 'POST' && (isAsset || request.url === '/video/v1/uploads') && id;
 
 		host.requests.push({ authorization: request.headers.authorization, body });
 		response.writeHead(known ? 201 : 400, { 'content-type': 'application/json' });
-		response.end(JSON.stringify(known
+		response.end(JSON.stringify(known && isAsset
+			? { data: { id, status: 'preparing', ...body } }
+			: known
 			? { data: { id, url: `https://uploads.example/${id}?signature=${secrets.upload}`, status: 'waiting', timeout: 3600, ...body } }
 			: { error: { type: 'invalid_parameters', messages: ['no such thing'] } }));
 	});

@@ -5,16 +5,36 @@ export type Database = {
   
   "public": {
           Tables: {
-            "content_progress": {
+            "certificates": {
                   Row: {
-                    "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"user_id": string,"watched_pct": number
+                    "code": string,"completed_at": string,"course_id": string | null,"course_title": string,"expires_at": string | null,"id": string,"issued_at": string,"learner_name": string,"metadata": NonNullable<Json>,"revoked_at": string | null,"revoked_reason": string | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id": string,"position_seconds"?: number | null,"user_id": string,"watched_pct"?: number
+                    "code": string,"completed_at": string,"course_id"?: string | null,"course_title": string,"expires_at"?: string | null,"id"?: string,"issued_at"?: string,"learner_name": string,"metadata"?: NonNullable<Json>,"revoked_at"?: string | null,"revoked_reason"?: string | null,"user_id": string
                   }
                   Update: {
-                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id"?: string,"position_seconds"?: number | null,"user_id"?: string,"watched_pct"?: number
+                    "code"?: string,"completed_at"?: string,"course_id"?: string | null,"course_title"?: string,"expires_at"?: string | null,"id"?: string,"issued_at"?: string,"learner_name"?: string,"metadata"?: NonNullable<Json>,"revoked_at"?: string | null,"revoked_reason"?: string | null,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "certificates_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"content_progress": {
+                  Row: {
+                    "completed": boolean,"completed_at": string | null,"id": string,"last_watched": string,"lesson_id": string,"position_seconds": number | null,"started_at": string | null,"user_id": string,"watched": unknown,"watched_pct": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id": string,"position_seconds"?: number | null,"started_at"?: string | null,"user_id": string,"watched"?: unknown,"watched_pct"?: number
+                  }
+                  Update: {
+                    "completed"?: boolean,"completed_at"?: string | null,"id"?: string,"last_watched"?: string,"lesson_id"?: string,"position_seconds"?: number | null,"started_at"?: string | null,"user_id"?: string,"watched"?: unknown,"watched_pct"?: number
                   }
                   Relationships: [
                     {
@@ -73,14 +93,14 @@ isOneToOne: false
                   ]
                 },"courses": {
                   Row: {
-                    "access_period": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
+                    "access_period": string | null,"certificate_valid_for": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"progress_by": string,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"certificate_valid_for"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug": string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title": string,"topic"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "access_period"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
+                    "access_period"?: string | null,"certificate_valid_for"?: string | null,"completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"id"?: string,"is_open"?: boolean,"is_published"?: boolean,"is_sequential"?: boolean,"metadata"?: NonNullable<Json>,"progress_by"?: string,"slug"?: string,"sort_order"?: number,"stage"?: string | null,"thumbnail_url"?: string | null,"tier_required"?: string,"title"?: string,"topic"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -107,14 +127,14 @@ isOneToOne: false
                   ]
                 },"lessons": {
                   Row: {
-                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_published": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
+                    "completion_threshold": number | null,"created_at": string,"description": string,"duration_seconds": number | null,"id": string,"is_preview": boolean,"is_published": boolean,"is_required": boolean,"metadata": NonNullable<Json>,"module_id": string,"mux_asset_id": string | null,"mux_playback_id": string | null,"mux_status": string,"mux_upload_id": string | null,"progress_by": string | null,"sort_order": number,"title": string,"unlock_after": string | null,"unlock_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id": string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"progress_by"?: string | null,"sort_order"?: number,"title": string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
+                    "completion_threshold"?: number | null,"created_at"?: string,"description"?: string,"duration_seconds"?: number | null,"id"?: string,"is_preview"?: boolean,"is_published"?: boolean,"is_required"?: boolean,"metadata"?: NonNullable<Json>,"module_id"?: string,"mux_asset_id"?: string | null,"mux_playback_id"?: string | null,"mux_status"?: string,"mux_upload_id"?: string | null,"progress_by"?: string | null,"sort_order"?: number,"title"?: string,"unlock_after"?: string | null,"unlock_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -145,16 +165,36 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"mux_events": {
+                },"mux_bindings": {
                   Row: {
-                    "asset_id": string | null,"duration_seconds": number | null,"error": Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids": Json | null,"received_at": string,"status": string,"upload_id": string | null
+                    "asset_id": string | null,"duration_seconds": number | null,"lesson_id": string,"number": number,"playback_id": string | null,"upload_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at": string,"event_id": string,"object": string,"playback_ids"?: Json | null,"received_at"?: string,"status": string,"upload_id"?: string | null
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"lesson_id": string,"number": number,"playback_id"?: string | null,"upload_id"?: string | null
                   }
                   Update: {
-                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at"?: string,"event_id"?: string,"object"?: string,"playback_ids"?: Json | null,"received_at"?: string,"status"?: string,"upload_id"?: string | null
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"lesson_id"?: string,"number"?: number,"playback_id"?: string | null,"upload_id"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "mux_bindings_lesson_id_fkey"
+      columns: ["lesson_id"]
+isOneToOne: false
+      referencedRelation: "lessons"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"mux_events": {
+                  Row: {
+                    "asset_id": string | null,"duration_seconds": number | null,"error": Json | null,"event_at": string,"event_id": string,"lesson_id": string | null,"object": string,"playback_ids": Json | null,"received_at": string,"status": string,"upload_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at": string,"event_id": string,"lesson_id"?: string | null,"object": string,"playback_ids"?: Json | null,"received_at"?: string,"status": string,"upload_id"?: string | null
+                  }
+                  Update: {
+                    "asset_id"?: string | null,"duration_seconds"?: number | null,"error"?: Json | null,"event_at"?: string,"event_id"?: string,"lesson_id"?: string | null,"object"?: string,"playback_ids"?: Json | null,"received_at"?: string,"status"?: string,"upload_id"?: string | null
                   }
                   Relationships: [
                     
@@ -165,7 +205,10 @@ isOneToOne: false
             [_ in never]: never
           }
           Functions: {
-            "completion_threshold":
+            "certificate_credential":
+{ Args: { "code": string,"issuer": Json }; Returns: Json
+                           },
+"completion_threshold":
 { Args: { "lesson_id": string }; Returns: number
                            },
 "content_library_attach":
@@ -191,6 +234,7 @@ isOneToOne: false
 "error": Json | null,
 "event_at": string,
 "event_id": string,
+"lesson_id": string | null,
 "object": string,
 "playback_ids": Json | null,
 "received_at": string,
@@ -209,6 +253,11 @@ isOneToOne: false
 "content_library_mux_read":
 { Args: { "event": Json }; Returns: Record<string, unknown>
                            },
+"content_library_mux_video":
+{ Args: { "asset_id": string,"lesson_id": string,"playback_id": string,"seconds": number,"upload_id": string }; Returns: {
+              "duration_seconds": number,"is_known": boolean,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
+            }[]
+                           },
 "content_library_strict":
 { Args: { "enabled"?: boolean }; Returns: undefined
                            },
@@ -220,6 +269,7 @@ isOneToOne: false
 "copy_course":
 { Args: { "course_id": string,"slug": string,"title"?: string }; Returns: {
               "access_period": string | null,
+"certificate_valid_for": string | null,
 "completion_threshold": number | null,
 "created_at": string,
 "description": string,
@@ -228,6 +278,7 @@ isOneToOne: false
 "is_published": boolean,
 "is_sequential": boolean,
 "metadata": NonNullable<Json>,
+"progress_by": string,
 "slug": string,
 "sort_order": number,
 "stage": string | null,
@@ -275,9 +326,35 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"issue_certificate":
+{ Args: { "course_id": string,"learner_name": string,"metadata"?: Json,"user_id": string }; Returns: {
+              "code": string,
+"completed_at": string,
+"course_id": string | null,
+"course_title": string,
+"expires_at": string | null,
+"id": string,
+"issued_at": string,
+"learner_name": string,
+"metadata": NonNullable<Json>,
+"revoked_at": string | null,
+"revoked_reason": string | null,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "certificates"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "lesson_report":
 { Args: { "course_id": string }; Returns: {
               "average_pct": number,"completed": number,"is_required": boolean,"lesson_id": string,"module_id": string,"started": number,"title": string
+            }[]
+                           },
+"lesson_retention":
+{ Args: { "lesson_id": string,"step_seconds"?: number }; Returns: {
+              "learners": number,"second": number
             }[]
                            },
 "move_lesson":
@@ -296,6 +373,7 @@ isOneToOne: false
 "mux_playback_id": string | null,
 "mux_status": string,
 "mux_upload_id": string | null,
+"progress_by": string | null,
 "sort_order": number,
 "title": string,
 "unlock_after": string | null,
@@ -346,6 +424,7 @@ isOneToOne: false
 "mux_playback_id": string | null,
 "mux_status": string,
 "mux_upload_id": string | null,
+"progress_by": string | null,
 "sort_order": number,
 "title": string,
 "unlock_after": string | null,
@@ -359,10 +438,10 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "mux_playback_claims":
-{ Args: { "lesson_id": string,"ttl"?: string }; Returns: Json
+{ Args: { "audience"?: string,"lesson_id": string,"ttl"?: string,"user_id"?: string }; Returns: Json
                            },
 "mux_state":
-{ Args: { "upload_id": string }; Returns: {
+{ Args: { "asset_id"?: string,"upload_id": string }; Returns: {
               "duration_seconds": number,"error": Json,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
             }[]
                            },
@@ -376,7 +455,7 @@ isOneToOne: false
 { Args: { "course_id": string }; Returns: number
                            },
 "record_progress":
-{ Args: { "lesson_id": string,"position_seconds"?: number,"user_id"?: string,"watched_pct": number }; Returns: Database["public"]['CompositeTypes']["recorded_progress"]
+{ Args: { "lesson_id": string,"played"?: Json,"position_seconds"?: number,"user_id"?: string,"watched_pct"?: number }; Returns: Database["public"]['CompositeTypes']["recorded_progress"]
                           SetofOptions: {
         from: "*"
         to: "recorded_progress"
@@ -394,6 +473,27 @@ isOneToOne: false
 "reset_progress":
 { Args: { "course_id": string,"dry_run"?: boolean,"user_id"?: string }; Returns: number
                            },
+"revoke_certificate":
+{ Args: { "code": string,"reason": string }; Returns: {
+              "code": string,
+"completed_at": string,
+"course_id": string | null,
+"course_title": string,
+"expires_at": string | null,
+"id": string,
+"issued_at": string,
+"learner_name": string,
+"metadata": NonNullable<Json>,
+"revoked_at": string | null,
+"revoked_reason": string | null,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "certificates"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "unenroll":
 { Args: { "course_id": string,"user_id"?: string }; Returns: {
               "completed_at": string | null,
@@ -409,7 +509,12 @@ isOneToOne: false
         to: "enrollments"
         isOneToOne: true
         isSetofReturn: false
-      } }
+      } },
+"verify_certificate":
+{ Args: { "code": string }; Returns: {
+              "completed_at": string,"course_title": string,"expires_at": string,"issued_at": string,"learner_name": string,"revoked_at": string,"status": string
+            }[]
+                           }
           }
           Enums: {
             [_ in never]: never

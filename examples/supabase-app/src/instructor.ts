@@ -1,5 +1,5 @@
 // instructor.ts: what an instructor's server does, with the service key.
-import type { Database, TablesInsert } from './database.types.js';
+import type { Database, Json, Tables, TablesInsert } from './database.types.js';
 import type { Client } from './learner.js';
 
 type Functions = Database['public']['Functions'];
@@ -26,6 +26,21 @@ export async function makeCourse(
 		lesson_ids.push(...rows.map(({ id }) => id));
 	}
 	return { course_id, module_ids, lesson_ids };
+}
+
+// Certifies that a learner has completed a course. The name is one that this server has
+// checked, for learners write what is in their user_metadata themselves.
+export async function certify(admin: Client, course_id: string, user_id: string, learner_name: string): Promise<Tables<'certificates'>> {
+	const { data } = await admin.rpc('issue_certificate', { course_id, user_id, learner_name }).throwOnError();
+
+	return data as Tables<'certificates'>;
+}
+
+// The certificate as a badge, for this server to sign.
+export async function badge(admin: Client, code: string, issuer: { id: string; name: string }): Promise<Json> {
+	const { data } = await admin.rpc('certificate_credential', { code, issuer }).throwOnError();
+
+	return data;
 }
 
 // Who stands where, and where they drop off.

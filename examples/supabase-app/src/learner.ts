@@ -42,6 +42,13 @@ export async function enroll(supabase: Client, course_id: string): Promise<Table
 	return data;
 }
 
+// What a certificate says, for anybody who has its code; null if there is none.
+export async function verify(visitor: Client, code: string): Promise<Database['public']['Functions']['verify_certificate']['Returns'][number] | null> {
+	const { data } = await visitor.rpc('verify_certificate', { code }, { get: true }).throwOnError();
+
+	return data[0] ?? null;
+}
+
 // What to offer first: the lesson that was left off last, at its second; else
 // the course's next one; null when the course is done.
 export async function resume(supabase: Client, course_id: string): Promise<{ lesson_id: string; at: number } | null> {

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import type { SupabaseClient } from '@supabase/supabase-js';
 import type pg from 'pg';
-import { makeCourse, report } from '../src/instructor.js';
-import { coursePage, enroll, Heartbeats, resume, type Client } from '../src/learner.js';
+import { badge, certify, makeCourse, report } from '../src/instructor.js';
+import { coursePage, enroll, Heartbeats, resume, verify, type Client } from '../src/learner.js';
 import { connect, edition, makeDatabase, startApi, type Api } from './world.js';
 
 const database = 'supabase_app';
@@ -190,6 +190,42 @@ describe(`an app on the ${edition.name}`, () => {
 		assert.equal(await resume(ben.client, course), null);
 	});
 
+	test('a certificate, which anybody verifies without a session', async () => {
+		const certificate = await certify(service, course, ben.id, 'Ben Example');
+
+		assert.deepEqual(await certify(service, course, ben.id, 'Somebody Else'), certificate, 'issued twice, it is the same');
+		const found = await verify(api.anon, certificate.code.toLowerCase().replaceAll('-', ''));
+		assert.ok(found);
+		assert.deepEqual([found.status, found.learner_name, found.course_title, found.completed_at],
+			['valid', 'Ben Example', 'Woodworking', certificate.completed_at]);
+		assert.deepEqual(Object.keys(found).sort(), ['completed_at', 'course_title', 'expires_at', 'issued_at', 'learner_name', 'revoked_at', 'status']);
+
+		for (const code of ['', '0', 'AAAA-AAAA-AAAA', certificate.code.slice(0, -1), `${certificate.code}0`, 'u'.repeat(1000), "' OR true --", '%'])
+			assert.equal(await verify(api.anon, code), null, `no certificate: ${code.slice(0, 20)}`);
+		const { data: long, status } = await api.anon.rpc('verify_certificate', { code: 'A'.repeat(1 << 20) });
+		assert.deepEqual([status, long], [200, []], 'a code of a megabyte');
+
+		const { data: own } = await ben.client.from('certificates').select('code').throwOnError();
+		assert.deepEqual(own, [{ code: certificate.code }]);
+		assert.deepEqual((await ann.client.from('certificates').select('code').throwOnError()).data, []);
+
+		const credential = await badge(service, certificate.code, { id: 'https://example.com', name: 'Example' }) as Record<string, any>;
+		assert.deepEqual([credential.type, credential.issuer.type, credential.credentialSubject.identifier[0].identityHash],
+			[['VerifiableCredential', 'OpenBadgeCredential'], ['Profile'], 'Ben Example']);
+	});
+
+	test('a certificate that is revoked, and another one in its place', async () => {
+		const { code } = await certify(service, course, ben.id, 'Ben Example');
+
+		await service.rpc('revoke_certificate', { code, reason: 'the name is misspelled' }).throwOnError();
+		assert.equal((await verify(api.anon, code))?.status, 'revoked');
+		const { code: another } = await certify(service, course, ben.id, 'Benjamin Example');
+		assert.notEqual(another, code);
+		assert.deepEqual([(await verify(api.anon, another))?.status, (await verify(api.anon, another))?.learner_name], ['valid', 'Benjamin Example']);
+		const { status, error } = await service.from('certificates').update({ learner_name: 'Ben' }).eq('code', another);
+		assert.deepEqual([status, error?.code], [500, '55000'], 'it is not changed');
+	});
+
 	test('the instructor sees who stands where', async () => {
 		const { learners, funnel } = await report(service, course);
 
@@ -253,10 +289,11 @@ describe(`an app on the ${edition.name}`, () => {
 		assert.deepEqual(await progressOf(ann), []);
 	});
 
-	test('the checks find nothing that is wrong', async (t) => {
+	test('the checks find nothing but that the certificate could be forged', async (t) => {
 		if (edition.name !== 'extension') return t.skip('only the extension has them');
 		// A superuser has created it here, and is told so.
-		assert.deepEqual((await service.rpc('content_library_check').neq('object', 'owner of the tables').throwOnError()).data, []);
+		const { data } = await service.rpc('content_library_check').neq('object', 'owner of the tables').throwOnError();
+		assert.deepEqual(data.map(({ severity, object }) => `${severity} ${object}`), [`notice course ${course}`, 'notice table certificates']);
 	});
 
 	test('a learner who forgets a filter deletes nothing', async (t) => {
@@ -345,6 +382,7 @@ describe('errors and their statuses', () => {
 			{ lesson_id: open.lesson, module_id: open.module, before: open.lesson }), /cannot be moved before itself$/],
 		['a module moved to another course', () => asService.rpc('move_module', { module_id: open.module, before: pro.module }), /is not a place in/],
 		['what is no event', () => asService.rpc('mux_apply_event', { event: {} }), /^event has no type$/],
+		['a certificate for nobody', () => asService.rpc('issue_certificate', { course_id: open.course, user_id: ann.id, learner_name: ' ' }), /^learner_name is empty$/],
 	]);
 
 	refused(400, '22004', [
@@ -352,6 +390,7 @@ describe('errors and their statuses', () => {
 		['no percentage', () => record({ watched_pct: null }), /^watched_pct must not be null$/],
 		['no reports', () => batch(null), /^reports must not be null$/],
 		['no course to enroll in', () => asAnn.rpc('enroll', { course_id: null }), /^course_id must not be null$/],
+		['no code to verify', () => (api.anon as SupabaseClient).rpc('verify_certificate', { code: null }), /^code must not be null$/],
 		['no course to report on', () => asService.rpc('course_report', { course_id: null }), /^course_id must not be null$/],
 	]);
 
@@ -381,6 +420,8 @@ describe('errors and their statuses', () => {
 			.insert({ user_id: ann.id, course_id: pro.course, completed_at: ago(0) }), /^permission denied for table/],
 		['progress in the name of somebody else', () => asAnn.from('content_progress')
 			.insert({ user_id: ben.id, lesson_id: open.lesson }), /row-level security/],
+		['a certificate to issue', () => asAnn.rpc('issue_certificate', { course_id: open.course, user_id: ann.id, learner_name: 'Ann' }), /^permission denied for function/],
+		['a certificate to write', () => asAnn.from('certificates').update({ learner_name: 'Ann' }).eq('user_id', ann.id), /^permission denied for table/],
 		['the events of Mux', () => asAnn.from('mux_events').select(), /^permission denied for table/],
 	]);
 
@@ -388,7 +429,7 @@ describe('errors and their statuses', () => {
 		['a visitor who reports', () => (api.anon as SupabaseClient).rpc('record_progress',
 			{ lesson_id: open.preview, watched_pct: 1 }), /^permission denied for function/],
 		['a visitor who enrolls', () => (api.anon as SupabaseClient).rpc('enroll', { course_id: open.course }), /^permission denied for function/],
-		...['courses', 'modules', 'lessons', 'enrollments', 'content_progress', 'mux_events'].map((table): Case =>
+		...['courses', 'modules', 'lessons', 'enrollments', 'content_progress', 'certificates', 'mux_events'].map((table): Case =>
 			[`a visitor who reads ${table}`, () => (api.anon as SupabaseClient).from(table).select(), /^permission denied for table/]),
 	]);
 
@@ -405,11 +446,13 @@ describe('errors and their statuses', () => {
 		['the percentage of an unpublished course', () => asAnn.rpc('course_completion', { course_id: hidden.course }), /^course ".*" does not exist$/],
 		['a module that does not exist', () => asService.rpc('move_module', { module_id: open.module, before: unknown }), /^module ".*" does not exist$/],
 		['a user who does not exist', () => asService.rpc('enroll', { course_id: open.course, user_id: unknown }), /^user ".*" does not exist$/],
+		['a certificate to revoke that does not exist', () => asService.rpc('revoke_certificate', { code: '0000-0000-0000', reason: 'a test' }), /^certificate "0000-0000-0000" does not exist$/],
 		['a report on a course that does not exist', () => asService.rpc('course_report', { course_id: unknown }), /^course ".*" does not exist$/],
 	]);
 
 	refused(500, '55000', [
 		['a lesson without a video', () => asAnn.rpc('mux_playback_claims', { lesson_id: open.lesson }), /has no video to play$/],
+		['a certificate of a course that is not completed', () => asService.rpc('issue_certificate', { course_id: open.course, user_id: ann.id, learner_name: 'Ann' }), /^user ".*" has not completed course ".*"$/],
 	]);
 
 	refused(404, 'PGRST202', [

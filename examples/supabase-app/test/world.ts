@@ -130,6 +130,8 @@ export interface Api {
 	anon: Client;
 	service: Client;
 	signedIn(claims: Record<string, unknown>, seconds?: number): Promise<Client>;
+	// For those without supabase-js.
+	url: string;
 	// Whether there is a network.
 	online: boolean;
 	stop(): Promise<void>;
@@ -157,6 +159,7 @@ export async function startApi(database: string): Promise<Api> {
 		});
 
 	Object.assign(api, {
+		url: `http://127.0.0.1:${port}`,
 		anon: client(anonKey),
 		service: client(await token({ role: 'service_role' })),
 		signedIn: async (claims: Record<string, unknown>, seconds?: number) => client(anonKey, await token(

@@ -1,0 +1,139 @@
+/* retention.c: lesson_retention(): how many learners have seen each part of a lesson. */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/multirangetypes.h"
+#include "utils/typcache.h"
+
+#include "call.h"
+#include "result.h"
+
+/* Of a video of a day, at a step of a second, there are 86,400. */
+#define MAX_STEPS 1000000
+
+/* The course of lesson $1, and how long its video is. */
+static const LibraryQuery length_of_lesson = {
+	"SELECT m.course_id, l.duration_seconds"
+	"  FROM %1$s.lessons AS l"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id"
+	" WHERE l.id = $1",
+	1, {UUIDOID}
+};
+
+/* What each learner who is enrolled in course $2 has seen of lesson $1. */
+static const LibraryQuery seen_of_lesson = {
+	"SELECT p.watched"
+	"  FROM %1$s.content_progress AS p"
+	"  JOIN %1$s.enrollments AS e ON e.course_id = $2 AND e.user_id = p.user_id"
+	" WHERE p.lesson_id = $1",
+	2, {UUIDOID, UUIDOID}, .sizes_differ = true
+};
+
+/* How many more learners have seen a step than the one before it. */
+typedef struct Sweep
+{
+	int32		duration;
+	int32		step;
+	int32		steps;
+	int32	   *changes;
+} Sweep;
+
+/* A sweep without learners yet, over as many steps as the video has; none if its length is not known. */
+static Sweep
+begin_sweep(int32 duration, int32 step)
+{
+	Sweep		sweep = {duration, step, duration > 0 ? (duration - 1) / step + 1 : 0};
+
+	if (sweep.steps > MAX_STEPS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("step_seconds %d makes %d steps of the lesson", step, sweep.steps),
+				 errdetail("At most %d are counted.", MAX_STEPS)));
+	sweep.changes = palloc0((sweep.steps + 1) * sizeof(int32));
+	return sweep;
+}
+
+/* Counts a learner once at each step that the ranges touch.  They are in order, without overlaps. */
+static void
+add_learner(Sweep *sweep, TypeCacheEntry *range_type, MultirangeType *seen)
+{
+	int32		next = 0;		/* the first step that has not counted this learner */
+
+	for (uint32 i = 0; i < seen->rangeCount; i++)
+	{
+		RangeBound	lower;
+		RangeBound	upper;
+		int32		from;
+		int32		to;
+
+		multirange_get_bounds(range_type, seen, i, &lower, &upper);
+		from = lower.infinite ? 0 : Max(DatumGetInt32(lower.val), 0);
+		to = upper.infinite ? sweep->duration : Min(DatumGetInt32(upper.val), sweep->duration);
+		if (from >= to)
+			continue;
+		from = Max(from / sweep->step, next);
+		next = (to - 1) / sweep->step + 1;
+		if (from >= next)
+			continue;
+		sweep->changes[from]++;
+		sweep->changes[next]--;
+	}
+}
+
+static void
+add_learners(Sweep *sweep)
+{
+	TypeCacheEntry *type = lookup_type_cache(INT4MULTIRANGEOID, TYPECACHE_MULTIRANGE_INFO);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+		add_learner(sweep, type->rngtype,
+					DatumGetMultirangeTypeP(result_value(i, 1, INT4MULTIRANGEOID)));
+}
+
+static void
+return_steps(const Sweep *sweep, ReturnSetInfo *to)
+{
+	int32		learners = 0;
+
+	for (int32 i = 0; i < sweep->steps; i++)
+	{
+		Datum		values[] = {Int32GetDatum(i * sweep->step), 0};
+		bool		nulls[] = {false, false};
+
+		learners += sweep->changes[i];
+		values[1] = Int32GetDatum(learners);
+		tuplestore_putvalues(to->setResult, to->setDesc, values, nulls);
+	}
+}
+
+PG_FUNCTION_INFO_V1(lesson_retention);
+
+Datum
+lesson_retention(PG_FUNCTION_ARGS)
+{
+	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
+	int32		step = DatumGetInt32(required_arg(fcinfo, 1, "step_seconds"));
+	Datum		values[] = {lesson_id, 0};
+	Datum		duration;
+	bool		unknown;
+	Sweep		sweep;
+	Call		call;
+
+	if (step < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("step_seconds %d is not positive", step)));
+	call_begin_as_operator(&call, fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
+	if (query_execute(&call.library, &length_of_lesson, values, NULL, true) == 0)
+		missing_lesson("", lesson_id);
+	values[1] = result_value(0, 1, UUIDOID);
+	duration = result_nullable(0, 2, INT4OID, &unknown);
+	sweep = begin_sweep(unknown ? 0 : DatumGetInt32(duration), step);
+	set_until_caller("jit", "off");
+	query_execute(&call.library, &seen_of_lesson, values, NULL, true);
+	add_learners(&sweep);
+	return_steps(&sweep, (ReturnSetInfo *) fcinfo->resultinfo);
+	call_end(&call);
+	return (Datum) 0;
+}

@@ -1,0 +1,12 @@
+/* watching.h: what moves the progress of a lesson (R13). */
+#ifndef CONTENT_LIBRARY_WATCHING_H
+#define CONTENT_LIBRARY_WATCHING_H
+
+#include "recording.h"
+
+extern void watched_from_row(RecordedReport *report, uint64 row, int first);
+extern void video_from_row(RecordedReport *report, uint64 row, int first);
+extern void weigh_reports(Recording *recording);
+extern void hold_courses(Recording *recording);
+
+#endif							/* CONTENT_LIBRARY_WATCHING_H */
