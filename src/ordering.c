@@ -57,7 +57,6 @@ static const LibraryQuery module_row = {
 	1, {UUIDOID}
 };
 
-#define OF_LESSON "the course of lesson"
 #define OF_MODULE "the course of module"
 
 static void
@@ -183,9 +182,9 @@ lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 	Datum		left = course_of_lesson(call, lesson_id);
 	Datum		entered;
 
-	require_editor_of(call, left, OF_LESSON, lesson_id);
+	require_staff_of(call, left, STAFF_EDITOR, OF_LESSON, lesson_id);
 	entered = parent_of(&module_course, call, module_id, no_module);
-	require_editor_of(call, entered, OF_MODULE, module_id);
+	require_staff_of(call, entered, STAFF_EDITOR, OF_MODULE, module_id);
 	lock_both_courses(call, left, entered);
 	check_still_there(course_of_lesson(call, lesson_id), left, "lesson", lesson_id);
 	return parent_of(&lesson_module, call, lesson_id, no_lesson);
@@ -233,9 +232,9 @@ move_module(PG_FUNCTION_ARGS)
 
 	call_begin_as_staff(&call, fcinfo);
 	left = parent_of(&module_course, &call, module_id, no_module);
-	require_editor_of(&call, left, OF_MODULE, module_id);
+	require_staff_of(&call, left, STAFF_EDITOR, OF_MODULE, module_id);
 	entered = PG_ARGISNULL(2) ? left : PG_GETARG_DATUM(2);
-	require_editor_of(&call, entered, "course", entered);
+	require_staff_of(&call, entered, STAFF_EDITOR, "course", entered);
 	lock_both_courses(&call, left, entered);
 	check_still_there(parent_of(&module_course, &call, module_id, no_module), left,
 					  "module", module_id);

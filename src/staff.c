@@ -62,10 +62,10 @@ refuse_staff(const Call *call, StaffRole role, const char *what, Datum id)
 
 /* what and id say in an error what the course was found by. */
 void
-require_editor_of(const Call *call, Datum course_id, const char *what, Datum id)
+require_staff_of(const Call *call, Datum course_id, StaffRole role, const char *what, Datum id)
 {
-	if (!call->is_operator && !is_staff(call, course_id, STAFF_EDITOR))
-		refuse_staff(call, STAFF_EDITOR, what, id);
+	if (!call->is_operator && !is_staff(call, course_id, role))
+		refuse_staff(call, role, what, id);
 }
 
 /* For a function that names a course: its staff and operators go on, if they see it. */

@@ -11,9 +11,12 @@ typedef enum StaffRole
 	STAFF_EDITOR
 } StaffRole;
 
+/* How a refusal says that a course was found by a lesson. */
+#define OF_LESSON "the course of lesson"
+
 extern bool is_staff(const Call *call, Datum course_id, StaffRole role);
 extern void require_staff(Call *call, Datum course_id, StaffRole role);
-extern void require_editor_of(const Call *call, Datum course_id, const char *what, Datum id);
+extern void require_staff_of(const Call *call, Datum course_id, StaffRole role, const char *what, Datum id);
 pg_noreturn extern void refuse_staff(const Call *call, StaffRole role, const char *what, Datum id);
 
 #endif							/* CONTENT_LIBRARY_STAFF_H */

@@ -2429,6 +2429,22 @@ $$;
 COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
 	'How many enrolled learners have seen each part of a lesson.';
 
+CREATE FUNCTION content_library.own_lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff(
+		(SELECT m.course_id FROM public.lessons AS l JOIN public.modules AS m ON m.id = l.module_id WHERE l.id = $1),
+		'viewer', 'the course of lesson', $1);
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_lesson_retention(uuid, integer) IS
+	'content_library.lesson_retention() for the staff of the course.';
+
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -2944,6 +2960,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.own_mux_playback_claims(uuid, timestamptz, text),
 	content_library.own_course_report(uuid, integer, uuid),
 	content_library.own_lesson_report(uuid),
+	content_library.own_lesson_retention(uuid, integer),
 	content_library.own_course_of_lesson(uuid),
 	content_library.own_course_of_module(uuid),
 	content_library.own_move_lesson(uuid, uuid, uuid),
@@ -3447,7 +3464,11 @@ BEGIN
 	IF step_seconds < 1 THEN
 		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+	IF content_library.acts_for_others() THEN
+		RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+	ELSE
+		RETURN QUERY SELECT * FROM content_library.own_lesson_retention($1, $2);
+	END IF;
 END
 $$;
 

@@ -973,11 +973,13 @@ class Model:
         return answer
 
     def lesson_retention(self, lesson, step_seconds=5):
-        self.server_only()
+        wrong = self.staff_only('viewer', self.course_of(lesson) if lesson in self.rows('lessons') else None)
         if lesson is None or step_seconds is None:
-            raise Refused('22004')
+            raise Refused('22004', *wrong)
         if step_seconds < 1:
-            raise Refused('22023')
+            raise Refused('22023', *wrong)
+        if wrong:
+            raise Refused(*wrong)
         if lesson not in self.rows('lessons'):
             raise Refused('23503')
         course, length = self.course_of(lesson), self.rows('lessons')[lesson]['duration_seconds'] or 0

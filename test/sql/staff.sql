@@ -43,6 +43,7 @@ SELECT c.call, s.course
 FROM unnest(ARRAY[
 	'course_report(test.id(''%s''))',
 	'lesson_report(test.id(''%s''))',
+	'lesson_retention(test.id(''%s/1''))',
 	'course_outline(test.id(''%s''))',
 	'course_outline(test.id(''%s''), test.id(''st-ann''))',
 	'course_completion(test.id(''%s''))',

@@ -349,6 +349,7 @@ my %by_hand = (
 	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity', 'v')", '42501' ],
 	own_course_report => [ "('$open', NULL, NULL)", '42501' ],
 	own_lesson_report => [ "('$open')", '42501' ],
+	own_lesson_retention => [ "('${\uuid(111)}', 5)", '42501' ],
 	own_course_of_lesson => [ "('${\uuid(111)}')", '42501' ],
 	own_course_of_module => [ "('${\uuid(11)}')", '42501' ],
 	own_move_lesson => [ "('${\uuid(111)}', '${\uuid(11)}', NULL)", '42501' ],
