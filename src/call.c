@@ -112,11 +112,11 @@ call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg)
 
 	open_call(call, fcinfo);
 	if (arg->isnull && acts_for_others(&call->library))
-		call->user_id = signed_in_user(&call->library, &nobody);
+		call->user_id = call->signed_in = signed_in_user(&call->library, &nobody);
 	else
 		find_user(call, arg);
 	if (nobody)
-		call->user_id = (Datum) 0;
+		call->user_id = call->signed_in = (Datum) 0;
 	become_owner(&call->boundary, &call->library);
 }
 

@@ -204,7 +204,7 @@ DROP FUNCTION
 	content_library.course_of(uuid),
 	content_library.check_before(uuid, uuid, uuid, uuid),
 	content_library.lock_video(boolean, text, text),
-	content_library.published_course_of(uuid),
+	content_library.watched_course_of(uuid),
 	content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]),
 	content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
 	content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean),

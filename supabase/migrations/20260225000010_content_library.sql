@@ -2274,8 +2274,8 @@ COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
 
 -- The doors. In each pair the service door comes first.
 
-CREATE OR REPLACE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION content_library.watched_course_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -2285,11 +2285,11 @@ BEGIN
 		FROM public.lessons AS l
 		JOIN public.modules AS m ON m.id = l.module_id
 		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = $1 AND l.is_published AND c.is_published);
+		WHERE l.id = $1 AND (l.is_published AND c.is_published OR content_library.is_staff(c.id, 'viewer')));
 END
 $$;
-COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
+COMMENT ON FUNCTION content_library.watched_course_of(uuid) IS
+	'The course of a lesson, if both are published or the caller is staff of it. Whether the caller sees it is still to be looked up.';
 
 -- Reading comes first because most reports change nothing. The row of a first report
 -- comes before the refusal, and that error undoes it: only the foreign key knows whether
@@ -3293,7 +3293,7 @@ DECLARE
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT l.mux_status, l.mux_playback_id,
+	SELECT l.mux_status, l.mux_playback_id, c.id AS course_id, l.is_published AND c.is_published AS is_published,
 		CASE WHEN l.is_preview THEN NULL
 		     WHEN a.no_access IS NOT NULL THEN a.no_access
 		     WHEN p.id IS NOT NULL OR e.completed_at IS NOT NULL THEN NULL
@@ -3325,14 +3325,19 @@ BEGIN
 	     WHEN NOT (e.granted OR any_tier OR (c.tier_required = 'free'
 	      OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF(current_setting('request.jwt.claims', true), '')::jsonb
 	              #>> '{app_metadata,tier}')), 1) >= COALESCE(array_position('{free,pro,studio}'::text[], c.tier_required), 1))) THEN 'tier' END AS no_access) AS a
-	WHERE l.id = $2 AND l.is_published AND c.is_published;
+	WHERE l.id = $2;
 	IF NOT FOUND THEN
 		PERFORM content_library.missing_lesson($2);
 	END IF;
-	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
-		PERFORM content_library.nobody();
-	END IF;
-	IF lesson.refusal IS NOT NULL THEN
+	-- The staff of the course may watch all of it, drafts too.
+	IF (NOT lesson.is_published OR lesson.refusal IS NOT NULL)
+		AND (any_tier OR NOT content_library.is_staff(lesson.course_id, 'viewer'))
+	THEN
+		IF NOT lesson.is_published THEN
+			PERFORM content_library.missing_lesson($2);
+		ELSIF user_id IS NULL THEN
+			PERFORM content_library.nobody();
+		END IF;
 		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
@@ -3346,7 +3351,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
-	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview, and the staff of the course all of it. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
 
 CREATE OR REPLACE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
 RETURNS jsonb
@@ -4250,7 +4255,7 @@ BEGIN
 		'content_library.read_report(jsonb, timestamptz)',
 		'content_library.read_reports(jsonb, timestamptz)',
 		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean)',
-		'content_library.published_course_of(uuid)',
+		'content_library.watched_course_of(uuid)',
 		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
 		'content_library.own_enroll(uuid, boolean)',
 		'content_library.own_unenroll(uuid, boolean)',
@@ -5837,7 +5842,7 @@ BEGIN
 	IF NOT nobody THEN
 		learner := content_library.caller(user_id);
 	END IF;
-	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
+	IF NOT content_library.sees_course(content_library.watched_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
 	IF learner IS NULL AND NOT nobody THEN
@@ -5847,7 +5852,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.mux_playback_claims(uuid, interval, uuid, text) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. The staff of the course get those of all its lessons, drafts too. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Rights of functions ------------------------------------------------------

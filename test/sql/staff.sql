@@ -49,6 +49,7 @@ FROM unnest(ARRAY[
 	'course_completion(test.id(''%s''))',
 	'next_lesson(test.id(''%s''))',
 	'completion_threshold(test.id(''%s/1''))',
+	'mux_playback_claims(test.id(''%s/1''))',
 	'move_lesson(test.id(''%s/1''), test.id(''%s/m''))',
 	'move_lesson(test.id(''st/1''), test.id(''%s/m''))',
 	'move_lesson(test.id(''%s/1''), test.id(''st/m''))',
@@ -69,6 +70,12 @@ SELECT course, replace(regexp_replace(call, 'test.id\(''([^'']*)''\)', '\1', 'g'
 	   test.attempt('service_role', NULL, command) AS service
 FROM calls, format('SELECT public.' || call, course, course) AS command
 ORDER BY place;
+
+-- A draft in a published course, which only its staff play; by the service, they are learners.
+SELECT test.attempt('authenticated', 'st-ann', command) AS learner, test.attempt('authenticated', 'st-vera', command) AS viewer,
+	   test.attempt('authenticated', 'st-otto', command) AS others_editor, test.attempt('service_role', NULL, command) AS service,
+	   test.attempt('service_role', NULL, replace(command, '))', '), user_id => test.id(''st-vera''))')) AS named
+FROM unnest('{st/3,st/4}'::text[]) AS lesson, format('SELECT public.mux_playback_claims(test.id(%L))', lesson) AS command;
 
 -- The table itself: staff read their own rows, and the service gives roles.
 CREATE TEMP TABLE commands (place serial, command text);
