@@ -148,7 +148,7 @@ is($node->safe_psql('usual', $keys), 'true true true true', 'and the keys are va
 new_victim('own', '');
 as('mallory', 'own', "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY); $uid $trap CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1;
 	DELETE FROM public.seen; CREATE EXTENSION content_library SCHEMA public");
-is($node->safe_psql('own', "$seen; $keys"), "mallory\ntrue true true", "one owner's own code runs, as that owner");
+is($node->safe_psql('own', "$seen; $keys"), "mallory\ntrue true true true", "one owner's own code runs, as that owner");
 
 # An index that is made while the attaching waits for its lock.
 new_database($node, 'race', 'public');
