@@ -116,6 +116,16 @@ CREATE TABLE @extschema@.course_prerequisites (
 );
 COMMENT ON TABLE @extschema@.course_prerequisites IS 'The courses that a learner must have completed to enroll in a course.';
 
+CREATE TABLE @extschema@.course_staff (
+	course_id	uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
+	user_id		uuid NOT NULL,	-- references auth.users: see section 7
+	role		text NOT NULL CHECK (role IN ('viewer', 'editor')),
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (user_id, course_id)
+);
+COMMENT ON TABLE @extschema@.course_staff IS 'The instructors of a course, who sign in as learners do.';
+COMMENT ON COLUMN @extschema@.course_staff.role IS 'viewer: sees the reports, and the course as it is made; editor: changes it, too.';
+
 CREATE TABLE @extschema@.modules (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	course_id	uuid NOT NULL REFERENCES @extschema@.courses (id) ON DELETE CASCADE,
@@ -262,6 +272,7 @@ CREATE INDEX idx_enrollments_user_id ON @extschema@.enrollments (user_id);
 -- course_report() goes through a course page by page in this order.
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
 CREATE INDEX idx_course_prerequisites_required ON @extschema@.course_prerequisites (required_course_id);
+CREATE INDEX idx_course_staff_course_id ON @extschema@.course_staff (course_id);
 CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
 
 -- Without this index, deleting a lesson and reporting on a course would read all
@@ -368,6 +379,7 @@ CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON @extschema@.conte
 
 ALTER TABLE @extschema@.courses OWNER TO @extowner@;
 ALTER TABLE @extschema@.course_prerequisites OWNER TO @extowner@;
+ALTER TABLE @extschema@.course_staff OWNER TO @extowner@;
 ALTER TABLE @extschema@.modules OWNER TO @extowner@;
 ALTER TABLE @extschema@.lessons OWNER TO @extowner@;
 ALTER TABLE @extschema@.enrollments OWNER TO @extowner@;
@@ -379,6 +391,7 @@ ALTER TABLE @extschema@.certificates OWNER TO @extowner@;
 REVOKE ALL ON TABLE
 	@extschema@.courses,
 	@extschema@.course_prerequisites,
+	@extschema@.course_staff,
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
@@ -389,6 +402,7 @@ REVOKE ALL ON TABLE
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
 	@extschema@.courses,
 	@extschema@.course_prerequisites,
+	@extschema@.course_staff,
 	@extschema@.modules,
 	@extschema@.lessons,
 	@extschema@.enrollments,
@@ -398,6 +412,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
 GRANT SELECT ON TABLE
 	@extschema@.courses,
 	@extschema@.course_prerequisites,
+	@extschema@.course_staff,
 	@extschema@.modules,
 	@extschema@.lessons
 	TO authenticated;
@@ -419,11 +434,38 @@ GRANT SELECT ON TABLE @extschema@.certificates TO authenticated;
 -- The policies that name auth.uid() are made in section 7. Until then their
 -- tables are locked for learners: row-level security without a policy shows no row.
 
+-- The policies below call it last, so that a row that learners see costs nothing more.
+-- A sub-query in its place would be started with every query. The policies of a table
+-- are asked in the order of their names from Z to A: hence the name of the one that
+-- lets staff read courses. The cost has the server look at a query's own conditions
+-- first, and so at few rows.
+CREATE FUNCTION @extschema@.content_library_is_staff(course_id uuid, role text)
+RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_is_staff(uuid, text) IS
+	'Whether the caller is staff of a course. With the role viewer every member of its staff is, with the role editor only its editors are. It answers only for the user signed in, by course_staff; false when nobody is signed in. Policies call it. Fails with 22023 for another role.';
+
 ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "Authenticated users can read published courses"
 	ON @extschema@.courses FOR SELECT TO authenticated
 	USING (is_published = true);
+
+CREATE POLICY "Also staff can read their courses"
+	ON @extschema@.courses FOR SELECT TO authenticated
+	USING (@extschema@.content_library_is_staff(id, 'viewer'));
+
+-- Editors write through the tables once authenticated is granted that: see the README.
+-- There is no policy for INSERT: a course that does not exist has no editor.
+CREATE POLICY "Editors change their courses"
+	ON @extschema@.courses FOR UPDATE TO authenticated
+	USING (@extschema@.content_library_is_staff(id, 'editor'))
+	WITH CHECK (@extschema@.content_library_is_staff(id, 'editor'));
+
+CREATE POLICY "Editors delete their courses"
+	ON @extschema@.courses FOR DELETE TO authenticated
+	USING (@extschema@.content_library_is_staff(id, 'editor'));
 
 CREATE POLICY "Service role manages courses"
 	ON @extschema@.courses FOR ALL TO service_role
@@ -439,11 +481,30 @@ CREATE POLICY "Service role manages course_prerequisites"
 	ON @extschema@.course_prerequisites FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
+ALTER TABLE @extschema@.course_staff ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "Service role manages course_staff"
+	ON @extschema@.course_staff FOR ALL TO service_role
+	USING (true) WITH CHECK (true);
+
 ALTER TABLE @extschema@.modules ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "Authenticated users can read modules"
 	ON @extschema@.modules FOR SELECT TO authenticated
 	USING (true);
+
+CREATE POLICY "Editors add modules"
+	ON @extschema@.modules FOR INSERT TO authenticated
+	WITH CHECK (@extschema@.content_library_is_staff(course_id, 'editor'));
+
+CREATE POLICY "Editors change their modules"
+	ON @extschema@.modules FOR UPDATE TO authenticated
+	USING (@extschema@.content_library_is_staff(course_id, 'editor'))
+	WITH CHECK (@extschema@.content_library_is_staff(course_id, 'editor'));
+
+CREATE POLICY "Editors delete their modules"
+	ON @extschema@.modules FOR DELETE TO authenticated
+	USING (@extschema@.content_library_is_staff(course_id, 'editor'));
 
 CREATE POLICY "Service role manages modules"
 	ON @extschema@.modules FOR ALL TO service_role
@@ -454,6 +515,23 @@ ALTER TABLE @extschema@.lessons ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "Authenticated users can read lessons"
 	ON @extschema@.lessons FOR SELECT TO authenticated
 	USING (true);
+
+CREATE POLICY "Editors add lessons"
+	ON @extschema@.lessons FOR INSERT TO authenticated
+	WITH CHECK (EXISTS (SELECT FROM @extschema@.modules AS m
+						WHERE m.id = module_id AND @extschema@.content_library_is_staff(m.course_id, 'editor')));
+
+CREATE POLICY "Editors change their lessons"
+	ON @extschema@.lessons FOR UPDATE TO authenticated
+	USING (EXISTS (SELECT FROM @extschema@.modules AS m
+				   WHERE m.id = module_id AND @extschema@.content_library_is_staff(m.course_id, 'editor')))
+	WITH CHECK (EXISTS (SELECT FROM @extschema@.modules AS m
+						WHERE m.id = module_id AND @extschema@.content_library_is_staff(m.course_id, 'editor')));
+
+CREATE POLICY "Editors delete their lessons"
+	ON @extschema@.lessons FOR DELETE TO authenticated
+	USING (EXISTS (SELECT FROM @extschema@.modules AS m
+				   WHERE m.id = module_id AND @extschema@.content_library_is_staff(m.course_id, 'editor')));
 
 CREATE POLICY "Service role manages lessons"
 	ON @extschema@.lessons FOR ALL TO service_role
@@ -478,9 +556,10 @@ CREATE POLICY "Service role manages certificates"
 	USING (true) WITH CHECK (true);
 
 -- In strict mode (content_library_strict) learners read directly only what they may
--- watch. It is on when they may not write progress directly; the SELECT asks that
--- once a query. The policies of enrollments and courses hold inside these policies,
--- too. So a learner finds only their own enrollments, and courses that they see.
+-- watch, and staff all of theirs. It is on when they may not write progress directly;
+-- the SELECT asks that once a query. The policies of enrollments and courses hold inside
+-- these policies, too. So a learner finds only their own enrollments, and courses that
+-- they see.
 
 CREATE POLICY "Strict: modules of visible courses"
 	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
@@ -490,17 +569,18 @@ CREATE POLICY "Strict: modules of visible courses"
 CREATE POLICY "Strict: lessons that may be watched"
 	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR is_published AND EXISTS (
+		OR EXISTS (
 			SELECT FROM @extschema@.modules AS m
 			JOIN @extschema@.courses AS c ON c.id = m.course_id
 			WHERE m.id = module_id
-				AND (is_preview
-					 OR EXISTS (SELECT FROM @extschema@.enrollments AS e
-								WHERE e.course_id = m.course_id
-									AND (e.expires_at IS NULL OR e.expires_at > now())
-									AND (e.granted OR c.tier_required = 'free'
-										 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
-											>= array_position('{free,pro,studio}'::text[], c.tier_required))))));
+				AND (lessons.is_published AND (is_preview
+						OR EXISTS (SELECT FROM @extschema@.enrollments AS e
+								   WHERE e.course_id = m.course_id
+										AND (e.expires_at IS NULL OR e.expires_at > now())
+										AND (e.granted OR c.tier_required = 'free'
+											 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
+												>= array_position('{free,pro,studio}'::text[], c.tier_required))))
+					 OR @extschema@.content_library_is_staff(m.course_id, 'viewer'))));
 
 
 -- 7. Attachment to auth ------------------------------------------------------
@@ -603,7 +683,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_outline(uuid, uuid) IS
-	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. The staff of the course may name its learners. Without user_id they see all of it: nothing is locked, drafts are there, and is_published is in course and lessons; so does service_role, without progress. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
 
 CREATE FUNCTION @extschema@.next_lesson(
 	course_id uuid,
@@ -665,7 +745,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_report(uuid, integer, uuid) IS
-	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.';
+	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. For the staff of the course, and for service_role. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -679,7 +759,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_report(uuid) IS
-	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.lesson_retention(
 	lesson_id uuid,
@@ -690,7 +770,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.lesson_retention(uuid, integer) IS
-	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.';
+	'How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. For the staff of the course, and for service_role. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown lesson.';
 
 CREATE FUNCTION @extschema@.move_lesson(
 	lesson_id uuid,
@@ -700,7 +780,7 @@ RETURNS @extschema@.lessons
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.move_lesson(uuid, uuid, uuid) IS
-	'Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.';
+	'Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. For the editors of both courses, and for service_role. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown lesson or module.';
 
 CREATE FUNCTION @extschema@.move_module(
 	module_id uuid,
@@ -710,7 +790,7 @@ RETURNS @extschema@.modules
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.move_module(uuid, uuid, uuid) IS
-	'Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.';
+	'Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. For the editors of both courses, and for service_role. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown module or course.';
 
 CREATE FUNCTION @extschema@.copy_course(
 	course_id uuid,
@@ -720,14 +800,14 @@ RETURNS @extschema@.courses
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.copy_course(uuid, text, text) IS
-	'Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Returns the new course. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.';
+	'Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Its staff is the editor who has copied it. Returns the new course. For the editors of the course, and for service_role. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.';
 
 CREATE FUNCTION @extschema@.recompute_completion(course_id uuid)
 RETURNS integer
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.recompute_completion(uuid) IS
-	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.';
+	'Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.issue_certificate(
 	course_id uuid,
@@ -1279,7 +1359,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.mux_playback_claims(uuid, interval, uuid, text) IS
-	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
+	'The claims of a token that plays a lesson''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. The staff of the course get those of all its lessons, drafts too. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.';
 
 
 -- 11. Check ------------------------------------------------------------------
@@ -1749,7 +1829,10 @@ BEGIN ATOMIC
 		('index', 'courses', 'idx_courses_published', 'CREATE INDEX idx_courses_published ON {schema}.courses USING btree (is_published);'),
 		('index', 'courses', 'idx_courses_stage', 'CREATE INDEX idx_courses_stage ON {schema}.courses USING btree (stage);'),
 		('index', 'courses', 'idx_courses_topic', 'CREATE INDEX idx_courses_topic ON {schema}.courses USING btree (topic);'),
+		('policy', 'courses', 'Also staff can read their courses', 'CREATE POLICY "Also staff can read their courses" ON {schema}.courses FOR SELECT TO authenticated USING ({schema}.content_library_is_staff(id, ''viewer''::text));'),
 		('policy', 'courses', 'Authenticated users can read published courses', 'CREATE POLICY "Authenticated users can read published courses" ON {schema}.courses FOR SELECT TO authenticated USING ((is_published = true));'),
+		('policy', 'courses', 'Editors change their courses', 'CREATE POLICY "Editors change their courses" ON {schema}.courses FOR UPDATE TO authenticated USING ({schema}.content_library_is_staff(id, ''editor''::text)) WITH CHECK ({schema}.content_library_is_staff(id, ''editor''::text));'),
+		('policy', 'courses', 'Editors delete their courses', 'CREATE POLICY "Editors delete their courses" ON {schema}.courses FOR DELETE TO authenticated USING ({schema}.content_library_is_staff(id, ''editor''::text));'),
 		('policy', 'courses', 'Service role manages courses', 'CREATE POLICY "Service role manages courses" ON {schema}.courses FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('row-level security', 'courses', 'courses', 'ALTER TABLE {schema}.courses ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
@@ -1768,6 +1851,25 @@ BEGIN ATOMIC
   WHERE (c.id = course_prerequisites.course_id))));'),
 		('policy', 'course_prerequisites', 'Service role manages course_prerequisites', 'CREATE POLICY "Service role manages course_prerequisites" ON {schema}.course_prerequisites FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('row-level security', 'course_prerequisites', 'course_prerequisites', 'ALTER TABLE {schema}.course_prerequisites ENABLE ROW LEVEL SECURITY;'),
+		('NOT NULL', 'course_staff', 'column course_staff.course_id', 'ALTER TABLE {schema}.course_staff ALTER COLUMN course_id SET NOT NULL;'),
+		('NOT NULL', 'course_staff', 'column course_staff.created_at', 'ALTER TABLE {schema}.course_staff ALTER COLUMN created_at SET NOT NULL;'),
+		('NOT NULL', 'course_staff', 'column course_staff.role', 'ALTER TABLE {schema}.course_staff ALTER COLUMN role SET NOT NULL;'),
+		('NOT NULL', 'course_staff', 'column course_staff.user_id', 'ALTER TABLE {schema}.course_staff ALTER COLUMN user_id SET NOT NULL;'),
+		('column', 'course_staff', 'course_id', 'ALTER TABLE {schema}.course_staff ALTER COLUMN course_id TYPE uuid;'),
+		('column', 'course_staff', 'created_at', 'ALTER TABLE {schema}.course_staff ALTER COLUMN created_at TYPE timestamp with time zone;'),
+		('column', 'course_staff', 'role', 'ALTER TABLE {schema}.course_staff ALTER COLUMN role TYPE text;'),
+		('column', 'course_staff', 'user_id', 'ALTER TABLE {schema}.course_staff ALTER COLUMN user_id TYPE uuid;'),
+		('comment', 'course_staff', 'column course_staff.role', 'COMMENT ON COLUMN {schema}.course_staff.role IS ''viewer: sees the reports, and the course as it is made; editor: changes it, too.'';'),
+		('comment', 'course_staff', 'course_staff', 'COMMENT ON TABLE {schema}.course_staff IS ''The instructors of a course, who sign in as learners do.'';'),
+		('constraint', 'course_staff', 'course_staff_course_id_fkey', 'ALTER TABLE {schema}.course_staff ADD CONSTRAINT course_staff_course_id_fkey FOREIGN KEY (course_id) REFERENCES {schema}.courses(id) ON DELETE CASCADE;'),
+		('constraint', 'course_staff', 'course_staff_pkey', 'ALTER TABLE {schema}.course_staff ADD CONSTRAINT course_staff_pkey PRIMARY KEY (user_id, course_id);'),
+		('constraint', 'course_staff', 'course_staff_role_check', 'ALTER TABLE {schema}.course_staff ADD CONSTRAINT course_staff_role_check CHECK ((role = ANY (ARRAY[''viewer''::text, ''editor''::text])));'),
+		('constraint', 'course_staff', 'course_staff_user_id_fkey', 'ALTER TABLE {schema}.course_staff ADD CONSTRAINT course_staff_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;'),
+		('default', 'course_staff', 'column course_staff.created_at', 'ALTER TABLE {schema}.course_staff ALTER COLUMN created_at SET DEFAULT now();'),
+		('index', 'course_staff', 'idx_course_staff_course_id', 'CREATE INDEX idx_course_staff_course_id ON {schema}.course_staff USING btree (course_id);'),
+		('policy', 'course_staff', 'Service role manages course_staff', 'CREATE POLICY "Service role manages course_staff" ON {schema}.course_staff FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'course_staff', 'Staff read own rows', 'CREATE POLICY "Staff read own rows" ON {schema}.course_staff FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),
+		('row-level security', 'course_staff', 'course_staff', 'ALTER TABLE {schema}.course_staff ENABLE ROW LEVEL SECURITY;'),
 		('NOT NULL', 'modules', 'column modules.course_id', 'ALTER TABLE {schema}.modules ALTER COLUMN course_id SET NOT NULL;'),
 		('NOT NULL', 'modules', 'column modules.created_at', 'ALTER TABLE {schema}.modules ALTER COLUMN created_at SET NOT NULL;'),
 		('NOT NULL', 'modules', 'column modules.description', 'ALTER TABLE {schema}.modules ALTER COLUMN description SET NOT NULL;'),
@@ -1802,6 +1904,9 @@ BEGIN ATOMIC
 		('default', 'modules', 'column modules.updated_at', 'ALTER TABLE {schema}.modules ALTER COLUMN updated_at SET DEFAULT now();'),
 		('index', 'modules', 'idx_modules_course_id', 'CREATE INDEX idx_modules_course_id ON {schema}.modules USING btree (course_id);'),
 		('policy', 'modules', 'Authenticated users can read modules', 'CREATE POLICY "Authenticated users can read modules" ON {schema}.modules FOR SELECT TO authenticated USING (true);'),
+		('policy', 'modules', 'Editors add modules', 'CREATE POLICY "Editors add modules" ON {schema}.modules FOR INSERT TO authenticated WITH CHECK ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
+		('policy', 'modules', 'Editors change their modules', 'CREATE POLICY "Editors change their modules" ON {schema}.modules FOR UPDATE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text)) WITH CHECK ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
+		('policy', 'modules', 'Editors delete their modules', 'CREATE POLICY "Editors delete their modules" ON {schema}.modules FOR DELETE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
 		('policy', 'modules', 'Service role manages modules', 'CREATE POLICY "Service role manages modules" ON {schema}.modules FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
    FROM {schema}.courses c
@@ -1871,13 +1976,24 @@ BEGIN ATOMIC
 		('index', 'lessons', 'idx_lessons_mux_asset_id', 'CREATE INDEX idx_lessons_mux_asset_id ON {schema}.lessons USING btree (mux_asset_id);'),
 		('index', 'lessons', 'idx_lessons_mux_upload_id', 'CREATE INDEX idx_lessons_mux_upload_id ON {schema}.lessons USING btree (mux_upload_id);'),
 		('policy', 'lessons', 'Authenticated users can read lessons', 'CREATE POLICY "Authenticated users can read lessons" ON {schema}.lessons FOR SELECT TO authenticated USING (true);'),
+		('policy', 'lessons', 'Editors add lessons', 'CREATE POLICY "Editors add lessons" ON {schema}.lessons FOR INSERT TO authenticated WITH CHECK ((EXISTS ( SELECT
+   FROM {schema}.modules m
+  WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text)))));'),
+		('policy', 'lessons', 'Editors change their lessons', 'CREATE POLICY "Editors change their lessons" ON {schema}.lessons FOR UPDATE TO authenticated USING ((EXISTS ( SELECT
+   FROM {schema}.modules m
+  WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text))))) WITH CHECK ((EXISTS ( SELECT
+   FROM {schema}.modules m
+  WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text)))));'),
+		('policy', 'lessons', 'Editors delete their lessons', 'CREATE POLICY "Editors delete their lessons" ON {schema}.lessons FOR DELETE TO authenticated USING ((EXISTS ( SELECT
+   FROM {schema}.modules m
+  WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text)))));'),
 		('policy', 'lessons', 'Service role manages lessons', 'CREATE POLICY "Service role manages lessons" ON {schema}.lessons FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (is_published AND (EXISTS ( SELECT
+		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
    FROM ({schema}.modules m
      JOIN {schema}.courses c ON ((c.id = m.course_id)))
-  WHERE ((m.id = lessons.module_id) AND (lessons.is_preview OR (EXISTS ( SELECT
+  WHERE ((m.id = lessons.module_id) AND ((lessons.is_published AND (lessons.is_preview OR (EXISTS ( SELECT
            FROM {schema}.enrollments e
-          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))))))));'),
+          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))) OR {schema}.content_library_is_staff(m.course_id, ''viewer''::text)))))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN (((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id) OR ((new.mux_upload_id IS NULL) AND (old.mux_asset_id IS DISTINCT FROM new.mux_asset_id)))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
@@ -2058,6 +2174,7 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_attach()', 'c, void, $libdir/content_library, content_library_attach'),
 		('code', '', 'function content_library_attach_when_ready()', 'c, event_trigger, $libdir/content_library, content_library_attach_when_ready'),
 		('code', '', 'function content_library_check(boolean)', 'c, TABLE(severity text, object text, problem text, remedy text), $libdir/content_library, content_library_check'),
+		('code', '', 'function content_library_is_staff(uuid, text)', 'c, boolean, $libdir/content_library, content_library_is_staff'),
 		('code', '', 'function content_library_keep_certificate()', 'plpgsql, trigger, 07470f692968f1ed0d9cf2a2d96a1f78'),
 		('code', '', 'function content_library_mux_bind()', 'c, trigger, $libdir/content_library, content_library_mux_bind'),
 		('code', '', 'function content_library_mux_latest(text, text)', 'sql, SETOF mux_events, 7c056646f75a1641280e569d559f3082'),
@@ -2099,6 +2216,7 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_attach_when_ready()', 'COMMENT ON FUNCTION {schema}.content_library_attach_when_ready() IS ''Event trigger function: attaches once auth is complete. Does what content_library_attach() does as soon as auth.users and auth.uid() exist, and removes its event trigger.'';'),
 		('comment', '', 'function content_library_check(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_check(boolean) IS ''Finds what is wrong here, or would be lost in a dump. The worst comes first: severity (error: rows are open, locked or lost; warning: a restored database would differ, or something does not work; notice: content, speed, comments), object, problem, and a remedy, mostly SQL to run. No row when all is well. Reads content_progress once, whole, unless rows is false. Runs with the rights of the owner of the tables.'';'),
 		('comment', '', 'function content_library_findings(text)', 'COMMENT ON FUNCTION {schema}.content_library_findings(text) IS ''The part of content_library_check() that reads no rows. It compares definitions and rights with what CREATE EXTENSION makes.'';'),
+		('comment', '', 'function content_library_is_staff(uuid, text)', 'COMMENT ON FUNCTION {schema}.content_library_is_staff(uuid, text) IS ''Whether the caller is staff of a course. With the role viewer every member of its staff is, with the role editor only its editors are. It answers only for the user signed in, by course_staff; false when nobody is signed in. Policies call it. Fails with 22023 for another role.'';'),
 		('comment', '', 'function content_library_keep_certificate()', 'COMMENT ON FUNCTION {schema}.content_library_keep_certificate() IS ''Trigger function: refuses any change of a certificate but its revocation.'';'),
 		('comment', '', 'function content_library_mux_bind()', 'COMMENT ON FUNCTION {schema}.content_library_mux_bind() IS ''Trigger function: binds a lesson to the upload or asset that it names, and gives it the video.'';'),
 		('comment', '', 'function content_library_mux_latest(text, text)', 'COMMENT ON FUNCTION {schema}.content_library_mux_latest(text, text) IS ''The event that says how an upload or asset stands. Of an upload it is the greatest by (created < cancelled < asset_created < errored, time, event id); of an asset deleted if it ever was, else the greatest by (terminal, time, errored < ready, event id).'';'),
@@ -2110,24 +2228,24 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
 		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. Only those that the learner (user_id, by default the caller) may watch; at most max_rows. The last watched lesson comes first. Each has the position to resume at, in seconds. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
-		('comment', '', 'function copy_course(uuid, text, text)', 'COMMENT ON FUNCTION {schema}.copy_course(uuid, text, text) IS ''Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Returns the new course. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.'';'),
+		('comment', '', 'function copy_course(uuid, text, text)', 'COMMENT ON FUNCTION {schema}.copy_course(uuid, text, text) IS ''Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Its staff is the editor who has copied it. Returns the new course. For the editors of the course, and for service_role. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.'';'),
 		('comment', '', 'function course_completion(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_completion(uuid, uuid) IS ''How much of a course a learner has completed. It is the percentage (0..100) of the required lessons that the learner (user_id, by default the caller) has completed, rounded down; NULL for a course without required lessons. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, 23503 for a course that is unknown or not visible to the caller.'';'),
-		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
+		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. The staff of the course may name its learners. Without user_id they see all of it: nothing is locked, drafts are there, and is_published is in course and lessons; so does service_role, without progress. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
-		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 23503 for an unknown course.'';'),
+		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. For the staff of the course, and for service_role. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
 		('comment', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'COMMENT ON FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) IS ''Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.'';'),
-		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
-		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 23503 for an unknown lesson.'';'),
-		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 23503 for an unknown lesson or module.'';'),
-		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 23503 for an unknown module or course.'';'),
+		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
+		('comment', '', 'function lesson_retention(uuid, integer)', 'COMMENT ON FUNCTION {schema}.lesson_retention(uuid, integer) IS ''How many learners have seen each part of a lesson. One row for each step of step_seconds, from second 0 to the end of the video: how many enrolled learners have seen at least one second of it (content_progress.watched). No row while duration_seconds is NULL. For the staff of the course, and for service_role. Fails with 22004 for NULL, 22023 when step_seconds is not positive or makes more than 1,000,000 steps, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown lesson.'';'),
+		('comment', '', 'function move_lesson(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_lesson(uuid, uuid, uuid) IS ''Moves a lesson within its module or to another one. It comes before another lesson of that module or to the end, and sort_order is numbered from 1 in both modules. Returns the lesson. For the editors of both courses, and for service_role. Fails with 22004 for a NULL, 22023 when before is the lesson itself or in another module, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown lesson or module.'';'),
+		('comment', '', 'function move_module(uuid, uuid, uuid)', 'COMMENT ON FUNCTION {schema}.move_module(uuid, uuid, uuid) IS ''Moves a module within its course or to another one. The course is course_id, by default its own. It comes before another module of that course or to the end, and sort_order is numbered from 1 in both courses. Returns the module. For the editors of both courses, and for service_role. Fails with 22004 for a NULL module, 22023 when before is the module itself or in another course, 28000 when nobody is signed in, 42501 for a user who is not an editor of both courses, 23503 for an unknown module or course.'';'),
 		('comment', '', 'function mux_apply_event(jsonb)', 'COMMENT ON FUNCTION {schema}.mux_apply_event(jsonb) IS ''Applies a verified Mux event to its lessons. Events may come in any order and more than once. applied: a lesson has changed. noop: its lesson was so already. stale: more is known of its upload or asset already. unmatched: kept, but no lesson has its upload or asset now. duplicate: this event id has come before. ignored: a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, 22004 for NULL, 25000 unless READ COMMITTED, 55P03 when somebody has held the same upload, asset or lesson for five seconds.'';'),
 		('comment', '', 'function mux_begin_upload(uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_begin_upload(uuid, text) IS ''Binds a Mux upload to a lesson. A video that is ready stays until that of the upload is; otherwise the lesson''''s video is what is known of the upload, and pending if nothing is. Returns the lesson. UPDATE lessons SET mux_upload_id does the same. Fails with 22004 for a NULL, 22023 for an empty upload_id, 23503 for an unknown lesson, 25000 unless READ COMMITTED.'';'),
-		('comment', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
+		('comment', '', 'function mux_playback_claims(uuid, interval, uuid, text)', 'COMMENT ON FUNCTION {schema}.mux_playback_claims(uuid, interval, uuid, text) IS ''The claims of a token that plays a lesson''''s video. {sub, aud, exp} let the learner play it for the time ttl; the application signs them with Mux''''s private key. audience is v for the video, t for a thumbnail, s for a storyboard, g for a gif. The learner is user_id, by default the caller; service_role without a learner gets those of a preview lesson. The staff of the course get those of all its lessons, drafts too. Fails with 22004 for a NULL, 22023 when ttl is not positive or audience is unknown, 28000 when nobody is signed in, 42501 when the learner may not watch the lesson (the detail gives the reason) or user_id is somebody else, 23503 for an unknown lesson or unpublished course, 55000 when the video is not ready.'';'),
 		('comment', '', 'function mux_state(text, text)', 'COMMENT ON FUNCTION {schema}.mux_state(text, text) IS ''The video of an upload, as the events so far say. If they do not tell of the upload, or it is NULL, it is the video of an asset. These are the video columns of a lesson that has no other video, and error, why there is none; no row when nothing is known.'';'),
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
-		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. Fails with 22004 for NULL, 23503 for an unknown course.'';'),
+		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
 		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
@@ -2141,6 +2259,7 @@ BEGIN ATOMIC
 		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'content_library_findings(text)', 'ALTER FUNCTION {schema}.content_library_findings(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_findings(text) SET search_path TO pg_catalog, pg_temp;'),
+		('function', '', 'content_library_is_staff(uuid, text)', 'ALTER FUNCTION {schema}.content_library_is_staff(uuid, text) STABLE STRICT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL;'),
 		('function', '', 'content_library_keep_certificate()', 'ALTER FUNCTION {schema}.content_library_keep_certificate() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_keep_certificate() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
@@ -2418,7 +2537,10 @@ BEGIN ATOMIC
 				AND first.column_number = ANY (ARRAY[0, o.column_number])
 				AND first.grantee = g.grantee
 				AND first.privilege_type = g.privilege_type) AS f
-		WHERE NOT f.has OR (g.is_grantable AND NOT f.grantable)
+		WHERE (NOT f.has OR (g.is_grantable AND NOT f.grantable))
+			-- Policies let nobody but the editors of a course use these.
+			AND NOT (r.name = 'authenticated' AND o.type = 'TABLE' AND o.name IN ('courses', 'modules', 'lessons')
+				AND g.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND NOT g.is_grantable)
 	), missing AS (
 		-- What this script granted and is gone; on_purpose if strict mode revokes it.
 		SELECT o.type, o.name, o.qualified, r.rolname AS role,
@@ -2614,6 +2736,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.mux_playback_claims(uuid, interval, uuid, text)
 	TO authenticated, service_role;
 
+-- For the staff of a course: each asks that itself.
 GRANT EXECUTE ON FUNCTION
 	@extschema@.course_report(uuid, integer, uuid),
 	@extschema@.lesson_report(uuid),
@@ -2622,6 +2745,10 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
+	@extschema@.content_library_is_staff(uuid, text)
+	TO authenticated, service_role;
+
+GRANT EXECUTE ON FUNCTION
 	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
 	@extschema@.revoke_certificate(text, text),
 	@extschema@.certificate_credential(text, jsonb),
@@ -2669,6 +2796,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.move_module(uuid, uuid, uuid),
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
+	@extschema@.content_library_is_staff(uuid, text),
 	@extschema@.verify_certificate(text),
 	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
 	@extschema@.revoke_certificate(text, text),
@@ -2688,6 +2816,7 @@ GRANT EXECUTE ON FUNCTION
 
 SELECT pg_extension_config_dump('@extschema@.courses', '');
 SELECT pg_extension_config_dump('@extschema@.course_prerequisites', '');
+SELECT pg_extension_config_dump('@extschema@.course_staff', '');
 SELECT pg_extension_config_dump('@extschema@.modules', '');
 SELECT pg_extension_config_dump('@extschema@.lessons', '');
 SELECT pg_extension_config_dump('@extschema@.enrollments', '');

@@ -197,6 +197,10 @@ BEGIN
 				('enrollments', 'Service role manages enrollments'),
 				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
 				('content_progress', 'Service role manages content_progress'),
+				('courses', 'Also staff can read their courses'),
+				('courses', 'Editors change their courses'), ('courses', 'Editors delete their courses'),
+				('modules', 'Editors add modules'), ('modules', 'Editors change their modules'), ('modules', 'Editors delete their modules'),
+				('lessons', 'Editors add lessons'), ('lessons', 'Editors change their lessons'), ('lessons', 'Editors delete their lessons'),
 				('modules', 'Strict: modules of visible courses'), ('lessons', 'Strict: lessons that may be watched')) AS v("table", policy)
 			WHERE v."table" = t.name AND v.policy = p.polname)
 		UNION ALL
@@ -334,5 +338,14 @@ DROP POLICY IF EXISTS "Service role manages enrollments" ON @extschema@.enrollme
 DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Service role manages content_progress" ON @extschema@.content_progress;
+DROP POLICY IF EXISTS "Also staff can read their courses" ON @extschema@.courses;
+DROP POLICY IF EXISTS "Editors change their courses" ON @extschema@.courses;
+DROP POLICY IF EXISTS "Editors delete their courses" ON @extschema@.courses;
+DROP POLICY IF EXISTS "Editors add modules" ON @extschema@.modules;
+DROP POLICY IF EXISTS "Editors change their modules" ON @extschema@.modules;
+DROP POLICY IF EXISTS "Editors delete their modules" ON @extschema@.modules;
+DROP POLICY IF EXISTS "Editors add lessons" ON @extschema@.lessons;
+DROP POLICY IF EXISTS "Editors change their lessons" ON @extschema@.lessons;
+DROP POLICY IF EXISTS "Editors delete their lessons" ON @extschema@.lessons;
 DROP POLICY IF EXISTS "Strict: modules of visible courses" ON @extschema@.modules;
 DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON @extschema@.lessons;

@@ -3,7 +3,7 @@
 #define CONTENT_LIBRARY_ATTACHMENT_H
 
 /* Progress comes first: then deleting an account locks rows in the same order as a report does. */
-static const char *const attached_tables[] = {"content_progress", "enrollments", "certificates"};
+static const char *const attached_tables[] = {"content_progress", "enrollments", "certificates", "course_staff"};
 
 #define ATTACHED_KEY "FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE"
 
@@ -19,6 +19,8 @@ static const AttachedPolicy attached_policies[] = {
 	"FOR SELECT TO authenticated USING ((SELECT auth.uid()) = user_id)"},
 	{"enrollments", "Users create own enrollments",
 	"FOR INSERT TO authenticated WITH CHECK ((SELECT auth.uid()) = user_id)"},
+	{"course_staff", "Staff read own rows",
+	"FOR SELECT TO authenticated USING ((SELECT auth.uid()) = user_id)"},
 	{"content_progress", "Users read own progress",
 	"FOR SELECT TO authenticated USING ((SELECT auth.uid()) = user_id)"},
 	{"content_progress", "Users upsert own progress",

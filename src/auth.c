@@ -67,8 +67,8 @@ auth_users(void)
 }
 
 /* Whether auth.uid() is a function that returns one uuid. */
-static bool
-has_uid(void)
+bool
+auth_has_uid(void)
 {
 	Oid			namespace = get_namespace_oid("auth", true);
 	HeapTuple	tuple;
@@ -93,7 +93,7 @@ char *
 auth_missing(void)
 {
 	bool		users = OidIsValid(auth_users());
-	bool		uid = has_uid();
+	bool		uid = auth_has_uid();
 
 	if (users && uid)
 		return NULL;

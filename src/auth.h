@@ -3,6 +3,7 @@
 #define CONTENT_LIBRARY_AUTH_H
 
 extern Oid	auth_users(void);
+extern bool auth_has_uid(void);
 extern char *auth_missing(void);
 extern char *auth_code(Oid users);
 

@@ -6,7 +6,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
@@ -39,10 +38,19 @@ refuse_nobody(void)
 }
 
 /*
- * The user whose rows a call is about: the argument, or else the user who is signed in.
  * Row-level security would only hide the rows of another user.  An error is clearer than an
  * answer without rows.
  */
+void
+refuse_other_user(Datum user_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("user_id \"%s\" is not the user signed in", uuid_text(user_id)),
+			 errhint("Leave user_id out, or call as service_role.")));
+}
+
+/* The user who is signed in, and whom the argument does not contradict. */
 static Datum
 resolve_user(const Library *library, const NullableDatum *arg)
 {
@@ -51,14 +59,8 @@ resolve_user(const Library *library, const NullableDatum *arg)
 
 	if (arg->isnull && nobody)
 		refuse_nobody();
-	if (!arg->isnull &&
-		(nobody || !datumIsEqual(uid, arg->value, false, UUID_LEN)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("user_id \"%s\" is not the user signed in",
-						uuid_text(arg->value)),
-				 errhint("Leave user_id out, or call as service_role.")));
-
+	if (!arg->isnull && (nobody || !same_uuid(uid, arg->value)))
+		refuse_other_user(arg->value);
 	return uid;
 }
 
@@ -84,7 +86,9 @@ static void
 find_user(Call *call, const NullableDatum *arg)
 {
 	call->named = !arg->isnull && acts_for_others(&call->library);
-	call->user_id = call->named ? arg->value : resolve_user(&call->library, arg);
+	if (!call->named)
+		call->signed_in = resolve_user(&call->library, arg);
+	call->user_id = call->named ? arg->value : call->signed_in;
 }
 
 /*
@@ -108,12 +112,70 @@ call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg)
 
 	open_call(call, fcinfo);
 	if (arg->isnull && acts_for_others(&call->library))
-		call->user_id = signed_in_user(&call->library, &nobody);
+		call->user_id = call->signed_in = signed_in_user(&call->library, &nobody);
 	else
 		find_user(call, arg);
 	if (nobody)
-		call->user_id = (Datum) 0;
+		call->user_id = call->signed_in = (Datum) 0;
 	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * The same for a function in which operators may name nobody, and the staff of a course its
+ * learners.  The function itself asks whether a user who was named is one of them.
+ */
+void
+call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg)
+{
+	const NullableDatum *arg = &fcinfo->args[user_arg];
+	bool		nobody = true;
+
+	open_call(call, fcinfo);
+	call->named = !arg->isnull && acts_for_others(&call->library);
+	if (!call->named)
+		call->signed_in = signed_in_user(&call->library, &nobody);
+	call->is_operator = call->named ||
+		(arg->isnull && nobody && acts_for_others(&call->library));
+	if (nobody && !call->is_operator && arg->isnull)
+		refuse_nobody();
+	if (nobody && !call->is_operator)
+		refuse_other_user(arg->value);
+	call->user_id = arg->isnull ? call->signed_in : arg->value;
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Begins a call that the staff of a course may make, and operators.  Of which course is known
+ * later: require_staff() asks it then.
+ */
+void
+call_begin_as_staff(Call *call, FunctionCallInfo fcinfo)
+{
+	static const NullableDatum none = {.isnull = true};
+
+	open_call(call, fcinfo);
+	call->is_operator = acts_for_others(&call->library);
+	if (!call->is_operator)
+		call->signed_in = resolve_user(&call->library, &none);
+	become_owner(&call->boundary, &call->library);
+}
+
+/*
+ * Begins a call about whoever has signed in; false, and it has not begun, if nobody has.
+ * About by_settings see signed_in_user_by().
+ */
+bool
+call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings)
+{
+	bool		nobody;
+
+	open_call(call, fcinfo);
+	call->signed_in = signed_in_user_by(&call->library, &nobody, by_settings);
+	if (nobody)
+		SPI_finish();
+	else
+		become_owner(&call->boundary, &call->library);
+	return !nobody;
 }
 
 /* Begins a call that only service_role and the operators of the tables may make. */

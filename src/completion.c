@@ -15,6 +15,7 @@
 #include "course.h"
 #include "plans.h"
 #include "result.h"
+#include "staff.h"
 
 /*
  * All who report, reset or delete take their locks in one order: the learner, courses,
@@ -361,8 +362,8 @@ recompute_completion(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("recompute_completion()");
 
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, course_id);
+	call_begin_as_staff(&call, fcinfo);
+	require_staff(&call, course_id, STAFF_EDITOR);
 	/* This lock comes before those on progress, and lessons before courses, which they complete. */
 	lock_completion(course_id, ExclusiveLock);
 	completed = query_execute(&call.library, &complete_lessons, values, NULL, false);

@@ -7,6 +7,7 @@
 #include "course.h"
 #include "mux_lock.h"
 #include "result.h"
+#include "staff.h"
 
 /* The course must not be deleted while it is copied. */
 static const LibraryQuery lock_course = {
@@ -26,8 +27,8 @@ static const LibraryQuery lock_course = {
 	"    ON n.place = o.place"
 
 /*
- * Copies course $1 under the slug $2 and the title $3, if that is not NULL.  It is one
- * statement, so that it copies the course as it is at one moment.  No row if the slug is
+ * Copies course $1 under the slug $2 and the title $3, if that is not NULL.  Who copies it is
+ * its editor, unless $4 is NULL: else the copy would be out of their reach.  It is one statement, so that it copies the course as it is at one moment.  No row if the slug is
  * taken: then c is empty, and nothing else is copied.
  */
 static const LibraryQuery copy = {
@@ -49,6 +50,9 @@ static const LibraryQuery copy = {
 	"  SELECT c.id, o.required_course_id"
 	"    FROM c"
 	"    JOIN %1$s.course_prerequisites AS o ON o.course_id = $1),"
+	" staff AS ("
+	"  INSERT INTO %1$s.course_staff (course_id, user_id, role)"
+	"  SELECT c.id, $4, 'editor' FROM c WHERE $4 IS NOT NULL),"
 	" module_copies AS ("
 	COPIES_SQL("c JOIN %1$s.modules AS x ON x.course_id = $1") "),"
 	" lesson_copies AS ("
@@ -82,7 +86,7 @@ static const LibraryQuery copy = {
 	"    FROM lesson_copies AS k"
 	"    JOIN %1$s.mux_bindings AS o ON o.lesson_id = k.id)"
 	" SELECT c.id FROM c",
-	3, {UUIDOID, TEXTOID, TEXTOID}
+	4, {UUIDOID, TEXTOID, TEXTOID, UUIDOID}
 };
 
 /* What the lessons of course $1 are bound to: the id of each, and whether it is an upload. */
@@ -170,16 +174,18 @@ PG_FUNCTION_INFO_V1(copy_course);
 Datum
 copy_course(PG_FUNCTION_ARGS)
 {
-	Datum		values[] = {required_arg(fcinfo, 0, "course_id"), slug_arg(fcinfo), PG_GETARG_DATUM(2)};
-	char		nulls[] = {' ', ' ', PG_ARGISNULL(2) ? 'n' : ' '};
+	Datum		values[4] = {required_arg(fcinfo, 0, "course_id"), slug_arg(fcinfo), PG_GETARG_DATUM(2)};
+	char		nulls[4] = {' ', ' ', PG_ARGISNULL(2) ? 'n' : ' '};
 	Datum		course_id;
 	Datum		row;
 	Call		call;
 
 	PreventCommandIfReadOnly("copy_course()");
 
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, values[0]);
+	call_begin_as_staff(&call, fcinfo);
+	require_staff(&call, values[0], STAFF_EDITOR);
+	values[3] = call.signed_in;
+	nulls[3] = call.is_operator ? 'n' : ' ';
 	if (query_execute(&call.library, &lock_course, values, NULL, false) == 0)
 		missing_course(values[0]);
 	if (query_execute(&call.library, &copy, values, nulls, false) == 0)

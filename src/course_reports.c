@@ -6,6 +6,7 @@
 
 #include "course.h"
 #include "result.h"
+#include "staff.h"
 
 /* The lessons of course $1, and whether each counts for the percentage. */
 #define LESSONS_SQL \
@@ -164,8 +165,8 @@ course_report(PG_FUNCTION_ARGS)
 	char		nulls[] = {' ', 'n', 'n', ' '};
 	Call		call;
 
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, course_id);
+	call_begin_as_staff(&call, fcinfo);
+	require_staff(&call, course_id, STAFF_VIEWER);
 	if (!PG_ARGISNULL(2))
 	{
 		values[1] = enrolled_at(&call, course_id, after);
@@ -184,8 +185,8 @@ lesson_report(PG_FUNCTION_ARGS)
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
 	Call		call;
 
-	call_begin_as_operator(&call, fcinfo);
-	require_course(&call, course_id);
+	call_begin_as_staff(&call, fcinfo);
+	require_staff(&call, course_id, STAFF_VIEWER);
 	return_rows(fcinfo, &call, &lessons_of_course, &course_id, NULL);
 	call_end(&call);
 	return (Datum) 0;

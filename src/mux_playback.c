@@ -8,10 +8,11 @@
 
 #include "course.h"
 #include "result.h"
+#include "staff.h"
 
 /*
  * The claims of a token; NULL while the video is not ready.  No row if the lesson does not
- * exist or is not published.  Nobody ($1 is NULL) is enrolled nowhere.
+ * exist.  Nobody ($1 is NULL) is enrolled nowhere.
  */
 static const LibraryQuery claims = {
 	"SELECT CASE WHEN l.mux_status = 'ready'"
@@ -19,12 +20,12 @@ static const LibraryQuery claims = {
 	"            THEN jsonb_build_object("
 	"                   'sub', l.mux_playback_id, 'aud', $5, 'exp', $3) END,"
 	" " REFUSAL_SQL(NO_ACCESS_SQL("$4"), "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1")) ","
-	"       l.mux_status, c.id, " UNLOCKS_AT_SQL
+	"       l.mux_status, c.id, " UNLOCKS_AT_SQL ", l.is_published AND c.is_published"
 	"  FROM %1$s.lessons AS l"
 	COURSE_OF_LESSON_SQL
 	ENROLLMENT_SQL("$1")
 	PROGRESS_BY_KEY_SQL("$1", "l.id")
-	" WHERE l.id = $2 AND l.is_published AND c.is_published",
+	" WHERE l.id = $2",
 	5, {UUIDOID, UUIDOID, INT8OID, BOOLOID, TEXTOID}
 };
 
@@ -62,17 +63,23 @@ audience_arg(FunctionCallInfo fcinfo)
 	return audience;
 }
 
-/* Refuses a learner who may not watch (rule R8), and nobody where it is no preview. */
+/*
+ * Refuses a learner who may not watch (rule R8), and nobody where it is no preview.  The staff
+ * of the course may watch all of it, drafts too.
+ */
 static void
-require_may_watch(const Call *call, Datum lesson_id)
+require_may_watch(const Call *call, Datum lesson_id, Datum course_id)
 {
+	bool		is_published = result_bool(0, 6);
 	bool		may_watch;
 	bool		no_date;
 	Datum		refusal = result_nullable(0, 2, TEXTOID, &may_watch);
 	Datum		unlocks_at = result_nullable(0, 5, TIMESTAMPTZOID, &no_date);
 
-	if (may_watch)
+	if ((is_published && may_watch) || is_staff(call, course_id, STAFF_VIEWER))
 		return;
+	if (!is_published)
+		missing_lesson("", lesson_id);
 	if (call->user_id == (Datum) 0)
 		refuse_nobody();
 	refuse_lesson("", call->user_id, lesson_id, TextDatumGetCString(refusal),
@@ -106,7 +113,7 @@ mux_playback_claims(PG_FUNCTION_ARGS)
 	if (!sees_course(&call, course_id))
 		missing_lesson("", lesson_id);
 	/* A user who may not watch gets this error even if the video is not ready. */
-	require_may_watch(&call, lesson_id);
+	require_may_watch(&call, lesson_id, course_id);
 	result = result_nullable(0, 1, JSONBOID, &not_ready);
 	if (not_ready)
 		ereport(ERROR,

@@ -8,6 +8,7 @@
 
 #include "course.h"
 #include "result.h"
+#include "staff.h"
 
 /* The parents of rows.  Locks on the courses come later, so these may change. */
 static const LibraryQuery lesson_module = {
@@ -56,15 +57,21 @@ static const LibraryQuery module_row = {
 	1, {UUIDOID}
 };
 
+#define OF_MODULE "the course of module"
+
 static void
-no_lesson(Datum lesson_id)
+no_lesson(const Call *call, Datum lesson_id)
 {
+	if (!call->is_operator)
+		refuse_staff(call, STAFF_EDITOR, OF_LESSON, lesson_id);
 	missing_lesson("", lesson_id);
 }
 
 static void
-no_module(Datum module_id)
+no_module(const Call *call, Datum module_id)
 {
+	if (!call->is_operator)
+		refuse_staff(call, STAFF_EDITOR, OF_MODULE, module_id);
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("module \"%s\" does not exist", uuid_text(module_id))));
@@ -73,19 +80,23 @@ no_module(Datum module_id)
 /* The parent of a row: the module of a lesson, the course of a module. */
 static Datum
 parent_of(const LibraryQuery *query, const Call *call, Datum id,
-		  void (*missing) (Datum id))
+		  void (*missing) (const Call *call, Datum id))
 {
 	if (query_execute(&call->library, query, &id, NULL, false) == 0)
-		missing(id);
+		missing(call, id);
 	return result_value(0, 1, UUIDOID);
 }
 
-/* Refuses to move a row before itself, or before a row of another parent. */
+/*
+ * Refuses to move a row before itself, or before a row of another parent.  To an editor, a
+ * row of another course is like none.
+ */
 static void
 check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_query,
-			 const Call *call, Datum parent, void (*missing) (Datum id))
+			 const Call *call, Datum parent, void (*missing) (const Call *call, Datum id))
 {
 	Datum		before;
+	bool		found;
 
 	if (PG_ARGISNULL(number))
 		return;
@@ -95,7 +106,10 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" cannot be moved before itself", uuid_text(before))));
-	if (!same_uuid(parent_of(parent_query, call, before, missing), parent))
+	found = query_execute(&call->library, parent_query, &before, NULL, false) > 0;
+	if (!found && call->is_operator)
+		missing(call, before);
+	if (!found || !same_uuid(result_value(0, 1, UUIDOID), parent))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("before \"%s\" is not a place in \"%s\"",
@@ -116,10 +130,11 @@ place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
 
 /* The moved row as it now stands.  It outlives SPI.  Somebody may have deleted it just now. */
 static Datum
-row_of(const LibraryQuery *query, const Call *call, Datum id, void (*missing) (Datum id))
+row_of(const LibraryQuery *query, const Call *call, Datum id,
+	   void (*missing) (const Call *call, Datum id))
 {
 	if (query_execute(&call->library, query, &id, NULL, false) == 0)
-		missing(id);
+		missing(call, id);
 	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
@@ -157,13 +172,20 @@ check_still_there(Datum course_id, Datum left, const char *kind, Datum id)
 				 errhint("Try again.")));
 }
 
-/* Locks the courses that a lesson leaves and enters; returns the module it leaves. */
+/*
+ * Locks the courses that a lesson leaves and enters, after asking for the right to change
+ * both; returns the module it leaves.
+ */
 static Datum
 lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 {
 	Datum		left = course_of_lesson(call, lesson_id);
+	Datum		entered;
 
-	lock_both_courses(call, left, parent_of(&module_course, call, module_id, no_module));
+	require_staff_of(call, left, STAFF_EDITOR, OF_LESSON, lesson_id);
+	entered = parent_of(&module_course, call, module_id, no_module);
+	require_staff_of(call, entered, STAFF_EDITOR, OF_MODULE, module_id);
+	lock_both_courses(call, left, entered);
 	check_still_there(course_of_lesson(call, lesson_id), left, "lesson", lesson_id);
 	return parent_of(&lesson_module, call, lesson_id, no_lesson);
 }
@@ -182,7 +204,7 @@ move_lesson(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("move_lesson()");
 
-	call_begin_as_operator(&call, fcinfo);
+	call_begin_as_staff(&call, fcinfo);
 	left = lock_lesson_courses(&call, lesson_id, module_id);
 	check_before(fcinfo, 2, &lesson_module, &call, module_id, no_lesson);
 	place(fcinfo, 2, &place_lesson, &call, module_id);
@@ -208,9 +230,11 @@ move_module(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("move_module()");
 
-	call_begin_as_operator(&call, fcinfo);
+	call_begin_as_staff(&call, fcinfo);
 	left = parent_of(&module_course, &call, module_id, no_module);
+	require_staff_of(&call, left, STAFF_EDITOR, OF_MODULE, module_id);
 	entered = PG_ARGISNULL(2) ? left : PG_GETARG_DATUM(2);
+	require_staff_of(&call, entered, STAFF_EDITOR, "course", entered);
 	lock_both_courses(&call, left, entered);
 	check_still_there(parent_of(&module_course, &call, module_id, no_module), left,
 					  "module", module_id);

@@ -9,12 +9,13 @@
 
 #include "course.h"
 #include "result.h"
+#include "staff.h"
 
 /* The columns' names are keys of the document.  docs/course_outline.schema.json describes it. */
 static const LibraryQuery course_row = {
 	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
 	"       c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,"
-	"       c.is_sequential, " NO_ACCESS_SQL("$3")
+	"       c.is_sequential, " NO_ACCESS_SQL("$3") ", c.is_published"
 	"  FROM %1$s.courses AS c"
 	ENROLLMENT_SQL("$2")
 	" WHERE c.id = $1",
@@ -24,15 +25,21 @@ static const LibraryQuery course_row = {
 /* The types of these columns, in their order. */
 static const Oid course_types[] = {
 	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, TEXTOID
+	TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, TEXTOID, BOOLOID
 };
-/* These two come last, and are not in the document. */
-#define SEQUENTIAL (lengthof(course_types) - 2)
-#define NO_ACCESS (lengthof(course_types) - 1)
+/* These come last.  The first two are not in the document, and the last one only for staff. */
+#define SEQUENTIAL (lengthof(course_types) - 3)
+#define NO_ACCESS (lengthof(course_types) - 2)
+#define COURSE_PUBLISHED (lengthof(course_types) - 1)
+
+static const LibraryQuery is_enrolled = {
+	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2",
+	2, {UUIDOID, UUIDOID}
+};
 
 /*
  * The columns of lesson_rows: what the rows are sorted by, a module, one of its lessons,
- * and whether that is required and completed.  The columns of a lesson are NULL if a module
+ * and whether that is required and completed; for staff also whether it is published.  The columns of a lesson are NULL if a module
  * has none.  What is sorted by comes first, because the server finds the first columns of a
  * row faster.  Within module and lesson, columns come in the order in which jsonb sorts
  * keys, short ones first: then sorting them is fast.
@@ -44,12 +51,13 @@ static const Oid course_types[] = {
 #define LESSON (MODULE + MODULE_COLUMNS)
 #define REQUIRED (LESSON + LESSON_COLUMNS)
 #define COMPLETED (REQUIRED + 1)
+#define PUBLISHED (COMPLETED + 1)
 
 /*
- * $3 is why the learner has no access to the course, or NULL.  A playback id is shown only
- * where the learner may watch.  A lesson that is not published is not in the document.
+ * The lessons l that are wanted: those that count, why one may not be watched, and what more
+ * is read.  A playback id is shown only where the learner may watch.
  */
-#define LESSON_ROWS_SQL(earlier) \
+#define LESSON_ROWS_SQL(wanted, counts, refusal, more) \
 	"SELECT r.module_order, r.module_created, r.lesson_order, r.lesson_created," \
 	"       r.module_id AS id, r.module_title AS title, r.module_metadata AS metadata," \
 	"       r.module_description AS description," \
@@ -64,43 +72,57 @@ static const Oid course_types[] = {
 	"       COALESCE(r.watched_pct, 0) AS watched_pct, r.completed_at," \
 	"       CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END AS mux_playback_id," \
 	"       r.duration_seconds, r.position_seconds," \
-	"       r.is_required, r.is_required AND r.completed" \
+	"       " counts ", " counts " AND r.completed" more \
 	"  FROM (" \
 	"    SELECT m.sort_order AS module_order, m.created_at AS module_created," \
 	"           m.id AS module_id, m.title AS module_title, m.metadata AS module_metadata," \
 	"           m.description AS module_description," \
 	"           l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status," \
-	"           l.is_preview, l.is_required, l.metadata," \
+	"           l.is_preview, l.is_required, l.is_published, l.metadata," \
 	"           l.sort_order AS lesson_order, l.created_at AS lesson_created," \
 	"           p.watched_pct, p.completed, p.completed_at, " POSITION_SQL " AS position_seconds," \
 	"           " UNLOCKS_AT_SQL " AS unlocks_at," \
-	"           " REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier) " AS refusal" \
+	"           " refusal " AS refusal" \
 	"      FROM %1$s.courses AS c" \
 	ENROLLMENT_SQL("$2") \
 	"      JOIN %1$s.modules AS m ON m.course_id = c.id" \
-	"      LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id AND l.is_published" \
+	"      LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id" wanted \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
 	"     WHERE c.id = $1) AS r" \
 	" ORDER BY r.module_order, r.module_created, r.module_id, r.lesson_order, r.lesson_created, r.id"
 
+/*
+ * For a learner.  $3 is why the learner has no access to the course, or NULL.  A lesson that
+ * is not published is not in the document.
+ */
+#define LEARNERS_ROWS_SQL(earlier) \
+	LESSON_ROWS_SQL(" AND l.is_published", "r.is_required", \
+					REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier), "")
+
 static const LibraryQuery lesson_rows = {
-	LESSON_ROWS_SQL("false"),
+	LEARNERS_ROWS_SQL("false"),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
 /* For a course whose lessons open one after the other. */
 static const LibraryQuery lesson_rows_in_sequence = {
-	LESSON_ROWS_SQL(EARLIER_IN_LIST_SQL),
+	LEARNERS_ROWS_SQL(EARLIER_IN_LIST_SQL),
+	3, {UUIDOID, UUIDOID, TEXTOID}
+};
+
+/* For staff: drafts, too, and nothing is closed. */
+static const LibraryQuery all_lesson_rows = {
+	LESSON_ROWS_SQL("", "(r.is_required AND r.is_published)", "NULL::text", ", r.is_published"),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
 /* The types of these columns, in their order. */
-static const Oid lesson_types[COMPLETED + 1] = {
+static const Oid lesson_types[PUBLISHED + 1] = {
 	INT4OID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
 	UUIDOID, TEXTOID, JSONBOID, TEXTOID,
 	UUIDOID, TEXTOID, JSONBOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID, INT4OID,
 	TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID,
-	BOOLOID, BOOLOID
+	BOOLOID, BOOLOID, BOOLOID
 };
 
 /* A boolean column, for which NULL is false. */
@@ -251,14 +273,16 @@ push_lesson(Document *document, const ResultRow *row)
 {
 	push(document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(document, row, LESSON, LESSON_COLUMNS);
+	if (row->desc->natts > PUBLISHED)
+		push_columns(document, row, PUBLISHED, 1);
 	push(document, WJB_END_OBJECT, NULL);
 }
 
 /* Adds the modules and lessons that the last query has read, and counts the lessons. */
 static void
-push_modules(Document *document, int64 *required, int64 *completed)
+push_modules(Document *document, bool for_staff, int64 *required, int64 *completed)
 {
-	ResultRow	row = result_row(lengthof(lesson_types), lesson_types);
+	ResultRow	row = result_row(for_staff ? PUBLISHED + 1 : PUBLISHED, lesson_types);
 	pg_uuid_t  *module = NULL;
 
 	push_key(document, "modules");
@@ -288,15 +312,24 @@ push_modules(Document *document, int64 *required, int64 *completed)
 	push(document, WJB_END_ARRAY, NULL);
 }
 
+/* The query for the lessons. */
+static const LibraryQuery *
+rows_query(bool for_staff, bool is_sequential)
+{
+	if (for_staff)
+		return &all_lesson_rows;
+	return is_sequential ? &lesson_rows_in_sequence : &lesson_rows;
+}
+
 /*
  * Builds the document from two queries: the second one must know whether the learner has
  * access to the course.
  */
 static Jsonb *
-outline(Call *call, Datum course_id)
+outline(Call *call, Datum course_id, bool for_staff)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(call->named)};
-	char		nulls[] = {' ', ' ', ' '};
+	char		nulls[] = {' ', call->user_id == 0 ? 'n' : ' ', ' '};
 	Document	document = {0};
 	int64		required = 0;
 	int64		completed = 0;
@@ -305,19 +338,20 @@ outline(Call *call, Datum course_id)
 	ResultRow	row;
 
 	require_course(call, course_id);
-	if (query_execute(&call->library, &course_row, values, NULL, true) == 0)
+	if (query_execute(&call->library, &course_row, values, nulls, true) == 0)
 		missing_course(course_id);
 	row = result_row(lengthof(course_types), course_types);
 	result_row_read(&row, 0);
 	push(&document, WJB_BEGIN_OBJECT, NULL);
 	push_columns(&document, &row, 0, SEQUENTIAL);
+	if (for_staff)
+		push_columns(&document, &row, COURSE_PUBLISHED, 1);
 
 	values[2] = row.values[NO_ACCESS];
 	nulls[2] = row.nulls[NO_ACCESS] ? 'n' : ' ';
-	query_execute(&call->library,
-				  is_true(&row, SEQUENTIAL) ? &lesson_rows_in_sequence : &lesson_rows,
+	query_execute(&call->library, rows_query(for_staff, is_true(&row, SEQUENTIAL)),
 				  values, nulls, true);
-	push_modules(&document, &required, &completed);
+	push_modules(&document, for_staff, &required, &completed);
 	push_count(&document, "required_lessons", required);
 	push_count(&document, "completed_lessons", completed);
 	push_key(&document, "completion");
@@ -327,6 +361,27 @@ outline(Call *call, Datum course_id)
 	return JsonbValueToJsonb(document.result);
 }
 
+/*
+ * Whether the caller sees all of the course, as its staff does who name no learner.  Staff
+ * may name learners of the course; anybody else nobody but themselves.
+ */
+static bool
+is_for_staff(Call *call, Datum course_id, bool names_user)
+{
+	Datum		values[] = {call->user_id, course_id};
+
+	if (!names_user)
+		return call->is_operator || is_staff(call, course_id, STAFF_VIEWER);
+	if (!call->named && !same_uuid(call->user_id, call->signed_in))
+	{
+		if (!is_staff(call, course_id, STAFF_VIEWER) ||
+			query_execute(&call->library, &is_enrolled, values, NULL, true) == 0)
+			refuse_other_user(call->user_id);
+		call->named = true;
+	}
+	return false;
+}
+
 PG_FUNCTION_INFO_V1(course_outline);
 
 Datum
@@ -334,10 +389,12 @@ course_outline(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
 	Call		call;
+	bool		for_staff;
 	Datum		document;
 
-	call_begin_as_user(&call, fcinfo, 1);
-	document = SPI_datumTransfer(JsonbPGetDatum(outline(&call, course_id)), false, -1);
+	call_begin_as_user_or_staff(&call, fcinfo, 1);
+	for_staff = is_for_staff(&call, course_id, !PG_ARGISNULL(1));
+	document = SPI_datumTransfer(JsonbPGetDatum(outline(&call, course_id, for_staff)), false, -1);
 	call_end(&call);
 
 	PG_RETURN_DATUM(document);

@@ -5,8 +5,8 @@
 #include "utils/multirangetypes.h"
 #include "utils/typcache.h"
 
-#include "call.h"
 #include "result.h"
+#include "staff.h"
 
 /* Of a video of a day, at a step of a second, there are 86,400. */
 #define MAX_STEPS 1000000
@@ -106,6 +106,23 @@ return_steps(const Sweep *sweep, ReturnSetInfo *to)
 	}
 }
 
+/* The course of a lesson; the caller must be of its staff.  The duration is left to be read. */
+static Datum
+course_of(const Call *call, Datum lesson_id)
+{
+	Datum		course_id;
+
+	if (query_execute(&call->library, &length_of_lesson, &lesson_id, NULL, true) == 0)
+	{
+		if (!call->is_operator)
+			refuse_staff(call, STAFF_VIEWER, OF_LESSON, lesson_id);
+		missing_lesson("", lesson_id);
+	}
+	course_id = result_value(0, 1, UUIDOID);
+	require_staff_of(call, course_id, STAFF_VIEWER, OF_LESSON, lesson_id);
+	return course_id;
+}
+
 PG_FUNCTION_INFO_V1(lesson_retention);
 
 Datum
@@ -123,11 +140,9 @@ lesson_retention(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("step_seconds %d is not positive", step)));
-	call_begin_as_operator(&call, fcinfo);
+	call_begin_as_staff(&call, fcinfo);
 	InitMaterializedSRF(fcinfo, 0);
-	if (query_execute(&call.library, &length_of_lesson, values, NULL, true) == 0)
-		missing_lesson("", lesson_id);
-	values[1] = result_value(0, 1, UUIDOID);
+	values[1] = course_of(&call, lesson_id);
 	duration = result_nullable(0, 2, INT4OID, &unknown);
 	sweep = begin_sweep(unknown ? 0 : DatumGetInt32(duration), step);
 	set_until_caller("jit", "off");

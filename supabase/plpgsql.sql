@@ -10,7 +10,8 @@
 -- of the tables, whatever the caller may read or write.
 --   A learner's door, own_..., acts only for auth.uid(). Learners may call it by
 -- hand, so it checks everything itself, with one exception. It cannot look up which
--- courses the caller sees: it believes its caller, and checks is_published itself.
+-- courses the caller sees: it believes its caller, and checks itself that the course is
+-- published, or the user is of its staff.
 --   A service door, of the same name without own_, has a user's id as an argument.
 -- The right to execute it is the right to act for others.
 --
@@ -61,7 +62,7 @@ BEGIN
 		  UNION ALL
 		  SELECT format('the table %s', c.relname), c.relowner
 		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
+		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -193,6 +194,18 @@ $$;
 COMMENT ON FUNCTION content_library.nobody() IS
 	'Fails with 28000: nobody is signed in.';
 
+CREATE FUNCTION content_library.other_user(user_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+	RAISE EXCEPTION 'user_id "%" is not the user signed in', user_id
+		USING ERRCODE = 'insufficient_privilege',
+			  HINT = 'Leave user_id out, or call as service_role.';
+END
+$$;
+COMMENT ON FUNCTION content_library.other_user(uuid) IS
+	'Fails with 42501: a learner names another user.';
+
 -- What the functions in public ask, as their caller.
 
 CREATE FUNCTION content_library.writes(command text) RETURNS void
@@ -236,9 +249,7 @@ BEGIN
 		PERFORM content_library.nobody();
 	END IF;
 	IF named IS NOT NULL AND named IS DISTINCT FROM learner THEN
-		RAISE EXCEPTION 'user_id "%" is not the user signed in', named
-			USING ERRCODE = 'insufficient_privilege',
-				  HINT = 'Leave user_id out, or call as service_role.';
+		PERFORM content_library.other_user(named);
 	END IF;
 	RETURN CASE WHEN for_others THEN learner END;
 END
@@ -268,6 +279,22 @@ $$;
 COMMENT ON FUNCTION content_library.require_course(uuid) IS
 	'Fails with 23503 for a course that the caller does not see.';
 
+CREATE FUNCTION content_library.enter(course_id uuid, role text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	for_others CONSTANT boolean := content_library.acts_for_others();
+BEGIN
+	IF NOT for_others THEN
+		PERFORM content_library.require_staff(course_id, role);
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN for_others;
+END
+$$;
+COMMENT ON FUNCTION content_library.enter(uuid, text) IS
+	'Whether to call the service door, in a function for the staff of a course. Fails with 42501 for who is neither staff nor acts for others, 23503 for a course that the caller does not see.';
+
 -- What the doors ask.
 
 -- Row-level security does not bind the owner, unless it is forced on a table. Then
@@ -279,7 +306,7 @@ BEGIN
 	IF row_security_active('public.content_progress') OR row_security_active('public.enrollments')
 		OR row_security_active('public.lessons') OR row_security_active('public.modules')
 		OR row_security_active('public.courses') OR row_security_active('public.course_prerequisites')
-		OR row_security_active('public.certificates')
+		OR row_security_active('public.course_staff') OR row_security_active('public.certificates')
 	THEN
 		RAISE EXCEPTION 'row-level security binds "%", which owns the functions of content_library', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -305,28 +332,66 @@ $$;
 COMMENT ON FUNCTION content_library.learner() IS
 	'The user signed in. Fails with 28000 when nobody is.';
 
-CREATE FUNCTION content_library.is_published(course_id uuid) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION content_library.is_staff(course_id uuid, role text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 BEGIN
-	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1 AND c.is_published);
+	RETURN EXISTS (
+		SELECT FROM public.course_staff AS s
+		WHERE s.user_id = auth.uid() AND s.course_id = $1 AND (s.role = 'editor' OR $2 = 'viewer'));
 END
 $$;
-COMMENT ON FUNCTION content_library.is_published(uuid) IS
-	'Whether there is such a course, and it is published.';
+COMMENT ON FUNCTION content_library.is_staff(uuid, text) IS
+	'Whether the user signed in is staff of a course, a viewer or more, or an editor.';
 
-CREATE FUNCTION content_library.published(course_id uuid) RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+-- It says the same of what does not exist: else anybody could find out which courses are
+-- being made.
+CREATE FUNCTION content_library.require_staff(
+	course_id uuid,
+	role text,
+	what text DEFAULT 'course',
+	id uuid DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+DECLARE
+	learner CONSTANT uuid := content_library.learner();
+BEGIN
+	PERFORM content_library.require_owner();
+	IF NOT content_library.is_staff(course_id, role) THEN
+		RAISE EXCEPTION 'user "%" is not % of % "%"', learner, CASE role WHEN 'editor' THEN 'an editor' ELSE 'staff' END,
+			what, COALESCE(id, course_id)
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'The answer is the same if there is none.',
+				  HINT = concat('As service_role, add the user to course_staff', CASE role WHEN 'editor' THEN ' with the role "editor"' END, '.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.require_staff(uuid, text, text, uuid) IS
+	'Fails with 42501 unless the user signed in is staff of a course. what and id say what the course was found by.';
+
+CREATE FUNCTION content_library.is_visible(course_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 BEGIN
-	IF NOT content_library.is_published(course_id) THEN
+	RETURN EXISTS (SELECT FROM public.courses AS c WHERE c.id = $1 AND (c.is_published OR content_library.is_staff($1, 'viewer')));
+END
+$$;
+COMMENT ON FUNCTION content_library.is_visible(uuid) IS
+	'Whether there is such a course, and it is published or the user signed in is of its staff.';
+
+CREATE FUNCTION content_library.visible(course_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+BEGIN
+	IF NOT content_library.is_visible(course_id) THEN
 		PERFORM content_library.missing_course(course_id);
 	END IF;
 	RETURN course_id;
 END
 $$;
-COMMENT ON FUNCTION content_library.published(uuid) IS
-	'The course itself. Fails with 23503 unless it is published.';
+COMMENT ON FUNCTION content_library.visible(uuid) IS
+	'The course itself. Fails with 23503 unless it is published, or the user signed in is of its staff.';
 
 CREATE FUNCTION content_library.threshold(lesson_id uuid) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1117,7 +1182,7 @@ BEGIN
 		RAISE EXCEPTION '"%" cannot be moved before itself', before
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF its_parent <> parent THEN
+	IF its_parent IS DISTINCT FROM parent THEN
 		RAISE EXCEPTION 'before "%" is not a place in "%"', before, parent
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'Name a row that is there, or leave before out to move to the end.';
@@ -1187,8 +1252,8 @@ COMMENT ON FUNCTION content_library.lock_video(boolean, text, text) IS
 
 -- The doors. In each pair the service door comes first.
 
-CREATE FUNCTION content_library.published_course_of(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+CREATE FUNCTION content_library.watched_course_of(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
 	PERFORM content_library.require_owner();
@@ -1196,11 +1261,11 @@ BEGIN
 		SELECT c.id
 		FROM public.lessons AS l
 		@COURSE_OF_LESSON_SQL@
-		WHERE l.id = $1 AND l.is_published AND c.is_published);
+		WHERE l.id = $1 AND (l.is_published AND c.is_published OR content_library.is_staff(c.id, 'viewer')));
 END
 $$;
-COMMENT ON FUNCTION content_library.published_course_of(uuid) IS
-	'The course of a lesson, if both are published. Whether the caller sees it is still to be looked up.';
+COMMENT ON FUNCTION content_library.watched_course_of(uuid) IS
+	'The course of a lesson, if both are published or the caller is staff of it. Whether the caller sees it is still to be looked up.';
 
 -- Reading comes first because most reports change nothing. The row of a first report
 -- comes before the refusal, and that error undoes it: only the foreign key knows whether
@@ -1283,6 +1348,10 @@ BEGIN
 		objected := NULL;
 		FOR i IN 1..size LOOP
 			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
+			-- No lock holds for the staff of the course, unless the service names the learner.
+			IF met.refusal IN ('date', 'sequence') AND NOT any_tier AND content_library.is_staff(met.course_id, 'viewer') THEN
+				met.refusal := NULL;
+			END IF;
 			progress[i] := met.progress;
 			thresholds[i] := met.threshold;
 			durations[i] := met.duration;
@@ -1630,7 +1699,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 BEGIN
 	RETURN content_library.unenroll(content_library.learner(), course_id,
-		seen AND content_library.is_published(course_id), false);
+		seen AND content_library.is_visible(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_unenroll(uuid, boolean) IS
@@ -1703,7 +1772,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 BEGIN
 	RETURN content_library.reset_progress(content_library.learner(), course_id, dry_run,
-		seen AND content_library.is_published(course_id));
+		seen AND content_library.is_visible(course_id));
 END
 $$;
 COMMENT ON FUNCTION content_library.own_reset_progress(uuid, boolean, boolean) IS
@@ -1712,14 +1781,13 @@ COMMENT ON FUNCTION content_library.own_reset_progress(uuid, boolean, boolean) I
 CREATE FUNCTION content_library.completion_threshold(
 	lesson_id uuid,
 	OUT threshold integer,
-	OUT course_id uuid,
-	OUT is_published boolean)
+	OUT course_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT content_library.threshold(l.id), c.id, c.is_published INTO threshold, course_id, is_published
+	SELECT content_library.threshold(l.id), c.id INTO threshold, course_id
 	FROM public.lessons AS l
 	@COURSE_OF_LESSON_SQL@
 	WHERE l.id = $1;
@@ -1732,17 +1800,17 @@ CREATE FUNCTION content_library.own_completion_threshold(
 	lesson_id uuid,
 	OUT threshold integer,
 	OUT course_id uuid)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 BEGIN
 	SELECT t.threshold, t.course_id INTO threshold, course_id
 	FROM content_library.completion_threshold($1) AS t
-	WHERE t.is_published;
+	WHERE content_library.is_visible(t.course_id);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_completion_threshold(uuid) IS
-	'The threshold and the course of a lesson. NULLs unless the course is published.';
+	'The threshold and the course of a lesson. NULLs unless the course is published, or the user signed in is of its staff.';
 
 CREATE FUNCTION content_library.course_completion(user_id uuid, course_id uuid)
 RETURNS integer
@@ -1775,13 +1843,17 @@ RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.course_completion(content_library.learner(), content_library.published(course_id));
+	RETURN content_library.course_completion(content_library.learner(), content_library.visible(course_id));
 END
 $$;
 COMMENT ON FUNCTION content_library.own_course_completion(uuid) IS
-	'content_library.course_completion() of the user signed in, in a published course.';
+	'content_library.course_completion() of the user signed in, in a course that the user may see.';
 
-CREATE FUNCTION content_library.course_outline(user_id uuid, course_id uuid, any_tier boolean)
+CREATE FUNCTION content_library.course_outline(
+	user_id uuid,
+	course_id uuid,
+	any_tier boolean,
+	for_staff boolean DEFAULT false)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
@@ -1795,7 +1867,7 @@ BEGIN
 	PERFORM content_library.require_owner();
 	SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,
 		   c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,
-		   @NO_ACCESS_SQL("any_tier")@ AS no_access
+		   c.is_published, @NO_ACCESS_SQL("any_tier")@ AS no_access
 	INTO course
 	FROM public.courses AS c
 	@ENROLLMENT_SQL("$1")@
@@ -1805,7 +1877,7 @@ BEGIN
 	END IF;
 
 	-- A playback id is shown only where the learner may watch. A lesson that is not
-	-- published is not in the document.
+	-- published is in the document only for staff, to whom nothing is closed.
 	SELECT jsonb_agg(jsonb_build_object(
 			   'id', o.id, 'title', o.title, 'description', o.description, 'metadata', o.metadata,
 			   'lessons', COALESCE(o.lessons, '[]')) ORDER BY o.sort_order, o.created_at, o.id),
@@ -1827,16 +1899,19 @@ BEGIN
 								  ELSE 'in_progress' END,
 				   'watched_pct', COALESCE(r.watched_pct, 0),
 				   'position_seconds', r.position_seconds,
-				   'completed_at', r.completed_at) ORDER BY r.sort_order, r.created_at, r.id)
+				   'completed_at', r.completed_at)
+				   || CASE WHEN for_staff THEN jsonb_build_object('is_published', r.is_published) ELSE '{}' END ORDER BY r.sort_order, r.created_at, r.id)
 				   FILTER (WHERE r.id IS NOT NULL) AS lessons,
-			   count(*) FILTER (WHERE r.is_required) AS required,
-			   count(*) FILTER (WHERE r.is_required AND r.completed) AS completed
+			   count(*) FILTER (WHERE @COUNTS_SQL("r")@) AS required,
+			   count(*) FILTER (WHERE @COUNTS_SQL("r")@ AND r.completed) AS completed
 		FROM (
 			SELECT m.id AS module_id, m.title AS module_title, m.description AS module_description,
 				   m.metadata AS module_metadata, m.sort_order AS module_order, m.created_at AS module_created,
 				   l.*, p.watched_pct, p.completed, p.completed_at, @POSITION_SQL@ AS position_seconds,
 				   @UNLOCKS_AT_SQL@ AS unlocks_at,
-				   @REFUSAL_SQL("course.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@ AS refusal
+				   CASE WHEN NOT for_staff THEN
+					   @REFUSAL_SQL("course.no_access", "p.id IS NOT NULL", EARLIER_IN_LIST_SQL)@
+				   END AS refusal
 			FROM public.courses AS c
 			@ENROLLMENT_SQL("$1")@
 			JOIN public.modules AS m ON m.course_id = c.id
@@ -1844,31 +1919,53 @@ BEGIN
 				SELECT l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status, l.is_preview,
 					   l.is_required, l.is_published, l.metadata, l.sort_order, l.created_at, l.unlock_at, l.unlock_after
 				FROM public.lessons AS l
-				WHERE l.module_id = m.id AND l.is_published) AS l ON true
+				WHERE l.module_id = m.id AND (for_staff OR l.is_published)) AS l ON true
 			@PROGRESS_BY_KEY_SQL("$1", "l.id")@
 			WHERE c.id = $2) AS r
 		GROUP BY r.module_id, r.module_title, r.module_description, r.module_metadata, r.module_order, r.module_created) AS o;
 
-	RETURN to_jsonb(course) - 'no_access' || jsonb_build_object(
+	RETURN to_jsonb(course) - 'no_access' - CASE WHEN for_staff THEN '' ELSE 'is_published' END || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
 		'completion', content_library.percentage(completed, required));
 END
 $$;
-COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean) IS
-	'A course page for a learner, as one document. any_tier asks no tier. Fails with 23503 for an unknown course.';
+COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean, boolean) IS
+	'A course page for a learner, as one document. any_tier asks no tier. for_staff closes nothing and has drafts, marked as such. Fails with 23503 for an unknown course.';
 
-CREATE FUNCTION content_library.own_course_outline(course_id uuid)
-RETURNS jsonb
+CREATE FUNCTION content_library.require_own_learner(course_id uuid, named uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.course_outline(content_library.learner(), content_library.published(course_id), false);
+	PERFORM content_library.require_owner();
+	IF NOT content_library.is_staff(course_id, 'viewer')
+		OR NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = named AND e.course_id = $1)
+	THEN
+		PERFORM content_library.other_user(named);
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_course_outline(uuid) IS
-	'content_library.course_outline() of the user signed in, of a published course.';
+COMMENT ON FUNCTION content_library.require_own_learner(uuid, uuid) IS
+	'Fails with 42501 unless the user signed in is staff of a course, and the user who is named a learner of it.';
+
+CREATE FUNCTION content_library.own_course_outline(course_id uuid, named uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+AS $$
+DECLARE
+	learner CONSTANT uuid := content_library.learner();
+BEGIN
+	IF named IS NULL THEN
+		RETURN content_library.course_outline(learner, content_library.visible(course_id), false, content_library.is_staff(course_id, 'viewer'));
+	ELSIF named <> learner THEN
+		PERFORM content_library.require_own_learner(course_id, named);
+	END IF;
+	RETURN content_library.course_outline(named, content_library.visible(course_id), named <> learner);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_outline(uuid, uuid) IS
+	'content_library.course_outline() of the user signed in, or of a learner whom staff names, of a course that the user may see.';
 
 CREATE FUNCTION content_library.next_lesson(user_id uuid, course_id uuid, any_tier boolean)
 RETURNS uuid
@@ -1903,7 +2000,7 @@ RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 BEGIN
-	RETURN content_library.next_lesson(content_library.learner(), content_library.published(course_id), false);
+	RETURN content_library.next_lesson(content_library.learner(), content_library.visible(course_id), false);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_next_lesson(uuid) IS
@@ -1971,11 +2068,11 @@ AS $$
 BEGIN
 	RETURN QUERY
 	SELECT p.* FROM content_library.course_progress(content_library.learner(), false) AS p
-	WHERE content_library.is_published(p.course_id);
+	WHERE content_library.is_visible(p.course_id);
 END
 $$;
 COMMENT ON FUNCTION content_library.own_course_progress() IS
-	'content_library.course_progress() of the user signed in, in published courses.';
+	'content_library.course_progress() of the user signed in, in courses that the user may see.';
 
 CREATE FUNCTION content_library.continue_watching(
 	user_id uuid,
@@ -2016,7 +2113,7 @@ BEGIN
 		@COURSE_OF_LESSON_SQL@
 		@ENROLLMENT_SQL("$1")@
 		CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
-		WHERE l.id = p.lesson_id AND l.is_published AND (drafts OR c.is_published)
+		WHERE l.id = p.lesson_id AND l.is_published AND (drafts OR content_library.is_visible(c.id))
 			AND @REFUSAL_SQL("a.no_access", "true", "false")@ IS NULL OFFSET 0) AS l
 	ORDER BY p.last_watched DESC, p.lesson_id
 	LIMIT $2;
@@ -2046,7 +2143,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.own_continue_watching(integer, timestamptz, uuid) IS
-	'content_library.continue_watching() of the user signed in, in published courses.';
+	'content_library.continue_watching() of the user signed in, in courses that the user may see.';
 
 CREATE FUNCTION content_library.mux_playback_claims(
 	user_id uuid,
@@ -2061,7 +2158,7 @@ DECLARE
 	lesson record;
 BEGIN
 	PERFORM content_library.require_owner();
-	SELECT l.mux_status, l.mux_playback_id,
+	SELECT l.mux_status, l.mux_playback_id, c.id AS course_id, l.is_published AND c.is_published AS is_published,
 		@REFUSAL_SQL("a.no_access", "p.id IS NOT NULL", EARLIER_IS_OPEN_SQL("$1"))@ AS refusal,
 		@UNLOCKS_AT_SQL@ AS unlocks_at
 	INTO lesson
@@ -2070,14 +2167,19 @@ BEGIN
 	@ENROLLMENT_SQL("$1")@
 	@PROGRESS_BY_KEY_SQL("$1", "l.id")@
 	CROSS JOIN LATERAL (SELECT @NO_ACCESS_SQL("any_tier")@ AS no_access) AS a
-	WHERE l.id = $2 AND l.is_published AND c.is_published;
+	WHERE l.id = $2;
 	IF NOT FOUND THEN
 		PERFORM content_library.missing_lesson($2);
 	END IF;
-	IF lesson.refusal IS NOT NULL AND user_id IS NULL THEN
-		PERFORM content_library.nobody();
-	END IF;
-	IF lesson.refusal IS NOT NULL THEN
+	-- The staff of the course may watch all of it, drafts too.
+	IF (NOT lesson.is_published OR lesson.refusal IS NOT NULL)
+		AND (any_tier OR NOT content_library.is_staff(lesson.course_id, 'viewer'))
+	THEN
+		IF NOT lesson.is_published THEN
+			PERFORM content_library.missing_lesson($2);
+		ELSIF user_id IS NULL THEN
+			PERFORM content_library.nobody();
+		END IF;
 		PERFORM content_library.refuse_lesson('', user_id, $2, lesson.refusal, lesson.unlocks_at);
 	END IF;
 	IF lesson.mux_status <> 'ready' OR lesson.mux_playback_id IS NULL THEN
@@ -2091,7 +2193,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean) IS
-	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
+	'The claims of a token that plays a lesson''s video. A learner may play it until a time; nobody (NULL) may play a preview, and the staff of the course all of it. any_tier asks no tier. Fails with 23503 for a lesson that is unknown or not published, 42501 for one that the learner may not watch, 28000 for one that nobody may, 55000 without a video.';
 
 CREATE FUNCTION content_library.own_mux_playback_claims(lesson_id uuid, until timestamptz, audience text)
 RETURNS jsonb
@@ -2104,7 +2206,7 @@ $$;
 COMMENT ON FUNCTION content_library.own_mux_playback_claims(uuid, timestamptz, text) IS
 	'content_library.mux_playback_claims() of the user signed in.';
 
--- The functions for instructors have only a service door.
+-- The functions for instructors. Their other doors ask for the role that they need.
 
 CREATE FUNCTION content_library.course_report(
 	course_id uuid,
@@ -2202,6 +2304,28 @@ $$;
 COMMENT ON FUNCTION content_library.course_report(uuid, integer, uuid) IS
 	'How far each learner enrolled in a course has got, page by page. Fails with 22023 when after is not enrolled in the course.';
 
+CREATE FUNCTION content_library.own_course_report(
+	course_id uuid,
+	max_rows integer,
+	after uuid)
+RETURNS TABLE (
+	user_id uuid,
+	required_lessons integer,
+	completed_lessons integer,
+	completion integer,
+	enrolled_at timestamptz,
+	completed_at timestamptz,
+	last_watched timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff($1, 'viewer');
+	RETURN QUERY SELECT * FROM content_library.course_report($1, $2, $3);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_report(uuid, integer, uuid) IS
+	'content_library.course_report() for the staff of the course.';
+
 CREATE FUNCTION content_library.lesson_report(course_id uuid)
 RETURNS TABLE (
 	lesson_id uuid,
@@ -2236,6 +2360,25 @@ END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
 	'How many enrolled learners have begun and completed each lesson of a course.';
+
+CREATE FUNCTION content_library.own_lesson_report(course_id uuid)
+RETURNS TABLE (
+	lesson_id uuid,
+	module_id uuid,
+	title text,
+	is_required boolean,
+	started integer,
+	completed integer,
+	average_pct numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff($1, 'viewer');
+	RETURN QUERY SELECT * FROM content_library.lesson_report($1);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_lesson_report(uuid) IS
+	'content_library.lesson_report() for the staff of the course.';
 
 -- The steps that a learner has seen are ranges, too: so each learner counts once at a step.
 -- A step's learners are those of the step before, and how many more or fewer there are.
@@ -2291,10 +2434,27 @@ $$;
 COMMENT ON FUNCTION content_library.lesson_retention(uuid, integer) IS
 	'How many enrolled learners have seen each part of a lesson.';
 
+CREATE FUNCTION content_library.own_lesson_retention(lesson_id uuid, step_seconds integer)
+RETURNS TABLE (
+	second integer,
+	learners integer)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff(
+		(SELECT m.course_id FROM public.lessons AS l JOIN public.modules AS m ON m.id = l.module_id WHERE l.id = $1),
+		'viewer', 'the course of lesson', $1);
+	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_lesson_retention(uuid, integer) IS
+	'content_library.lesson_retention() for the staff of the course.';
+
 CREATE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
-	before uuid DEFAULT NULL)
+	before uuid,
+	service boolean DEFAULT true)
 RETURNS public.lessons
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
@@ -2320,7 +2480,10 @@ BEGIN
 	left_module := content_library.module_of($1);
 	IF before IS NOT NULL THEN
 		PERFORM content_library.check_before($1, before,
-			CASE WHEN before <> $1 THEN content_library.module_of(before) END, $2);
+			CASE WHEN before = $1 THEN NULL
+				 -- To an editor, a row of another course is like none.
+				 WHEN service THEN content_library.module_of(before)
+				 ELSE (SELECT l.module_id FROM public.lessons AS l WHERE l.id = before) END, $2);
 	END IF;
 
 	@PLACE_SQL("lessons", "module_id", "$1", "$2", "before")@;
@@ -2338,13 +2501,61 @@ BEGIN
 	RETURN lesson;
 END
 $$;
-COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid) IS
+COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid, boolean) IS
 	'Moves a lesson into a module. It comes before another lesson or to the end.';
+
+CREATE FUNCTION content_library.own_course_of_lesson(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+DECLARE
+	course_id uuid;
+BEGIN
+	SELECT m.course_id INTO course_id
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	PERFORM content_library.require_staff(course_id, 'editor', 'the course of lesson', $1);
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_of_lesson(uuid) IS
+	'The course of a lesson, for its editors. Fails with 42501 for others, and for an unknown lesson.';
+
+CREATE FUNCTION content_library.own_course_of_module(module_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+DECLARE
+	course_id uuid;
+BEGIN
+	SELECT m.course_id INTO course_id FROM public.modules AS m WHERE m.id = $1;
+	PERFORM content_library.require_staff(course_id, 'editor', 'the course of module', $1);
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_of_module(uuid) IS
+	'The course of a module, for its editors. Fails with 42501 for others, and for an unknown module.';
+
+CREATE FUNCTION content_library.own_move_lesson(
+	lesson_id uuid,
+	module_id uuid,
+	before uuid)
+RETURNS public.lessons
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.own_course_of_lesson(lesson_id);
+	PERFORM content_library.own_course_of_module(module_id);
+	RETURN content_library.move_lesson(lesson_id, module_id, before, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_move_lesson(uuid, uuid, uuid) IS
+	'content_library.move_lesson() for the editors of both courses.';
 
 CREATE FUNCTION content_library.move_module(
 	module_id uuid,
 	before uuid,
-	course_id uuid)
+	course_id uuid,
+	service boolean DEFAULT true)
 RETURNS public.modules
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
@@ -2366,7 +2577,9 @@ BEGIN
 	END IF;
 	IF before IS NOT NULL THEN
 		PERFORM content_library.check_before($1, before,
-			CASE WHEN before <> $1 THEN content_library.course_of(before) END, entered_course);
+			CASE WHEN before = $1 THEN NULL
+				 WHEN service THEN content_library.course_of(before)
+				 ELSE (SELECT m.course_id FROM public.modules AS m WHERE m.id = before) END, entered_course);
 	END IF;
 
 	@PLACE_SQL("modules", "course_id", "$1", "entered_course", "before")@;
@@ -2383,13 +2596,32 @@ BEGIN
 	RETURN module;
 END
 $$;
-COMMENT ON FUNCTION content_library.move_module(uuid, uuid, uuid) IS
+COMMENT ON FUNCTION content_library.move_module(uuid, uuid, uuid, boolean) IS
 	'Moves a module into a course, before another module or to the end.';
+
+CREATE FUNCTION content_library.own_move_module(
+	module_id uuid,
+	before uuid,
+	course_id uuid)
+RETURNS public.modules
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.own_course_of_module(module_id);
+	IF course_id IS NOT NULL THEN
+		PERFORM content_library.require_staff(course_id, 'editor');
+	END IF;
+	RETURN content_library.move_module(module_id, before, course_id, false);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_move_module(uuid, uuid, uuid) IS
+	'content_library.move_module() for the editors of both courses.';
 
 CREATE FUNCTION content_library.copy_course(
 	course_id uuid,
 	slug text,
-	title text)
+	title text,
+	editor uuid DEFAULT NULL)
 RETURNS public.courses
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
@@ -2424,6 +2656,12 @@ BEGIN
 		SELECT c.id, o.required_course_id
 		FROM c
 		JOIN public.course_prerequisites AS o ON o.course_id = $1
+	), staff AS (
+		-- Else the copy would be out of the editor's reach.
+		INSERT INTO public.course_staff (course_id, user_id, role)
+		SELECT c.id, editor, 'editor'
+		FROM c
+		WHERE editor IS NOT NULL
 	), module_copies AS (
 		SELECT o.id, n.copy
 		FROM (SELECT x.id, row_number() OVER (ORDER BY x.id) AS place
@@ -2491,8 +2729,23 @@ BEGIN
 	RETURN course;
 END
 $$;
-COMMENT ON FUNCTION content_library.copy_course(uuid, text, text) IS
-	'Copies a course with its modules, lessons and prerequisites. Fails with 23505 for a slug that is taken.';
+COMMENT ON FUNCTION content_library.copy_course(uuid, text, text, uuid) IS
+	'Copies a course with its modules, lessons and prerequisites. Its staff is the editor, if one is given. Fails with 23505 for a slug that is taken.';
+
+CREATE FUNCTION content_library.own_copy_course(
+	course_id uuid,
+	slug text,
+	title text)
+RETURNS public.courses
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff(course_id, 'editor');
+	RETURN content_library.copy_course(course_id, slug, title, content_library.learner());
+END
+$$;
+COMMENT ON FUNCTION content_library.own_copy_course(uuid, text, text) IS
+	'content_library.copy_course() for an editor of the course, who is the editor of the copy.';
 
 -- The setting keeps the trigger on these rows quiet, as in a restore: the learners are
 -- claimed for together.
@@ -2545,6 +2798,18 @@ END
 $$;
 COMMENT ON FUNCTION content_library.recompute_completion(uuid) IS
 	'Applies the thresholds of a course to past progress. Returns how many rows became completed.';
+
+CREATE FUNCTION content_library.own_recompute_completion(course_id uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $$
+BEGIN
+	PERFORM content_library.require_staff(course_id, 'editor');
+	RETURN content_library.recompute_completion(course_id);
+END
+$$;
+COMMENT ON FUNCTION content_library.own_recompute_completion(uuid) IS
+	'content_library.recompute_completion() for the editors of the course.';
 
 -- One completion gets one certificate, however many ask at once: the lock keeps them apart,
 -- and a report that would move the completion's date back, too.
@@ -2669,11 +2934,14 @@ GRANT EXECUTE ON FUNCTION
 	content_library.missing_course(uuid),
 	content_library.missing_lesson(uuid, text),
 	content_library.nobody(),
+	content_library.other_user(uuid),
 	content_library.writes(text),
 	content_library.acts_for_others(),
 	content_library.caller(uuid),
 	content_library.sees_course(uuid),
 	content_library.require_course(uuid),
+	content_library.enter(uuid, text),
+	content_library.require_staff(uuid, text, text, uuid),
 	content_library.whole_number(double precision, text, integer),
 	content_library.whole_percent(double precision),
 	content_library.whole_position(double precision),
@@ -2682,18 +2950,28 @@ GRANT EXECUTE ON FUNCTION
 	content_library.read_report(jsonb, timestamptz),
 	content_library.read_reports(jsonb, timestamptz),
 	content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean),
-	content_library.published_course_of(uuid),
+	content_library.watched_course_of(uuid),
 	content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]),
 	content_library.own_enroll(uuid, boolean),
 	content_library.own_unenroll(uuid, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),
 	content_library.own_completion_threshold(uuid),
 	content_library.own_course_completion(uuid),
-	content_library.own_course_outline(uuid),
+	content_library.require_own_learner(uuid, uuid),
+	content_library.own_course_outline(uuid, uuid),
 	content_library.own_next_lesson(uuid),
 	content_library.own_course_progress(),
 	content_library.own_continue_watching(integer, timestamptz, uuid),
-	content_library.own_mux_playback_claims(uuid, timestamptz, text)
+	content_library.own_mux_playback_claims(uuid, timestamptz, text),
+	content_library.own_course_report(uuid, integer, uuid),
+	content_library.own_lesson_report(uuid),
+	content_library.own_lesson_retention(uuid, integer),
+	content_library.own_course_of_lesson(uuid),
+	content_library.own_course_of_module(uuid),
+	content_library.own_move_lesson(uuid, uuid, uuid),
+	content_library.own_move_module(uuid, uuid, uuid),
+	content_library.own_copy_course(uuid, text, text),
+	content_library.own_recompute_completion(uuid)
 	TO authenticated, service_role;
 -- The service doors.
 GRANT EXECUTE ON FUNCTION
@@ -2703,7 +2981,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.reset_progress(uuid, uuid, boolean, boolean),
 	content_library.completion_threshold(uuid),
 	content_library.course_completion(uuid, uuid),
-	content_library.course_outline(uuid, uuid, boolean),
+	content_library.course_outline(uuid, uuid, boolean, boolean),
 	content_library.next_lesson(uuid, uuid, boolean),
 	content_library.course_progress(uuid, boolean),
 	content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean),
@@ -2714,9 +2992,9 @@ GRANT EXECUTE ON FUNCTION
 	content_library.course_report(uuid, integer, uuid),
 	content_library.lesson_report(uuid),
 	content_library.lesson_retention(uuid, integer),
-	content_library.move_lesson(uuid, uuid, uuid),
-	content_library.move_module(uuid, uuid, uuid),
-	content_library.copy_course(uuid, text, text),
+	content_library.move_lesson(uuid, uuid, uuid, boolean),
+	content_library.move_module(uuid, uuid, uuid, boolean),
+	content_library.copy_course(uuid, text, text, uuid),
 	content_library.recompute_completion(uuid),
 	content_library.missing_certificate(text),
 	content_library.issue_certificate(uuid, uuid, text, jsonb),
@@ -2728,6 +3006,22 @@ GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 
 
 -- The twins, in the order of content_library--1.0.sql.
+
+-- As the caller, who reads nobody's rows of course_staff but their own.
+CREATE FUNCTION public.content_library_is_staff(course_id uuid, role text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100
+AS $$
+BEGIN
+	IF role NOT IN ('viewer', 'editor') THEN
+		RAISE EXCEPTION 'role "%" is neither viewer nor editor', left(role, 60)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN EXISTS (
+		SELECT FROM public.course_staff AS s
+		WHERE s.user_id = auth.uid() AND s.course_id = $1 AND (s.role = 'editor' OR $2 = 'viewer'));
+END
+$$;
 
 CREATE FUNCTION public.content_library_on_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -2975,17 +3269,28 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 DECLARE
+	for_others CONSTANT boolean := content_library.acts_for_others();
+	named CONSTANT boolean := user_id IS NOT NULL;
 	learner uuid;
 BEGIN
 	IF course_id IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	learner := content_library.caller(user_id);
-	PERFORM content_library.require_course(course_id);
-	IF learner IS NULL THEN
-		RETURN content_library.own_course_outline(course_id);
+	IF NOT (for_others AND named) THEN
+		learner := auth.uid();
 	END IF;
-	RETURN content_library.course_outline(learner, course_id, user_id IS NOT NULL);
+	IF for_others THEN
+		PERFORM content_library.require_course(course_id);
+		RETURN content_library.course_outline(COALESCE(user_id, learner), course_id, named,
+			NOT named AND (learner IS NULL OR public.content_library_is_staff(course_id, 'viewer')));
+	ELSIF learner IS NULL THEN
+		-- Fails.
+		PERFORM content_library.caller(user_id);
+	ELSIF user_id <> learner THEN
+		PERFORM content_library.require_own_learner(course_id, user_id);
+	END IF;
+	PERFORM content_library.require_course(course_id);
+	RETURN content_library.own_course_outline(course_id, user_id);
 END
 $$;
 
@@ -3117,8 +3422,11 @@ BEGIN
 	IF max_rows <= 0 THEN
 		RAISE EXCEPTION 'max_rows % is not positive', max_rows USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM content_library.require_course($1);
-	RETURN QUERY SELECT * FROM content_library.course_report($1, max_rows, after);
+	IF content_library.enter($1, 'viewer') THEN
+		RETURN QUERY SELECT * FROM content_library.course_report($1, max_rows, after);
+	ELSE
+		RETURN QUERY SELECT * FROM content_library.own_course_report($1, max_rows, after);
+	END IF;
 END
 $$;
 
@@ -3137,8 +3445,11 @@ BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM content_library.require_course($1);
-	RETURN QUERY SELECT * FROM content_library.lesson_report($1);
+	IF content_library.enter($1, 'viewer') THEN
+		RETURN QUERY SELECT * FROM content_library.lesson_report($1);
+	ELSE
+		RETURN QUERY SELECT * FROM content_library.own_lesson_report($1);
+	END IF;
 END
 $$;
 
@@ -3158,7 +3469,11 @@ BEGIN
 	IF step_seconds < 1 THEN
 		RAISE EXCEPTION 'step_seconds % is not positive', step_seconds USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+	IF content_library.acts_for_others() THEN
+		RETURN QUERY SELECT * FROM content_library.lesson_retention($1, $2);
+	ELSE
+		RETURN QUERY SELECT * FROM content_library.own_lesson_retention($1, $2);
+	END IF;
 END
 $$;
 
@@ -3169,15 +3484,25 @@ CREATE FUNCTION public.move_lesson(
 RETURNS public.lessons
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
+DECLARE
+	left_course uuid;
+	entered_course uuid;
 BEGIN
 	IF lesson_id IS NULL OR module_id IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN lesson_id IS NULL THEN 'lesson_id' ELSE 'module_id' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	PERFORM content_library.writes('move_lesson');
-	PERFORM content_library.require_course(content_library.course_of(content_library.module_of(lesson_id)));
-	PERFORM content_library.require_course(content_library.course_of(module_id));
-	RETURN content_library.move_lesson(lesson_id, module_id, before);
+	IF content_library.acts_for_others() THEN
+		PERFORM content_library.require_course(content_library.course_of(content_library.module_of(lesson_id)));
+		PERFORM content_library.require_course(content_library.course_of(module_id));
+		RETURN content_library.move_lesson(lesson_id, module_id, before);
+	END IF;
+	left_course := content_library.own_course_of_lesson(lesson_id);
+	entered_course := content_library.own_course_of_module(module_id);
+	PERFORM content_library.require_course(left_course);
+	PERFORM content_library.require_course(entered_course);
+	RETURN content_library.own_move_lesson(lesson_id, module_id, before);
 END
 $$;
 
@@ -3188,16 +3513,28 @@ CREATE FUNCTION public.move_module(
 RETURNS public.modules
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
+DECLARE
+	for_others CONSTANT boolean := content_library.acts_for_others();
+	left_course uuid;
 BEGIN
 	IF module_id IS NULL THEN
 		RAISE EXCEPTION 'module_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	PERFORM content_library.writes('move_module');
-	PERFORM content_library.require_course(content_library.course_of(module_id));
+	IF for_others THEN
+		left_course := content_library.course_of(module_id);
+	ELSE
+		left_course := content_library.own_course_of_module(module_id);
+		PERFORM content_library.require_staff(COALESCE(course_id, left_course), 'editor');
+	END IF;
+	PERFORM content_library.require_course(left_course);
 	IF course_id IS NOT NULL THEN
 		PERFORM content_library.require_course(course_id);
 	END IF;
-	RETURN content_library.move_module(module_id, before, course_id);
+	IF for_others THEN
+		RETURN content_library.move_module(module_id, before, course_id);
+	END IF;
+	RETURN content_library.own_move_module(module_id, before, course_id);
 END
 $$;
 
@@ -3217,8 +3554,10 @@ BEGIN
 		RAISE EXCEPTION 'slug is empty' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM content_library.writes('copy_course');
-	PERFORM content_library.require_course(course_id);
-	RETURN content_library.copy_course(course_id, slug, title);
+	IF content_library.enter(course_id, 'editor') THEN
+		RETURN content_library.copy_course(course_id, slug, title);
+	END IF;
+	RETURN content_library.own_copy_course(course_id, slug, title);
 END
 $$;
 
@@ -3231,8 +3570,10 @@ BEGIN
 		RAISE EXCEPTION 'course_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	PERFORM content_library.writes('recompute_completion');
-	PERFORM content_library.require_course(course_id);
-	RETURN content_library.recompute_completion(course_id);
+	IF content_library.enter(course_id, 'editor') THEN
+		RETURN content_library.recompute_completion(course_id);
+	END IF;
+	RETURN content_library.own_recompute_completion(course_id);
 END
 $$;
 
@@ -3682,7 +4023,7 @@ BEGIN
 	IF NOT nobody THEN
 		learner := content_library.caller(user_id);
 	END IF;
-	IF NOT content_library.sees_course(content_library.published_course_of(lesson_id)) THEN
+	IF NOT content_library.sees_course(content_library.watched_course_of(lesson_id)) THEN
 		PERFORM content_library.missing_lesson(lesson_id);
 	END IF;
 	IF learner IS NULL AND NOT nobody THEN

@@ -27,6 +27,10 @@ FROM (VALUES
 	('TABLE', 'course_prerequisites', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'course_prerequisites', 'UPDATE', NULL, 'service_role'),
 	('TABLE', 'course_prerequisites', 'DELETE', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'SELECT', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'INSERT', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'UPDATE', NULL, 'service_role'),
+	('TABLE', 'course_staff', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'modules', 'SELECT', NULL, 'service_role'),
 	('TABLE', 'modules', 'INSERT', NULL, 'service_role'),
 	('TABLE', 'modules', 'UPDATE', NULL, 'service_role'),
@@ -45,6 +49,7 @@ FROM (VALUES
 	('TABLE', 'content_progress', 'DELETE', NULL, 'service_role'),
 	('TABLE', 'courses', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'course_prerequisites', 'SELECT', NULL, 'authenticated'),
+	('TABLE', 'course_staff', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'modules', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'lessons', 'SELECT', NULL, 'authenticated'),
 	('TABLE', 'enrollments', 'SELECT', NULL, 'authenticated'),
@@ -87,6 +92,14 @@ FROM (VALUES
 	('FUNCTION', 'course_progress(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'continue_watching(integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'mux_playback_claims(uuid, interval, uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'lesson_retention(uuid, integer)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'move_lesson(uuid, uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'authenticated'),
 	('FUNCTION', 'course_report(uuid, integer, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_report(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'lesson_retention(uuid, integer)', 'EXECUTE', NULL, 'service_role'),
@@ -94,6 +107,7 @@ FROM (VALUES
 	('FUNCTION', 'move_module(uuid, uuid, uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'issue_certificate(uuid, uuid, text, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'revoke_certificate(text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'certificate_credential(text, jsonb)', 'EXECUTE', NULL, 'service_role'),
@@ -117,6 +131,16 @@ WHERE NOT CASE
 END
 GROUP BY g.kind, g.object, g.grantee;
 
+DROP POLICY "Also staff can read their courses" ON public.courses;
+DROP POLICY "Editors change their courses" ON public.courses;
+DROP POLICY "Editors delete their courses" ON public.courses;
+DROP POLICY "Editors add modules" ON public.modules;
+DROP POLICY "Editors change their modules" ON public.modules;
+DROP POLICY "Editors delete their modules" ON public.modules;
+DROP POLICY "Editors add lessons" ON public.lessons;
+DROP POLICY "Editors change their lessons" ON public.lessons;
+DROP POLICY "Editors delete their lessons" ON public.lessons;
+DROP POLICY "Strict: lessons that may be watched" ON public.lessons;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;
 DROP TRIGGER set_updated_at ON public.lessons;
@@ -134,6 +158,7 @@ DROP TRIGGER bind_new_mux_upload ON public.lessons;
 
 ALTER EXTENSION content_library DROP TABLE public.courses;
 ALTER EXTENSION content_library DROP TABLE public.course_prerequisites;
+ALTER EXTENSION content_library DROP TABLE public.course_staff;
 ALTER EXTENSION content_library DROP TABLE public.modules;
 ALTER EXTENSION content_library DROP TABLE public.lessons;
 ALTER EXTENSION content_library DROP TABLE public.enrollments;

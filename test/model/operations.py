@@ -594,6 +594,14 @@ class Generator:
                 return 'insert', {'table': 'course_prerequisites', 'values': where}
             del where['required_course_id']
             return 'delete', {'table': 'course_prerequisites', 'where': where}
+        if self.chance(0.25):
+            where = {'course_id': self.some('courses'), 'user_id': random.choice(USERS)}
+            if self.chance(0.6):
+                role = random.choice(('viewer', 'editor', 'editor')) if self.chance(0.97) else random.choice(('owner', None))
+                return 'insert', {'table': 'course_staff', 'values': {**where, 'role': role}}
+            if self.chance(0.5):
+                return 'update', {'table': 'course_staff', 'where': where, 'values': {'role': random.choice(('viewer', 'editor'))}}
+            return 'delete', {'table': 'course_staff', 'where': where}
         few = {'courses': 2, 'modules': 4, 'lessons': 8}
         table = random.choice(('courses', 'modules', 'lessons', 'lessons', 'lessons'))
         if len(content[table]) < few[table] + random.randint(0, few[table]):
@@ -686,6 +694,10 @@ class Generator:
         servers = [number for number in CONNECTIONS if self.sessions[number].role == 'service_role']
         if servers and kind in ('edit', 'move', 'recompute') and self.chance(0.7):
             connection = random.choice(servers)
+        staff = [number for number in CONNECTIONS
+                 if any(user == self.sessions[number].user for user, _ in self.model.committed['course_staff'])]
+        if staff and kind in ('move', 'recompute') and self.chance(0.4):
+            connection = random.choice(staff)
         if kind == 'report':
             return connection, 'record_progress', self.record_progress(session)
         if kind == 'batch':

@@ -1,7 +1,7 @@
 """rules: what the contract says that every operation answers and leaves.
 
 Written from the rules R1 to R13, the README and the comments of the functions,
-not from the extension's code. A Model holds the six tables and auth.users in
+not from the extension's code. A Model holds the seven tables and auth.users in
 dictionaries; an operation is run on it as on the server and returns the rows
 that are due, or raises Refused with the SQLSTATEs of which one is due: where
 several things are wrong at once, the contract does not say which is named.
@@ -21,6 +21,7 @@ TABLES = {
         'updated_at': 'now', 'completion_threshold': None, 'metadata': {}, 'is_open': True,
         'is_sequential': False, 'access_period': None, 'progress_by': 'report', 'certificate_valid_for': None},
     'course_prerequisites': {'course_id': None, 'required_course_id': None},
+    'course_staff': {'course_id': None, 'user_id': None, 'role': None, 'created_at': 'now'},
     'modules': {
         'id': None, 'course_id': None, 'title': None, 'description': '', 'sort_order': 0, 'created_at': 'now',
         'updated_at': 'now', 'metadata': {}, 'unlock_at': None, 'unlock_after': None},
@@ -48,7 +49,7 @@ TIERS = ('free', 'pro', 'studio')
 # The tables whose rows are a learner's own, and the keys of those that have another one than id.
 OWN = ('enrollments', 'content_progress')
 KEYS = {'enrollments': ('user_id', 'course_id'), 'content_progress': ('user_id', 'lesson_id'),
-        'course_prerequisites': ('course_id', 'required_course_id')}
+        'course_prerequisites': ('course_id', 'required_course_id'), 'course_staff': ('user_id', 'course_id')}
 # The columns of an enrollment that learners may insert.
 ENROLLING = {'id', 'user_id', 'course_id', 'enrolled_at'}
 DEFAULT_THRESHOLD = 90
@@ -317,14 +318,26 @@ class Model:
     def is_service(self):
         return self.session.role in ('service_role', 'owner')
 
-    def server_only(self):
-        if not self.is_service():
+    def is_staff(self, course, role='viewer'):
+        """R7: whether the caller is staff of a course."""
+        row = self.rows('course_staff').get((self.session.user, course))
+        return (self.session.role == 'authenticated' and row is not None
+                and (role == 'viewer' or row['role'] == 'editor'))
+
+    def staff_only(self, role, *courses):
+        """R7: what is wrong with a caller who should be staff of these courses; None stands for an unknown one."""
+        if self.session.role == 'anon':
             raise Refused('42501')
+        if self.is_service():
+            return set()
+        if self.session.user is None:
+            return {'28000'}
+        return set() if all(self.is_staff(course, role) for course in courses) else {'42501'}
 
     def sees(self, course):
         """The course's row, if there is one that the caller sees."""
         row = self.rows('courses').get(course)
-        if row and (row['is_published'] or self.session.role != 'authenticated'):
+        if row and (row['is_published'] or self.session.role != 'authenticated' or self.is_staff(course)):
             return row
         return None
 
@@ -417,7 +430,8 @@ class Model:
             return 'not_enrolled'
         if row['expires_at'] is not None and instant(row['expires_at']) <= instant(self.now):
             return 'expired'
-        if not row['granted'] and not self.is_service() and not self.tier_suffices(course):
+        # The tier is the caller's: of a learner who is named it is not known.
+        if not row['granted'] and not self.is_service() and user == self.session.user and not self.tier_suffices(course):
             return 'tier'
         return None
 
@@ -463,7 +477,8 @@ class Model:
             wrong.add('23503')
         if not self.is_there(lesson):
             wrong.add('23503')
-        elif self.refusal(lesson, user):
+        elif self.refusal(lesson, user) and not (
+                self.refusal(lesson, user) in ('date', 'sequence') and self.is_staff(self.course_of(lesson))):
             wrong.add('42501')
         return wrong
 
@@ -699,7 +714,7 @@ class Model:
         there = self.rows('enrollments').get((user, course))
         # An enrollment that is there is answered with, whatever the course is now.
         if there is None:
-            if not self.sees(course):
+            if not self.sees(course) or not row['is_published'] and not self.is_service():
                 wrong.add('23503')
             if user is not None and user not in self.rows('users'):
                 wrong.add('23503')
@@ -790,8 +805,20 @@ class Model:
     def next_lesson(self, course, user=None):
         return [(self.following(course, self.of_course(course, user)),)]
 
+    def outline_user(self, course, user):
+        """R7: whom an outline is about, and whether it is for staff, who see all."""
+        named = (self.session.role == 'authenticated' and user not in (None, self.session.user) and self.is_staff(course)
+                 and (user, course) in self.rows('enrollments'))
+        if self.is_service() and user is None or named:
+            if course is None:
+                raise Refused('22004')
+            if not self.sees(course):
+                raise Refused('23503')
+            return user, not named
+        return self.of_course(course, user), user is None and self.is_staff(course)
+
     def course_outline(self, course, user=None):
-        user = self.of_course(course, user)
+        user, for_staff = self.outline_user(course, user)
         row = self.rows('courses')[course]
         enrollment = self.rows('enrollments').get((user, course))
         required, done, percent = self.counts(course, user)
@@ -803,22 +830,27 @@ class Model:
             expires_at=enrollment and enrollment['expires_at'],
             required_lessons=required, completed_lessons=done, completion=percent,
             modules=[{**{key: module[key] for key in ('id', 'title', 'description', 'metadata')},
-                      'lessons': [self.outline_lesson(lesson, user, row['is_published'], enrollment)
+                      'lessons': [self.outline_lesson(lesson, user, row['is_published'], enrollment, for_staff)
                                   for lesson in self.in_order(one for one in self.rows('lessons').values()
-                                                              if one['module_id'] == module['id'] and one['is_published'])]}
+                                                              if one['module_id'] == module['id']
+                                                              and (for_staff or one['is_published']))]}
                      for module in self.in_order(modules)])
+        if for_staff:
+            page['is_published'] = row['is_published']
         return [(page,)]
 
-    def outline_lesson(self, lesson, user, published, enrollment):
+    def outline_lesson(self, lesson, user, published, enrollment, for_staff):
         progress = self.rows('content_progress').get((user, lesson['id']))
         entry = {key: lesson[key] for key in ('id', 'title', 'description', 'duration_seconds', 'metadata',
                                               'is_required', 'is_preview', 'mux_status')}
-        reason = self.refusal(lesson['id'], user)
+        reason = None if for_staff else self.refusal(lesson['id'], user)
+        if for_staff:
+            entry['is_published'] = lesson['is_published']
         entry.update(
             locked=reason and {'reason': reason,
                                'unlocks_at': self.unlocks_at(lesson, enrollment) if reason == 'date' else None},
             # A draft's page is for the server alone; whether it plays there the contract leaves open.
-            mux_playback_id=ANYTHING if not published else None if reason else lesson['mux_playback_id'],
+            mux_playback_id=ANYTHING if not published and not for_staff else None if reason else lesson['mux_playback_id'],
             status='not_started' if progress is None else 'completed' if progress['completed'] else 'in_progress',
             watched_pct=progress['watched_pct'] if progress else 0,
             position_seconds=progress and self.place_in(lesson, progress),
@@ -832,18 +864,19 @@ class Model:
         return position if None in (position, end) else min(position, end)
 
     def mux_playback_claims(self, lesson):
-        """R8: the service may ask for nobody, and then gets the previews."""
+        """R8: the service may ask for nobody, and then gets the previews; staff get all."""
         wrong = set()
         nobody = self.is_service()
         user = None if nobody else self.caller(None, wrong)
         if lesson is None:
             raise Refused('22004', *wrong)
-        if not self.is_there(lesson):
+        staff = lesson in self.rows('lessons') and self.is_staff(self.course_of(lesson))
+        if not staff and not self.is_there(lesson):
             raise Refused('23503', *wrong)
         row = self.rows('lessons')[lesson]
         if nobody and not row['is_preview']:
             wrong.add('28000')
-        elif not nobody and self.refusal(lesson, user):
+        elif not nobody and not staff and self.refusal(lesson, user):
             wrong.add('42501')
         if row['mux_status'] != 'ready' or row['mux_playback_id'] is None:
             wrong.add('55000')
@@ -894,12 +927,14 @@ class Model:
 
     # Instructors' and operators' functions.
 
-    def known_course(self, course):
-        self.server_only()
+    def known_course(self, course, role):
+        wrong = self.staff_only(role, course)
         if course is None:
-            raise Refused('22004')
-        if course not in self.rows('courses'):
-            raise Refused('23503')
+            raise Refused('22004', *wrong)
+        if not wrong and course not in self.rows('courses'):
+            wrong.add('23503')
+        if wrong:
+            raise Refused(*wrong)
 
     def last_watched(self, course, user):
         """When a learner last watched a lesson of a course."""
@@ -911,7 +946,7 @@ class Model:
     def course_report(self, course, max_rows=None, after=None):
         wrong = max_rows is not None and max_rows < 1
         try:
-            self.known_course(course)
+            self.known_course(course, 'viewer')
         except Refused as refused:
             # Of two mistakes either may be named.
             raise Refused(*refused.states, *['22023'] * wrong) from None
@@ -929,7 +964,7 @@ class Model:
         return answer
 
     def lesson_report(self, course):
-        self.known_course(course)
+        self.known_course(course, 'viewer')
         answer = []
         for lesson in self.course_lessons(course):
             watched = [row for (user, about), row in self.rows('content_progress').items() if about == lesson['id']
@@ -943,11 +978,13 @@ class Model:
         return answer
 
     def lesson_retention(self, lesson, step_seconds=5):
-        self.server_only()
+        wrong = self.staff_only('viewer', self.course_of(lesson) if lesson in self.rows('lessons') else None)
         if lesson is None or step_seconds is None:
-            raise Refused('22004')
+            raise Refused('22004', *wrong)
         if step_seconds < 1:
-            raise Refused('22023')
+            raise Refused('22023', *wrong)
+        if wrong:
+            raise Refused(*wrong)
         if lesson not in self.rows('lessons'):
             raise Refused('23503')
         course, length = self.course_of(lesson), self.rows('lessons')[lesson]['duration_seconds'] or 0
@@ -957,7 +994,7 @@ class Model:
                 for start in range(0, length, step_seconds)]
 
     def recompute_completion(self, course):
-        self.known_course(course)
+        self.known_course(course, 'editor')
         lessons = {row['id'] for row in self.course_lessons(course)}
         changed, now = 0, self.live()
         for key, row in list(self.rows('content_progress').items()):
@@ -981,13 +1018,17 @@ class Model:
                 self.put(table, row['id'], {**new, 'updated_at': self.now})
 
     def move_lesson(self, lesson, module, before=None):
-        self.server_only()
+        lessons, modules = self.rows('lessons'), self.rows('modules')
+        wrong = self.staff_only('editor', self.course_of(lesson) if lesson in lessons else None,
+                                modules[module]['course_id'] if module in modules else None)
         if lesson is None or module is None:
-            raise Refused('22004')
-        lessons = self.rows('lessons')
-        wrong = {'23503'} if lesson not in lessons or module not in self.rows('modules') else set()
+            raise Refused('22004', *wrong)
+        if wrong:
+            raise Refused(*wrong)
+        wrong = {'23503'} if lesson not in lessons or module not in modules else set()
         if before is not None and before not in lessons:
-            wrong.add('23503')
+            # To an editor, what is in no course of theirs is no place.
+            wrong.add('23503' if self.is_service() else '22023')
         elif before is not None and (before == lesson or lessons[before]['module_id'] != module):
             wrong.add('22023')
         if wrong:
@@ -999,15 +1040,18 @@ class Model:
         return [self.output('lessons', self.rows('lessons')[lesson])]
 
     def move_module(self, module, before=None, course=None):
-        self.server_only()
-        if module is None:
-            raise Refused('22004')
         modules = self.rows('modules')
+        left = modules[module]['course_id'] if module in modules else None
+        wrong = self.staff_only('editor', left, course or left)
+        if module is None:
+            raise Refused('22004', *wrong)
+        if wrong:
+            raise Refused(*wrong)
         wrong = {'23503'} if module not in modules or course is not None and course not in self.rows('courses') else set()
         source = modules[module]['course_id'] if module in modules else None
         target = course or source
         if before is not None and before not in modules:
-            wrong.add('23503')
+            wrong.add('23503' if self.is_service() else '22023')
         elif before is not None and (before == module or not wrong and modules[before]['course_id'] != target):
             wrong.add('22023')
         if wrong:
@@ -1035,8 +1079,8 @@ class Model:
         rows = self.rows(table).values()
         if self.session.role == 'authenticated':
             if table == 'courses':
-                return [row for row in rows if row['is_published']]
-            if table in OWN:
+                return [row for row in rows if self.sees(row['id'])]
+            if table in OWN or table == 'course_staff':
                 return [row for row in rows if row['user_id'] == self.session.user]
             if table == 'course_prerequisites' or self.strict and table == 'modules':
                 return [row for row in rows if self.sees(row['course_id'])]
@@ -1047,7 +1091,7 @@ class Model:
     def reads(self, lesson):
         """Whether a learner reads a lesson directly, strict: one that the learner may watch, but for locks."""
         course = self.course_of(lesson['id'])
-        return lesson['is_published'] and self.sees(course) is not None and (
+        return self.is_staff(course) or lesson['is_published'] and self.sees(course) is not None and (
             lesson['is_preview'] or not self.no_access(course, self.session.user))
 
     def check(self, table, row, old=None):
@@ -1066,6 +1110,8 @@ class Model:
         if row.get('unlock_after') is not None and row['unlock_after'] < ZERO:
             wrong.add('23514')
         if table == 'course_prerequisites' and row['course_id'] == row['required_course_id']:
+            wrong.add('23514')
+        if table == 'course_staff' and row['role'] not in ('viewer', 'editor', None):
             wrong.add('23514')
         if table == 'courses':
             if row['tier_required'] is not None and row['tier_required'] not in TIERS:
@@ -1173,9 +1219,10 @@ class Model:
             return
         self.put(table, key, None)
         children = {'courses': (('modules', 'course_id'), ('enrollments', 'course_id'),
-                                ('course_prerequisites', 'course_id'), ('course_prerequisites', 'required_course_id')),
+                                ('course_prerequisites', 'course_id'), ('course_prerequisites', 'required_course_id'),
+                                ('course_staff', 'course_id')),
                     'modules': (('lessons', 'module_id'),), 'lessons': (('content_progress', 'lesson_id'),),
-                    'users': (('enrollments', 'user_id'), ('content_progress', 'user_id'))}
+                    'users': (('enrollments', 'user_id'), ('content_progress', 'user_id'), ('course_staff', 'user_id'))}
         for child, column in children.get(table, ()):
             for row in list(self.rows(child).values()):
                 if row[column] == key:

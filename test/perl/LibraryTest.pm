@@ -131,6 +131,9 @@ UPDATE courses SET completion_threshold = 80, metadata = '{"level": [1, "two"]}'
 UPDATE lessons SET is_required = false, completion_threshold = 50 WHERE title LIKE '%1, lesson 5';
 UPDATE courses SET is_open = false, is_sequential = true, access_period = '90 days', progress_by = 'watch' WHERE slug = 'course-6';
 INSERT INTO course_prerequisites SELECT c.id, r.id FROM courses AS c, courses AS r WHERE c.slug = 'course-6' AND r.slug IN ('course-1', 'course-2');
+INSERT INTO course_staff SELECT c.id, u.id, u.role, u.at
+FROM courses AS c, (VALUES ('${\learner(39)}'::uuid, 'editor', timestamptz '2021-03-01 00:00:00.5Z'), ('${\learner(40)}', 'viewer', '2021-03-02 00:00:00Z')) AS u(id, role, at)
+WHERE c.sort_order > 4;
 UPDATE modules SET metadata = '{"week": 2}', unlock_at = '2100-01-01 00:00:00Z', unlock_after = '7 days' WHERE title = 'Course 6, module 2';
 UPDATE lessons SET metadata = '{"kind": "quiz"}', is_published = false, progress_by = 'server', unlock_at = '2100-01-02 00:00:00Z', unlock_after = '1 day 2 hours'
 WHERE title = 'Course 6, module 3, lesson 4';
@@ -185,11 +188,11 @@ END
 sub snapshot
 {
 	my ($node, $database, $schema) = @_;
-	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('certificates'), ('course_prerequisites'), ('mux_events'), ('mux_bindings')";
+	my $tables = "('courses'), ('modules'), ('lessons'), ('enrollments'), ('content_progress'), ('certificates'), ('course_prerequisites'), ('course_staff'), ('mux_events'), ('mux_bindings')";
 	my $rows = join "UNION ALL\n", map
 	{
 		"SELECT '1 rows', '$_', count(*) || ' ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $schema.$_ AS t\n"
-	} qw(courses modules lessons enrollments content_progress certificates course_prerequisites mux_events mux_bindings);
+	} qw(courses modules lessons enrollments content_progress certificates course_prerequisites course_staff mux_events mux_bindings);
 
 	return $node->safe_psql($database, <<"END");
 SET search_path = pg_catalog;

@@ -84,7 +84,7 @@ SELECT * FROM lesson_retention(test.id('retention/1'), 0);
 SELECT * FROM lesson_retention(test.id('retention/2'));
 \set VERBOSITY sqlstate
 
--- The service's alone.
+-- A learner may not, enrolled or not; for the staff see staff.sql.
 CALL test.sign_in('retention-ann');
 SET LOCAL ROLE authenticated;
 SELECT * FROM lesson_retention(test.id('retention/1'));

@@ -20,7 +20,7 @@ FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')
 ORDER BY conrelid::regclass::text COLLATE "C", contype, conname;
 
--- Indexes: those of the keys, the plan's 8 and eight more.
+-- Indexes: those of the keys, the plan's 8 and nine more.
 SELECT indexname, substring(indexdef FROM ' ON .*') AS definition
 FROM pg_indexes
 WHERE schemaname = 'public'

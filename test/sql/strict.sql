@@ -55,6 +55,15 @@ SELECT * FROM test.sees();
 SELECT reset_progress(test.id('strict'));
 SELECT count(*) FROM content_progress;
 
+-- Staff: all of theirs, drafts too.
+RESET ROLE;
+CALL test.make_learner('strict-vera');
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('strict-hidden'), test.id('strict-vera'), 'viewer');
+CALL test.sign_in('strict-vera');
+SET LOCAL ROLE authenticated;
+SELECT * FROM test.sees();
+SELECT course_outline(test.id('strict-hidden')) ->> 'title' AS title;
+
 -- Whoever is enrolled in nothing, and the service, which is not bound.
 CALL test.sign_in('strict-bob');
 SELECT * FROM test.sees();

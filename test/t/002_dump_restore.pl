@@ -136,11 +136,11 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 		my $before = everything($from, $database, $schema);
 		my %count = $before =~ /^1 rows\|(\w+)\|(\d+) /mg;
 		is_deeply(\%count,
-			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, certificates => 9, course_prerequisites => 2, mux_events => 162, mux_bindings => 108 },
+			{ courses => 6, modules => 18, lessons => 90, enrollments => 100, content_progress => 600, certificates => 9, course_prerequisites => 2, course_staff => 4, mux_events => 162, mux_bindings => 108 },
 			"$name: there are rows to lose");
-		is(scalar(() = $before =~ /^5 policy/mg), 18, "$name: 18 policies");
-		is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 3,
-			"$name: three foreign keys to auth.users");
+		is(scalar(() = $before =~ /^5 policy/mg), 29, "$name: 29 policies");
+		is(scalar(() = $before =~ /^3 constraint.*REFERENCES auth\.users\(id\) ON DELETE CASCADE/mg), 4,
+			"$name: four foreign keys to auth.users");
 		like($before, qr/^7 grant\|enrollments\.user_id\|INSERT to authenticated$/m, "$name: a column grant");
 		like($before, qr/^7 grant\|courses\.title\|SELECT to anon$/m, "$name: a grant of the user's own");
 		like($before, qr/^600\|.*\n100\|.*\n5\|.*(\n.*)+bookmarks_progress_id_fkey\|/m, "$name: rows and keys of the user's own");
@@ -189,7 +189,7 @@ foreach my $from ($node, map { start_major("from_$_", $_) } older_majors())
 
 		# Of our tables by name pg_dump takes the rows alone.
 		$file = dump_database($from, $database, "$name tables", '-t', 'beside.*',
-			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress certificates course_prerequisites mux_events mux_bindings));
+			map { ('-t', "$schema.$_") } qw(courses modules lessons enrollments content_progress certificates course_prerequisites course_staff mux_events mux_bindings));
 		restore_by("$name tables", 'pg_restore -1', $schema, $before,
 			sub
 			{

@@ -60,7 +60,7 @@ my ($code, $out, $err) = $node->psql('app', "CREATE SCHEMA $schema;
 	connstr => $node->connstr('app') . ' user=builder', on_error_stop => 1);
 is($code, 0, 'a role that is no superuser creates the extension') or diag $err;
 like($err, qr/WARNING:  content_library cannot attach to auth: the table auth.users/, 'locked without auth');
-is(policies('app'), 13, 'with the policies that need no auth');
+is(policies('app'), 23, 'with the policies that need no auth');
 
 is($node->safe_psql('app', "SELECT DISTINCT relowner::regrole FROM pg_class
 		WHERE relnamespace = '$schema'::regnamespace AND relkind IN ('r', 'i')"),
@@ -81,7 +81,7 @@ like(as_builder('app', "ALTER FUNCTION $schema.completion_threshold(uuid) OWNER 
 is($node->safe_psql('app', "SELECT has_table_privilege('supabase_auth_admin', '$schema.enrollments', 'SELECT')"),
 	'f', 'the auth server has no rights on our tables');
 $node->safe_psql('app', $create_auth);
-is(policies('app'), 18, 'attached when the auth server made auth.users');
+is(policies('app'), 29, 'attached when the auth server made auth.users');
 is($node->safe_psql('app', "SELECT count(*) FROM pg_event_trigger WHERE evtname = 'content_library_attach'"), 0, 'and the event trigger is gone');
 
 # Use.

@@ -56,13 +56,13 @@ foreach my $order (sort keys %orders)
 	foreach my $step (@steps)
 	{
 		$node->safe_psql($order, $step);
-		is($node->safe_psql($order, $attached), '13|0', "$order: not yet attached");
+		is($node->safe_psql($order, $attached), '23|0', "$order: not yet attached");
 	}
 	is($node->safe_psql($order, $readable), '0|0', "$order: locked for the learner whose row it is");
 	$node->safe_psql($order, "DELETE FROM $schema.enrollments");
 	is($node->safe_psql($order, $event_triggers), 1, "$order: the event trigger waits");
 	$node->safe_psql($order, $last);
-	is($node->safe_psql($order, $attached), '18|3', "$order: attached");
+	is($node->safe_psql($order, $attached), '29|4', "$order: attached");
 	is($node->safe_psql($order, $event_triggers), 0, "$order: the event trigger is gone");
 }
 
@@ -73,13 +73,13 @@ $node->safe_psql('orphans', "INSERT INTO $schema.courses (title, slug) VALUES ('
 my ($code, $out, $err) = $node->psql('orphans', "CREATE SCHEMA auth; $users $uid");
 is($code, 0, 'an attachment that fails does not fail the command');
 like($err, qr/WARNING:  content_library is not attached to auth: .*enrollments_user_id_fkey/, 'but warns');
-is($node->safe_psql('orphans', $attached), '13|0', 'nothing is attached by half');
+is($node->safe_psql('orphans', $attached), '23|0', 'nothing is attached by half');
 is($node->safe_psql('orphans', $readable), '0|0', 'the tables stay locked');
 ($code, $out, $err) = $node->psql('orphans', "SELECT $schema.content_library_attach()");
 like($err, qr/violates foreign key constraint "enrollments_user_id_fkey"/, 'attaching by hand names the cause');
 $node->safe_psql('orphans', "INSERT INTO auth.users VALUES ('${\learner(1)}')");
 $node->safe_psql('orphans', "SELECT $schema.content_library_attach()");
-is($node->safe_psql('orphans', $attached), '18|3', 'attached by hand once the cause is mended');
+is($node->safe_psql('orphans', $attached), '29|4', 'attached by hand once the cause is mended');
 is($node->safe_psql('orphans', $readable), '1|0', 'and open for the learner whose row it is');
 is($node->safe_psql('orphans', 'CREATE TABLE auth.more (); ' . $event_triggers), 0,
 	'the event trigger is gone after the next command on auth');
@@ -93,10 +93,10 @@ my $drop = '';
 $drop .= "DROP POLICY \"$_->[1]\" ON $schema.$_->[0];\n" foreach
   [ 'enrollments', 'Users read own enrollments' ], [ 'enrollments', 'Users create own enrollments' ],
   [ 'content_progress', 'Users read own progress' ], [ 'content_progress', 'Users upsert own progress' ],
-  [ 'certificates', 'Users read own certificates' ];
-$drop .= "ALTER TABLE $schema.$_ DROP CONSTRAINT ${_}_user_id_fkey;\n" foreach 'enrollments', 'content_progress', 'certificates';
+  [ 'certificates', 'Users read own certificates' ], [ 'course_staff', 'Staff read own rows' ];
+$drop .= "ALTER TABLE $schema.$_ DROP CONSTRAINT ${_}_user_id_fkey;\n" foreach 'enrollments', 'content_progress', 'certificates', 'course_staff';
 $node->safe_psql('app', $drop);
-is($node->safe_psql('app', $attached), '13|0', 'policies and foreign keys are dropped');
+is($node->safe_psql('app', $attached), '23|0', 'policies and foreign keys are dropped');
 $node->safe_psql('app', "SELECT $schema.content_library_attach()");
 is(snapshot($node, 'app', $schema), $before, 'content_library_attach() mends them');
 $node->safe_psql('app', "SELECT $schema.content_library_attach()");
@@ -110,7 +110,7 @@ is(snapshot($node, 'app', $schema), $before, 'content_library_attach() narrows i
 
 # auth dropped and made again: rows kept, locked in between.
 $node->safe_psql('app', 'DROP SCHEMA auth CASCADE');
-is($node->safe_psql('app', $attached), '13|0', 'auth is dropped, with what hangs on it');
+is($node->safe_psql('app', $attached), '23|0', 'auth is dropped, with what hangs on it');
 is($node->safe_psql('app', "SELECT count(*) FROM $schema.content_progress"), 600, 'no row is lost');
 is($node->safe_psql('app', $readable), '0|0', 'and none is open');
 ($code, $out, $err) = $node->psql('app', "\\set VERBOSITY verbose\nSELECT $schema.content_library_attach()");

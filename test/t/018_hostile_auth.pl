@@ -75,7 +75,7 @@ foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 	is($node->safe_psql("waits_$name", $seen), '', "$level: a schema replaced while it waits for auth");
 	is(as($superuser, "waits_$name", "CREATE SCHEMA auth; GRANT USAGE ON SCHEMA auth TO mallory; CREATE TABLE auth.users (id uuid PRIMARY KEY);
 		GRANT SELECT, REFERENCES ON auth.users TO mallory; $uid"), '', 'it still waits');
-	is($node->safe_psql("waits_$name", "SELECT count(*) FROM pg_policies WHERE schemaname = 'lib2'"), 18, 'and attaches');
+	is($node->safe_psql("waits_$name", "SELECT count(*) FROM pg_policies WHERE schemaname = 'lib2'"), 29, 'and attaches');
 	is($node->safe_psql("waits_$name", $seen), '', 'nothing of mallory\'s ran');
 
 	# Attached by hand, with tables that are a superuser's.
@@ -85,8 +85,8 @@ foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 	as($superuser, "hand_$name", "BEGIN ISOLATION LEVEL $level; SELECT 1;" . meanwhile('mallory', "hand_$name", $replace)
 		. "SELECT lib2.content_library_attach(); COMMIT");
 	is($node->safe_psql("hand_$name", $seen), '', "$level: a schema replaced before it is attached by hand");
-	is($node->safe_psql("hand_$name", "SELECT schemaname, count(*) FROM pg_policies GROUP BY 1"), 'lib2|18', 'ours is attached');
-	is($node->safe_psql("hand_$name", $keys), 'true true true', 'with its keys');
+	is($node->safe_psql("hand_$name", "SELECT schemaname, count(*) FROM pg_policies GROUP BY 1"), 'lib2|29', 'ours is attached');
+	is($node->safe_psql("hand_$name", $keys), 'true true true true', 'with its keys');
 }
 
 # 2. What may hang on auth.users, each in a place of its own.
@@ -111,7 +111,7 @@ foreach my $place (sort keys %places)
 	as('mallory', $database, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY); $trap $hang; DELETE FROM public.seen");
 	my $out = as('mallory', $database, "DELETE FROM public.seen; $uid");
 	is($node->safe_psql($database, $seen), '', "$place: runs not as the tables' owner");
-	is($node->safe_psql($database, $keys), 'false false false', "$place: the keys are not validated");
+	is($node->safe_psql($database, $keys), 'false false false false', "$place: the keys are not validated");
 	like($out, qr/WARNING:  content_library does not validate its foreign keys to auth\.users\nDETAIL:  It would run code of mallory with the rights of $superuser: [^\n]*$said/, "$place: is named")
 		or diag($out);
 }
@@ -120,12 +120,12 @@ foreach my $place (sort keys %places)
 new_database($node, 'supabase', 'public');
 fill($node, 'supabase', 'public');
 $node->safe_psql('supabase', 'CREATE TABLE seen (who text); GRANT ALL ON seen TO PUBLIC; GRANT CREATE ON SCHEMA public TO supabase_auth_admin');
-is($node->safe_psql('supabase', $keys), 'true true true', 'Supabase itself is trusted');
+is($node->safe_psql('supabase', $keys), 'true true true true', 'Supabase itself is trusted');
 as('supabase_auth_admin', 'supabase', "$trap CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1; DELETE FROM public.seen");
 like(as($superuser, 'supabase', 'SELECT content_library_attach()'), qr/WARNING:  content_library does not validate .*code of supabase_auth_admin with the rights of $superuser: index auth\.trapped/s, 'by hand');
-is($node->safe_psql('supabase', "$seen; $keys"), 'false false false', 'nothing ran, nothing is validated');
+is($node->safe_psql('supabase', "$seen; $keys"), 'false false false false', 'nothing ran, nothing is validated');
 $node->safe_psql('supabase', "DROP INDEX auth.trapped; DELETE FROM seen; SELECT content_library_attach()");
-is($node->safe_psql('supabase', "$seen; $keys"), 'true true true', 'removed, it is validated');
+is($node->safe_psql('supabase', "$seen; $keys"), 'true true true true', 'removed, it is validated');
 
 # What Supabase has is no cause for a warning, nor is a view of somebody's.
 new_database($node, 'usual', 'public');
@@ -142,13 +142,13 @@ CREATE TRIGGER news AFTER INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION pub
 CREATE TABLE public.friends (id uuid REFERENCES auth.users CHECK (public.mine(id) = id));
 END
 is(as($superuser, 'usual', 'SELECT content_library_attach()'), '', "what is the server's is trusted");
-is($node->safe_psql('usual', $keys), 'true true true', 'and the keys are validated');
+is($node->safe_psql('usual', $keys), 'true true true true', 'and the keys are validated');
 
 # Who owns the tables and auth may run what is their own.
 new_victim('own', '');
 as('mallory', 'own', "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY); $uid $trap CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1;
 	DELETE FROM public.seen; CREATE EXTENSION content_library SCHEMA public");
-is($node->safe_psql('own', "$seen; $keys"), "mallory\ntrue true true", "one owner's own code runs, as that owner");
+is($node->safe_psql('own', "$seen; $keys"), "mallory\ntrue true true true", "one owner's own code runs, as that owner");
 
 # An index that is made while the attaching waits for its lock.
 new_database($node, 'race', 'public');
@@ -157,7 +157,7 @@ as('supabase_auth_admin', 'race', $trap);
 as($superuser, 'race', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;'
 	. meanwhile('supabase_auth_admin', 'race', 'CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1; DELETE FROM public.seen')
 	. 'SELECT content_library_attach(); COMMIT');
-is($node->safe_psql('race', "$seen; $keys"), 'false false false', 'one that is newer than the snapshot');
+is($node->safe_psql('race', "$seen; $keys"), 'false false false false', 'one that is newer than the snapshot');
 
 # From the SQL edition, by a superuser.
 new_database($node, 'edition');
@@ -167,7 +167,7 @@ my ($migration) = glob("$top/supabase/migrations/*_content_library.sql");
 $node->safe_psql('edition', slurp_file($migration));
 as('supabase_auth_admin', 'edition', "$trap CREATE INDEX trapped ON auth.users (id) WHERE public.calm(1) = 1; DELETE FROM public.seen");
 my ($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('edition'), '-f', "$top/supabase/to_extension.sql" ]);
-is($node->safe_psql('edition', "$seen; $keys"), 'false false false', 'to_extension.sql');
+is($node->safe_psql('edition', "$seen; $keys"), 'false false false false', 'to_extension.sql');
 
 # The SQL edition itself, on a first run and again; once what hung there is gone, it is validated.
 new_database($node, 'hosted');
@@ -177,11 +177,11 @@ foreach my $time ('first', 'again')
 {
 	($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('hosted'), '-f', $migration ]);
 	like($err, qr/WARNING:  content_library does not validate its foreign keys to auth\.users\nDETAIL:  [^\n]*index auth\.trapped uses function/, "the SQL edition, $time");
-	is($node->safe_psql('hosted', "$seen; $keys"), 'false false false', 'nothing ran');
+	is($node->safe_psql('hosted', "$seen; $keys"), 'false false false false', 'nothing ran');
 }
 $node->safe_psql('hosted', 'DROP INDEX auth.trapped; DELETE FROM seen');
 ($out, $err) = run_command([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('hosted'), '-f', $migration ]);
-is("$out$err" . $node->safe_psql('hosted', "$seen; $keys"), 'true true true', 'removed, it is validated');
+is("$out$err" . $node->safe_psql('hosted', "$seen; $keys"), 'true true true true', 'removed, it is validated');
 
 # 3. Whoever has lost the tables does not have their new owner act.
 new_victim('lost', "CREATE SCHEMA auth; GRANT USAGE ON SCHEMA auth TO mallory, alice; $uid CREATE TABLE auth.users (id uuid PRIMARY KEY);

@@ -45,6 +45,7 @@ my %calls = (
 	completion_threshold => $as_learner . "SELECT completion_threshold('$lesson')",
 	content_library_check => $as_service . 'SELECT * FROM content_library_check()',
 	content_library_findings => 'SELECT * FROM content_library_findings(NULL)',
+	content_library_is_staff => $as_learner . "SELECT content_library_is_staff('$course', 'viewer')",
 	content_library_mux_latest => $as_service . "SELECT * FROM content_library_mux_latest('upload', '$upload')",
 	content_library_mux_policies => $as_service . 'SELECT content_library_mux_policies()',
 	content_library_mux_read => $as_service . "SELECT content_library_mux_read('${\$event->('second')}')",

@@ -155,7 +155,7 @@ $node->safe_psql('plan', "INSERT INTO auth.users (id) VALUES ('${\learner(1)}');
 is(migrate('plan'), '', "run over the plan's tables");
 is_deeply([ lines_that_differ(tables('extension'), tables('plan')) ], [], "they are those of the extension");
 is($node->safe_psql('plan', "SELECT conname FROM pg_constraint WHERE confrelid = 'auth.users'::regclass AND contype = 'f' ORDER BY oid"),
-	"content_progress_user_id_fkey\nenrollments_user_id_fkey\ncertificates_user_id_fkey", 'deleting an account locks in the order of a report');
+	"content_progress_user_id_fkey\nenrollments_user_id_fkey\ncertificates_user_id_fkey\ncourse_staff_user_id_fkey", 'deleting an account locks in the order of a report');
 is($node->safe_psql('plan', as_user(learner(1)) . 'SELECT watched_pct, completed FROM lessons AS l, record_progress(l.id, 12)'), '34|f', 'with their rows');
 
 # Settings are the owner's: neither a SET nor a statement of a learner's or the service role's counts.
@@ -249,7 +249,8 @@ is(migrate('doors'), '', 'an edition for what learners do');
 foreach my $database ('extension', 'doors')
 {
 	rows($database);
-	is($node->safe_psql($database, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'content\\_library%' AND has_function_privilege('authenticated', oid, 'EXECUTE') ORDER BY 1"),
+	is($node->safe_psql($database, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'content\\_library%' AND has_function_privilege('authenticated', oid, 'EXECUTE')
+			AND proname <> ALL ('{course_report,lesson_report,lesson_retention,move_lesson,move_module,copy_course,recompute_completion}') ORDER BY 1"),
 		join("\n", sort keys %called), "$database: each of the learners' functions is called");
 	is(answers($database, 1, $day), $usual_day, "$database: they answer");
 	$node->safe_psql($database, 'REVOKE INSERT, UPDATE, DELETE ON content_progress FROM authenticated; REVOKE INSERT ON enrollments FROM authenticated');
@@ -320,6 +321,10 @@ my %by_hand = (
 	writes => [ "('x')", '' ],
 	acts_for_others => [ '()', 'f' ],
 	caller => [ "('${\learner(1)}')", '42501' ],
+	other_user => [ "('${\learner(1)}')", '42501' ],
+	enter => [ "('$open', 'viewer')", '42501' ],
+	require_staff => [ "('$open', 'viewer')", '42501' ],
+	require_own_learner => [ "('$open', '${\learner(1)}')", '42501' ],
 	sees_course => [ "('$draft')", 'f' ],
 	require_course => [ "('$draft')", '23503' ],
 	whole_number => [ "(-0.5, 'x', 100)", '22023' ],
@@ -330,18 +335,27 @@ my %by_hand = (
 	read_report => [ "('{}', now())", 'P0001' ],
 	read_reports => [ "('[{}]', now())", '22023' ],
 	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false)", '42501' ],
-	published_course_of => [ "('${\uuid(131)}')", '' ],
+	watched_course_of => [ "('${\uuid(131)}')", '' ],
 	own_record => [ "('{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)", '42501' ],
 	own_enroll => [ "('$draft', true)", '23503' ],
 	own_unenroll => [ "('$draft', true)", '23503' ],
 	own_reset_progress => [ "('$open', false, true)", '42501' ],
 	own_completion_threshold => [ "('${\uuid(131)}')", '(,)' ],
 	own_course_completion => [ "('$draft')", '23503' ],
-	own_course_outline => [ "('$draft')", '23503' ],
+	own_course_outline => [ "('$draft', NULL)", '23503' ],
 	own_next_lesson => [ "('$draft')", '23503' ],
 	own_course_progress => [ '()', '' ],
 	own_continue_watching => [ '(100, NULL, NULL)', '' ],
 	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity', 'v')", '42501' ],
+	own_course_report => [ "('$open', NULL, NULL)", '42501' ],
+	own_lesson_report => [ "('$open')", '42501' ],
+	own_lesson_retention => [ "('${\uuid(111)}', 5)", '42501' ],
+	own_course_of_lesson => [ "('${\uuid(111)}')", '42501' ],
+	own_course_of_module => [ "('${\uuid(11)}')", '42501' ],
+	own_move_lesson => [ "('${\uuid(111)}', '${\uuid(11)}', NULL)", '42501' ],
+	own_move_module => [ "('${\uuid(11)}', NULL, NULL)", '42501' ],
+	own_copy_course => [ "('$open', 'copied', NULL)", '42501' ],
+	own_recompute_completion => [ "('$open')", '42501' ],
 	verify_certificate => [ "('0000-0000-0002')", qr/^\(valid,Bob,/ ]);
 my @allowed = split /\n/, $node->safe_psql('doors', "SELECT proname FROM pg_proc WHERE pronamespace = 'content_library'::regnamespace AND has_function_privilege('authenticated', oid, 'EXECUTE') ORDER BY proname COLLATE \"C\"");
 is_deeply(\@allowed, [ sort keys %by_hand ], 'which of them learners may call');
@@ -368,7 +382,8 @@ is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{NULL}', '
 is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
 is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity', 'v')"), '23503', 'or played');
 is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
-is(by_hand(3, "content_library.own_course_outline('$open') #>> '{modules,0,lessons,0,mux_playback_id}'"), '', 'the outline keeps playback ids to itself');
+is(by_hand(3, "content_library.own_course_outline('$open', '${\learner(1)}')"), '42501', "nobody else's outline");
+is(by_hand(3, "content_library.own_course_outline('$open', NULL) #>> '{modules,0,lessons,0,mux_playback_id}'"), '', 'the outline keeps playback ids to itself');
 is($node->safe_psql('doors', $state), $before, 'all of that has changed nothing');
 
 # Their own rows, at no time that is still to come; whoever is done claims, nobody else.

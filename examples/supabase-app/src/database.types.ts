@@ -71,6 +71,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"course_staff": {
+                  Row: {
+                    "course_id": string,"created_at": string,"role": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "course_id": string,"created_at"?: string,"role": string,"user_id": string
+                  }
+                  Update: {
+                    "course_id"?: string,"created_at"?: string,"role"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "course_staff_course_id_fkey"
+      columns: ["course_id"]
+isOneToOne: false
+      referencedRelation: "courses"
+      referencedColumns: ["id"]
+    }
+                  ]
                 },"courses": {
                   Row: {
                     "access_period": string | null,"certificate_valid_for": string | null,"completion_threshold": number | null,"created_at": string,"description": string,"id": string,"is_open": boolean,"is_published": boolean,"is_sequential": boolean,"metadata": NonNullable<Json>,"progress_by": string,"slug": string,"sort_order": number,"stage": string | null,"thumbnail_url": string | null,"tier_required": string,"title": string,"topic": string | null,"updated_at": string
@@ -203,6 +223,9 @@ isOneToOne: false
 { Args: { "missing_auth": string }; Returns: {
               "object": string,"problem": string,"remedy": string,"severity": string
             }[]
+                           },
+"content_library_is_staff":
+{ Args: { "course_id": string,"role": string }; Returns: boolean
                            },
 "content_library_mux_latest":
 { Args: { "id": string,"object": string }; Returns: {

@@ -1,0 +1,278 @@
+-- staff: R7, R8, R12. The staff of a course sees its reports and all of the course, its
+-- editors change it through functions, and nobody else does either.
+\set VERBOSITY sqlstate
+\set ON_ERROR_ROLLBACK on
+
+BEGIN;
+CALL test.make_course('st', 4);
+CALL test.make_course('st-draft', 2);
+CALL test.make_course('st-other', 1);
+UPDATE lessons SET is_published = false WHERE title = 'st/4';
+UPDATE lessons SET mux_status = 'ready', mux_playback_id = 'play-' || title, duration_seconds = 60 WHERE title LIKE 'st%';
+UPDATE courses SET is_published = false WHERE title = 'st-draft';
+CALL test.make_learner('st-ann', 'st');
+CALL test.make_learner('st-bob');
+CALL test.make_learner('st-vera');
+CALL test.make_learner('st-ed');
+CALL test.make_learner('st-otto');
+INSERT INTO course_staff (course_id, user_id, role)
+SELECT test.id(course), test.id(name), role
+FROM (VALUES ('st', 'st-vera', 'viewer'), ('st-draft', 'st-vera', 'viewer'), ('st', 'st-ed', 'editor'),
+			 ('st-draft', 'st-ed', 'editor'), ('st-other', 'st-otto', 'editor')) AS v(course, name, role);
+INSERT INTO content_progress (user_id, lesson_id, watched_pct) VALUES (test.id('st-ann'), test.id('st/1'), 40);
+
+-- What becomes of a command of ROLE, signed in as SUB; it is always undone.
+CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	CALL test.sign_in(sub);
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	EXECUTE command;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+EXCEPTION WHEN OTHERS THEN
+	RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'ok ' || n ELSE SQLSTATE END;
+END
+$$;
+CREATE TEMP TABLE calls (place serial, call text, course text);
+INSERT INTO calls (call, course)
+SELECT c.call, s.course
+FROM unnest(ARRAY[
+	'course_report(test.id(''%s''))',
+	'lesson_report(test.id(''%s''))',
+	'lesson_retention(test.id(''%s/1''))',
+	'course_outline(test.id(''%s''))',
+	'course_outline(test.id(''%s''), test.id(''st-ann''))',
+	'course_completion(test.id(''%s''))',
+	'next_lesson(test.id(''%s''))',
+	'completion_threshold(test.id(''%s/1''))',
+	'mux_playback_claims(test.id(''%s/1''))',
+	'move_lesson(test.id(''%s/1''), test.id(''%s/m''))',
+	'move_lesson(test.id(''st/1''), test.id(''%s/m''))',
+	'move_lesson(test.id(''%s/1''), test.id(''st/m''))',
+	'move_module(test.id(''%s/m''))',
+	'move_module(test.id(''st/m''), NULL, test.id(''%s''))',
+	'move_module(test.id(''%s/m''), NULL, test.id(''st''))',
+	'copy_course(test.id(''%s''), ''st-copy'')',
+	'recompute_completion(test.id(''%s''))']) WITH ORDINALITY AS c(call, place),
+	unnest('{st,st-draft,st-other,nothing}'::text[]) WITH ORDINALITY AS s(course, place)
+ORDER BY s.place, c.place;
+SELECT course, replace(regexp_replace(call, 'test.id\(''([^'']*)''\)', '\1', 'g'), '%s', '…') AS call,
+	   test.attempt('anon', 'st-ed', command) AS anon,
+	   test.attempt('authenticated', NULL, command) AS no_claims,
+	   test.attempt('authenticated', 'st-bob', command) AS learner,
+	   test.attempt('authenticated', 'st-vera', command) AS viewer,
+	   test.attempt('authenticated', 'st-ed', command) AS editor,
+	   test.attempt('authenticated', 'st-otto', command) AS others_editor,
+	   test.attempt('service_role', NULL, command) AS service
+FROM calls, format('SELECT public.' || call, course, course) AS command
+ORDER BY place;
+
+-- A draft in a published course, which only its staff play; by the service, they are learners.
+SELECT test.attempt('authenticated', 'st-ann', command) AS learner, test.attempt('authenticated', 'st-vera', command) AS viewer,
+	   test.attempt('authenticated', 'st-otto', command) AS others_editor, test.attempt('service_role', NULL, command) AS service,
+	   test.attempt('service_role', NULL, replace(command, '))', '), user_id => test.id(''st-vera''))')) AS named
+FROM unnest('{st/3,st/4}'::text[]) AS lesson, format('SELECT public.mux_playback_claims(test.id(%L))', lesson) AS command;
+
+-- The table itself: staff read their own rows, and the service gives roles.
+CREATE TEMP TABLE commands (place serial, command text);
+INSERT INTO commands (command) VALUES
+	('SELECT * FROM course_staff'),
+	('INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id(''st''), test.id(''st-bob''), ''editor'')'),
+	('INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id(''st-other''), auth.uid(), ''viewer'')'),
+	('UPDATE course_staff SET role = ''editor'' WHERE user_id = auth.uid()'),
+	('UPDATE course_staff SET user_id = test.id(''st-bob'')'),
+	('DELETE FROM course_staff WHERE course_id = test.id(''st'')'),
+	('TRUNCATE course_staff'),
+	('SELECT FROM courses WHERE title LIKE ''st%'''),
+	('SELECT FROM enrollments'),
+	('SELECT FROM content_progress');
+SELECT test.attempt('anon', 'st-ed', command) AS anon,
+	   test.attempt('authenticated', NULL, command) AS no_claims,
+	   test.attempt('authenticated', 'st-bob', command) AS learner,
+	   test.attempt('authenticated', 'st-vera', command) AS viewer,
+	   test.attempt('authenticated', 'st-ed', command) AS editor,
+	   test.attempt('authenticated', 'st-otto', command) AS others_editor, command
+FROM commands ORDER BY place;
+
+-- A role that is none; a course or a user that is none; and twice.
+SET LOCAL ROLE service_role;
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('st'), test.id('st-bob'), 'owner');
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('st'), test.id('st-bob'), NULL);
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('nothing'), test.id('st-bob'), 'viewer');
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('st'), test.id('nobody'), 'viewer');
+INSERT INTO course_staff (course_id, user_id, role) VALUES (test.id('st'), test.id('st-ed'), 'viewer');
+
+-- What the policies ask. Whoever asks is told of nobody but themselves.
+SELECT content_library_is_staff(test.id('st'), 'viewer') AS service;
+SET LOCAL ROLE authenticated;
+SELECT content_library_is_staff(test.id('st'), 'viewer') AS nobody;
+CALL test.sign_in('st-vera');
+SELECT content_library_is_staff(test.id('st'), 'viewer') AS viewer, content_library_is_staff(test.id('st'), 'editor') AS editor,
+	   content_library_is_staff(test.id('st-other'), 'viewer') AS other, content_library_is_staff(test.id('nothing'), 'viewer') AS nothing,
+	   content_library_is_staff(NULL, 'viewer') AS no_course, content_library_is_staff(test.id('st'), NULL) AS no_role;
+SELECT content_library_is_staff(test.id('st'), 'owner');
+SELECT content_library_is_staff(test.id('st'), '');
+-- Also where a function keeps the state of an expression from one question to the next.
+RESET ROLE;
+CREATE FUNCTION test.asks() RETURNS SETOF boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	step text;
+BEGIN
+	FOREACH step IN ARRAY ARRAY['', 'CALL test.sign_in(''st-otto'')', 'CALL test.sign_in(''st-vera'')',
+		'DELETE FROM public.course_staff WHERE user_id = test.id(''st-vera'')',
+		'INSERT INTO public.course_staff VALUES (test.id(''st''), test.id(''st-vera''), ''viewer'')', 'CALL test.sign_in()',
+		'SET LOCAL request.jwt.claim.sub = ''' || test.id('st-vera') || '''', 'RESET request.jwt.claim.sub']
+	LOOP
+		IF step <> '' THEN EXECUTE step; END IF;
+		RETURN NEXT public.content_library_is_staff(test.id('st'), 'viewer');
+	END LOOP;
+END
+$$;
+-- The first time it was a role that is then rolled back.
+CREATE FUNCTION test.asks_twice() RETURNS boolean[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	answers boolean[] := '{}';
+BEGIN
+	FOR i IN 1..2 LOOP
+		BEGIN
+			IF i = 1 THEN
+				INSERT INTO public.course_staff VALUES (test.id('st'), test.id('st-otto'), 'viewer');
+			END IF;
+			answers := answers || public.content_library_is_staff(test.id('st'), 'viewer');
+			RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+		EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN answers;
+END
+$$;
+CALL test.sign_in('st-otto');
+SELECT test.asks_twice();
+CALL test.sign_in('st-vera');
+SAVEPOINT asks;
+SELECT array_agg(a) FROM test.asks() AS a;
+ROLLBACK TO asks;
+
+-- Words.
+\set VERBOSITY default
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-bob');
+DO $$
+DECLARE
+	command text;
+	words text;
+	more text;
+	hint text;
+BEGIN
+	FOREACH command IN ARRAY ARRAY['course_report(test.id(''st-draft''))', 'course_report(test.id(''nothing''))',
+		'copy_course(test.id(''st''), ''x'')', 'move_lesson(test.id(''st-draft/1''), test.id(''st/m''))',
+		'move_lesson(test.id(''nothing''), test.id(''st/m''))', 'move_module(test.id(''st/m''))']
+	LOOP
+		BEGIN
+			EXECUTE 'SELECT public.' || command;
+		EXCEPTION WHEN insufficient_privilege THEN
+			GET STACKED DIAGNOSTICS words = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RAISE INFO '% % %', words, more, hint;
+		END;
+	END LOOP;
+END
+$$;
+\set VERBOSITY sqlstate
+
+-- An editor learns nothing of the lessons and modules of others by a place to move to.
+CALL test.sign_in('st-ed');
+SELECT move_lesson(test.id('st/1'), test.id('st/m'), test.id('st-other/1'));
+SELECT move_lesson(test.id('st/1'), test.id('st/m'), test.id('nothing'));
+SELECT move_module(test.id('st/m'), test.id('st-other/m'));
+SELECT move_module(test.id('st/m'), test.id('nothing'));
+-- In a move out of both modules and in again, the order is kept.
+SELECT (move_lesson(test.id('st/1'), test.id('st-draft/m'), test.id('st-draft/2'))).sort_order;
+SELECT (move_lesson(test.id('st/1'), test.id('st/m'), test.id('st/2'))).sort_order;
+
+-- The outline: staff see all of it, with what is a draft, and their own progress.
+CREATE FUNCTION pg_temp.lines(outline jsonb) RETURNS TABLE (title text, published text, locked text, playback text, status text) LANGUAGE sql AS $$
+	SELECT l ->> 'title', l ->> 'is_published', l #>> '{locked,reason}', l ->> 'mux_playback_id', l ->> 'status'
+	FROM jsonb_path_query(outline, '$.modules[*].lessons[*]') AS l
+$$;
+CREATE FUNCTION pg_temp.head(outline jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('published', outline -> 'is_published', 'enrolled', outline -> 'enrolled',
+		'lessons', concat_ws('/', outline ->> 'completed_lessons', outline ->> 'required_lessons'))
+$$;
+SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
+SELECT pg_temp.head(course_outline(test.id('st'))), pg_temp.head(course_outline(test.id('st-draft')));
+-- By their own name they see what a learner sees; by a learner's, how far that one is.
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ed')));
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ann')));
+SELECT pg_temp.head(course_outline(test.id('st'), test.id('st-ann')));
+SELECT course_outline(test.id('st'), test.id('st-bob'));
+SELECT course_outline(test.id('st-draft'), test.id('st-ann'));
+-- The service sees the same as staff, and nobody's progress.
+SET LOCAL ROLE service_role;
+CALL test.sign_in();
+SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
+SELECT pg_temp.head(course_outline(test.id('st'))), pg_temp.head(course_outline(test.id('st-draft')));
+-- A learner sees neither drafts nor the mark.
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-ann');
+SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
+SELECT pg_temp.head(course_outline(test.id('st')));
+
+-- No lock holds for staff; an enrollment they need as anybody.
+RESET ROLE;
+UPDATE courses SET is_sequential = true WHERE title = 'st';
+UPDATE lessons SET unlock_at = '2100-01-01Z' WHERE title = 'st/2';
+SET LOCAL ROLE authenticated;
+SELECT record_progress(test.id('st/2'), 10);
+SELECT record_progress(test.id('st/3'), 10);
+CALL test.sign_in('st-vera');
+SELECT record_progress(test.id('st/2'), 10);
+SELECT course_id = test.id('st') AS enrolled FROM enroll(test.id('st'));
+SELECT watched_pct FROM record_progress(test.id('st/2'), 10);
+SELECT watched_pct FROM record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', test.id('st/3'), 'watched_pct', 20)));
+-- Named by the service, they are a learner.
+SET LOCAL ROLE service_role;
+CALL test.sign_in();
+SELECT record_progress(test.id('st/3'), 10, NULL, test.id('st-ann'));
+
+-- A copy has the one who made it as its editor, whoever is staff of the other.
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-ed');
+SELECT title, is_published FROM copy_course(test.id('st'), 'st-copy', 'The copy');
+SELECT c.title, s.role, s.user_id = test.id('st-ed') AS own FROM course_staff AS s JOIN courses AS c ON c.id = s.course_id ORDER BY c.title;
+SELECT count(*) FROM lesson_report((SELECT id FROM courses WHERE slug = 'st-copy'));
+SELECT title FROM copy_course((SELECT id FROM courses WHERE slug = 'st-copy'), 'st-copy-2', 'The copy of it');
+SELECT copy_course(test.id('st'), 'st-other');
+SELECT id AS copy FROM courses WHERE slug = 'st-copy' \gset
+CALL test.sign_in('st-vera');
+SELECT course_report(:'copy');
+-- The service's has no staff.
+SET LOCAL ROLE service_role;
+CALL test.sign_in();
+SELECT (copy_course(test.id('st'), 'st-copy-3')).title;
+SELECT c.slug, s.role FROM courses AS c LEFT JOIN course_staff AS s ON s.course_id = c.id WHERE c.slug LIKE 'st-copy%' ORDER BY c.slug;
+
+-- A role that is taken away, a course that is deleted, an account that is.
+UPDATE course_staff SET role = 'viewer' WHERE user_id = test.id('st-ed') AND course_id = test.id('st-draft');
+DELETE FROM courses WHERE id = test.id('st');
+SELECT count(*) FROM course_staff WHERE course_id = test.id('st');
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-ed');
+SELECT course_report(test.id('st'));
+SELECT move_lesson(test.id('st/1'), test.id('st-draft/m'));
+SELECT move_module(test.id('st-draft/m'));
+SELECT count(*) FROM lesson_report(test.id('st-draft'));
+RESET ROLE;
+DELETE FROM auth.users WHERE id = test.id('st-ed');
+SELECT count(*) FROM course_staff WHERE user_id = test.id('st-ed');
+SET LOCAL ROLE authenticated;
+SELECT lesson_report(test.id('st-draft'));
+ROLLBACK;
