@@ -20,9 +20,12 @@ const editions: Record<string, { install: string; accepted: string[] }> = {
 	extension: { install: 'CREATE EXTENSION content_library', accepted: ['extension_in_public content_library'] },
 	sql: {
 		install: readFileSync('../../supabase/migrations/20260225000010_content_library.sql', 'utf8'),
-		// The plan's two policies of progress; its one of courses, beside that for staff; and mux_events has none
-		// because it is nobody's but service_role's.
-		accepted: ['multiple_permissive_policies content_progress', 'multiple_permissive_policies courses', 'rls_enabled_no_policy mux_events'],
+		// The plan's two policies of progress; its one of courses, beside that for staff; and two tables have none
+		// because they are nobody's but service_role's.
+		accepted: [
+			'multiple_permissive_policies content_progress', 'multiple_permissive_policies courses',
+			'rls_enabled_no_policy mux_bindings', 'rls_enabled_no_policy mux_events',
+		],
 	},
 };
 const name = process.env.CONTENT_LIBRARY_EDITION ?? 'extension';
