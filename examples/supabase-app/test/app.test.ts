@@ -403,7 +403,7 @@ describe('errors and their statuses', () => {
 		['a batch for nobody', () => asService.rpc('record_progress_batch', { reports: [{ lesson_id: open.lesson, watched_pct: 1 }] }), /^nobody is signed in/],
 		['an enrollment of nobody', () => asService.rpc('enroll', { course_id: open.course }), /^nobody is signed in/],
 		['the courses of nobody', () => asService.rpc('course_progress'), /^nobody is signed in/],
-		['the page of nobody', () => asService.rpc('course_outline', { course_id: open.course }), /^nobody is signed in/],
+		['the next lesson of nobody', () => asService.rpc('next_lesson', { course_id: open.course }), /^nobody is signed in/],
 	]);
 
 	refused(403, '42501', [
@@ -412,8 +412,8 @@ describe('errors and their statuses', () => {
 		['the progress of somebody else', () => record({ user_id: ben.id }), /is not the user signed in$/],
 		['the courses of somebody else', () => asAnn.rpc('course_progress', { user_id: ben.id }), /is not the user signed in$/],
 		['a course of a higher tier', () => asAnn.rpc('enroll', { course_id: pro.course }), /is not open to the tier/],
-		['a report to read', () => asAnn.rpc('course_report', { course_id: open.course }), /^permission denied for function/],
-		['a lesson to move', () => asAnn.rpc('move_module', { module_id: open.module }), /^permission denied for function/],
+		['a report to read', () => asAnn.rpc('course_report', { course_id: open.course }), /is not staff of course/],
+		['a lesson to move', () => asAnn.rpc('move_module', { module_id: open.module }), /is not an editor of the course of module/],
 		['a course to write', () => asAnn.from('courses').update({ tier_required: 'free' }).eq('id', pro.course), /^permission denied for table/],
 		['a certificate to sign', () => asAnn.from('enrollments').update({ completed_at: ago(0) }).eq('user_id', ann.id), /^permission denied for table/],
 		['an enrollment that is completed', () => asAnn.from('enrollments')
