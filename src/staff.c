@@ -218,10 +218,13 @@ PG_FUNCTION_INFO_V1(content_library_is_staff);
 Datum
 content_library_is_staff(PG_FUNCTION_ARGS)
 {
-	StaffRole	role = role_arg(fcinfo, 1);
 	OwnCourses *own = fcinfo->flinfo->fn_extra;
 	OwnCourse  *found;
+	StaffRole	role;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	role = role_arg(fcinfo, 1);
 	if (own != NULL && !holds(own))
 	{
 		fcinfo->flinfo->fn_extra = NULL;

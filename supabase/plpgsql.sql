@@ -3010,9 +3010,12 @@ GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 -- As the caller, who reads nobody's rows of course_staff but their own.
 CREATE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
 AS $$
 BEGIN
+	IF course_id IS NULL OR role IS NULL THEN
+		RETURN NULL;
+	END IF;
 	IF role NOT IN ('viewer', 'editor') THEN
 		RAISE EXCEPTION 'role "%" is neither viewer nor editor', left(role, 60)
 			USING ERRCODE = 'invalid_parameter_value';

@@ -564,10 +564,13 @@ $$;
 -- 6. Row-level security ------------------------------------------------------
 CREATE OR REPLACE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF course_id IS NULL OR role IS NULL THEN
+		RETURN NULL;
+	END IF;
 	IF role NOT IN ('viewer', 'editor') THEN
 		RAISE EXCEPTION 'role "%" is neither viewer nor editor', left(role, 60)
 			USING ERRCODE = 'invalid_parameter_value';

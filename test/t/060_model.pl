@@ -83,8 +83,6 @@ my @faults = (
 		spoiled('LEAST(p.completed_at,', 'GREATEST(p.completed_at,') ],
 	[ 'a refusal that forgets that access has ended', 'sql',
 		spoiled(q{e.expires_at <= now() THEN 'expired'}, q{false THEN 'expired'}) ],
-	[ 'a viewer who may do what an editor may', 'sql',
-		spoiled(q{(s.role = 'editor' OR $2 = 'viewer')}, 'true') ],
 	[ 'seconds that the clock does not bound', 'sql',
 		spoiled('IF by_clock THEN', 'IF false THEN') ],
 	[ 'lessons that each of them alone may complete, and not all of them together', 'sql',
