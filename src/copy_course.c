@@ -27,8 +27,9 @@ static const LibraryQuery lock_course = {
 	"    ON n.place = o.place"
 
 /*
- * Copies course $1 under the slug $2 and the title $3, if that is not NULL.  Who copies it is
- * its editor, unless $4 is NULL: else the copy would be out of their reach.  It is one statement, so that it copies the course as it is at one moment.  No row if the slug is
+ * Copies course $1 under the slug $2 and the title $3, if that is not NULL.  User $4, if not
+ * NULL, becomes its editor: else the copy would be out of reach for who copies.  It is one
+ * statement, so that it copies the course as it is at one moment.  No row if the slug is
  * taken: then c is empty, and nothing else is copied.
  */
 static const LibraryQuery copy = {

@@ -60,6 +60,13 @@ same_uuid(Datum a, Datum b)
 	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
 }
 
+/* Of texts that may be missing, which is NULL. */
+bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* As much of a text as an error quotes: at most 60 whole characters. */
 char *
 quotable(const char *text, int len)

@@ -183,12 +183,6 @@ read_row(HeapTuple row, TupleDesc desc)
 	return video;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Whether the statement writes another value into a column. */
 static bool
 is_changed(const Binding *binding, VideoColumn column)
@@ -216,6 +210,13 @@ is_ready(const Video *video)
 	return same_text(video->texts[STATUS], "ready");
 }
 
+/* Whether the row has a video that can be played. */
+static bool
+is_on_air(const Video *video)
+{
+	return is_ready(video) && video->texts[PLAYBACK] != NULL;
+}
+
 /* An argument of a query: a text, or NULL. */
 static void
 set_text(Datum *value, char *null, const char *text)
@@ -229,15 +230,15 @@ set_text(Datum *value, char *null, const char *text)
 static void
 set_args(Datum *values, char *nulls, Datum lesson_id, const Video *video)
 {
-	bool		has_video = is_ready(video) && video->texts[PLAYBACK] != NULL;
+	bool		on_air = is_on_air(video);
 
 	values[0] = lesson_id;
 	nulls[0] = ' ';
 	set_text(&values[1], &nulls[1], video->texts[UPLOAD]);
 	set_text(&values[2], &nulls[2], video->texts[ASSET]);
-	set_text(&values[3], &nulls[3], has_video ? video->texts[PLAYBACK] : NULL);
+	set_text(&values[3], &nulls[3], on_air ? video->texts[PLAYBACK] : NULL);
 	values[4] = Int32GetDatum(video->duration);
-	nulls[4] = has_video && video->has_duration ? ' ' : 'n';
+	nulls[4] = on_air && video->has_duration ? ' ' : 'n';
 }
 
 /* Reads the video that the lesson should have; false if nothing is known of it. */
@@ -299,8 +300,7 @@ insert_binding(const Binding *binding, const Video *video, bool only_as_first)
 static bool
 has_video(const Video *video)
 {
-	return video->texts[UPLOAD] != NULL || video->texts[ASSET] != NULL ||
-		(is_ready(video) && video->texts[PLAYBACK] != NULL);
+	return video->texts[UPLOAD] != NULL || video->texts[ASSET] != NULL || is_on_air(video);
 }
 
 /*

@@ -39,9 +39,9 @@ static const LibraryQuery is_enrolled = {
 
 /*
  * The columns of lesson_rows: what the rows are sorted by, a module, one of its lessons,
- * and whether that is required and completed; for staff also whether it is published.  The columns of a lesson are NULL if a module
- * has none.  What is sorted by comes first, because the server finds the first columns of a
- * row faster.  Within module and lesson, columns come in the order in which jsonb sorts
+ * and whether that is required and completed; for staff also whether it is published.  The
+ * columns of a lesson are NULL if a module has none.  What is sorted by comes first, because
+ * the server finds the first columns of a row faster.  Within module and lesson, columns come in the order in which jsonb sorts
  * keys, short ones first: then sorting them is fast.
  */
 #define ORDER_COLUMNS 4

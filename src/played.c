@@ -6,10 +6,8 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
-#include "utils/multirangetypes.h"
 #include "utils/numeric.h"
 #include "utils/rangetypes.h"
-#include "utils/typcache.h"
 
 #include "content_library.h"
 #include "played.h"
@@ -147,28 +145,28 @@ bound_value(const RangeBound *bound, int32 infinite)
 	return bound->infinite ? infinite : DatumGetInt32(bound->val);
 }
 
+Range
+range_of(TypeCacheEntry *type, const MultirangeType *multirange, int number)
+{
+	RangeBound	lower;
+	RangeBound	upper;
+	Range		range;
+
+	multirange_get_bounds(type, multirange, number, &lower, &upper);
+	range.start = bound_value(&lower, PG_INT32_MIN);
+	range.end = bound_value(&upper, PG_INT32_MAX);
+	return range;
+}
+
 Ranges *
-ranges_from_datum(Datum multirange)
+ranges_from_datum(Datum datum)
 {
 	TypeCacheEntry *type = lookup_type_cache(INT4RANGEOID, TYPECACHE_RANGE_INFO);
-	RangeType **parts;
-	int			size;
-	Ranges	   *ranges;
+	const MultirangeType *multirange = DatumGetMultirangeTypeP(datum);
+	Ranges	   *ranges = make_ranges(multirange->rangeCount);
 
-	multirange_deserialize(type, DatumGetMultirangeTypeP(multirange), &size, &parts);
-	ranges = make_ranges(size);
-	for (int i = 0; i < size; i++)
-	{
-		RangeBound	lower;
-		RangeBound	upper;
-		bool		empty;
-		Range		range;
-
-		range_deserialize(type, parts[i], &lower, &upper, &empty);
-		range.start = bound_value(&lower, PG_INT32_MIN);
-		range.end = bound_value(&upper, PG_INT32_MAX);
-		add_range(ranges, range);
-	}
+	for (uint32 i = 0; i < multirange->rangeCount; i++)
+		add_range(ranges, range_of(type, multirange, i));
 	return ranges;
 }
 

@@ -3,6 +3,8 @@
 #define CONTENT_LIBRARY_PLAYED_H
 
 #include "utils/jsonb.h"
+#include "utils/multirangetypes.h"
+#include "utils/typcache.h"
 
 /* From start up to, but not including, end. */
 typedef struct Range
@@ -19,7 +21,8 @@ typedef struct Ranges
 } Ranges;
 
 extern Ranges *ranges_from_json(JsonbContainer *played);
-extern Ranges *ranges_from_datum(Datum multirange);
+extern Range range_of(TypeCacheEntry *type, const MultirangeType *multirange, int number);
+extern Ranges *ranges_from_datum(Datum datum);
 extern Datum ranges_to_datum(const Ranges *ranges);
 extern int64 ranges_seconds(const Ranges *ranges);
 extern Ranges *ranges_clip(const Ranges *ranges, int32 duration);

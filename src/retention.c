@@ -2,9 +2,8 @@
 #include "postgres.h"
 
 #include "funcapi.h"
-#include "utils/multirangetypes.h"
-#include "utils/typcache.h"
 
+#include "played.h"
 #include "result.h"
 #include "staff.h"
 
@@ -61,14 +60,10 @@ add_learner(Sweep *sweep, TypeCacheEntry *range_type, MultirangeType *seen)
 
 	for (uint32 i = 0; i < seen->rangeCount; i++)
 	{
-		RangeBound	lower;
-		RangeBound	upper;
-		int32		from;
-		int32		to;
+		Range		range = range_of(range_type, seen, i);
+		int32		from = Max(range.start, 0);
+		int32		to = Min(range.end, sweep->duration);
 
-		multirange_get_bounds(range_type, seen, i, &lower, &upper);
-		from = lower.infinite ? 0 : Max(DatumGetInt32(lower.val), 0);
-		to = upper.infinite ? sweep->duration : Min(DatumGetInt32(upper.val), sweep->duration);
 		if (from >= to)
 			continue;
 		from = Max(from / sweep->step, next);

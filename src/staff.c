@@ -73,8 +73,7 @@ require_staff_of(const Call *call, Datum course_id, StaffRole role, const char *
 void
 require_staff(Call *call, Datum course_id, StaffRole role)
 {
-	if (!call->is_operator && !is_staff(call, course_id, role))
-		refuse_staff(call, role, "course", course_id);
+	require_staff_of(call, course_id, role, "course", course_id);
 	require_course(call, course_id);
 }
 
@@ -101,14 +100,6 @@ typedef struct OwnCourses
 	OwnCourse	courses[FLEXIBLE_ARRAY_MEMBER];
 } OwnCourses;
 
-static bool
-same_setting(const char *kept, const char *name)
-{
-	const char *now = GetConfigOption(name, true, false);
-
-	return kept == NULL || now == NULL ? kept == now : strcmp(kept, now) == 0;
-}
-
 /*
  * Whether what was read still holds.  In a query it does.  But PL/pgSQL keeps the state of an
  * expression for a whole transaction.  Two snapshots with the same limits and as many
@@ -123,7 +114,8 @@ holds(const OwnCourses *own)
 		own->subxact == GetCurrentSubTransactionId() &&
 		own->xmin == now->xmin && own->xmax == now->xmax &&
 		own->xcnt == now->xcnt && own->subxcnt == now->subxcnt &&
-		same_setting(own->subject, SUBJECT_SETTING) && same_setting(own->claims, CLAIMS_SETTING);
+		same_text(own->subject, GetConfigOption(SUBJECT_SETTING, true, false)) &&
+		same_text(own->claims, GetConfigOption(CLAIMS_SETTING, true, false));
 }
 
 static char *
