@@ -18,22 +18,6 @@ AS $$
 	VALUES ('0000-0000-0001', test.id('rights-ann'), 'Ann', 'A course', now()),
 		   ('0000-0000-0002', test.id('rights-bob'), 'Bob', 'A course', now());
 $$;
--- What becomes of a command of ROLE, signed in as SUB; it is always undone.
-CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
-LANGUAGE plpgsql
-AS $$
-DECLARE
-	n bigint;
-BEGIN
-	CALL test.sign_in(sub);
-	EXECUTE format('SET LOCAL ROLE %I', role);
-	EXECUTE command;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-	RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'ok ' || n ELSE SQLSTATE END;
-END
-$$;
 
 CREATE FUNCTION test.matrix()
 RETURNS TABLE (role text, rows_of text, "table" text,

@@ -15,21 +15,6 @@ INSERT INTO course_staff (course_id, user_id, role)
 SELECT test.id(course), test.id(name), role
 FROM (VALUES ('au', 'au-vera', 'viewer'), ('au', 'au-ed', 'editor'), ('au-more', 'au-ed', 'editor'),
 			 ('au-other', 'au-vera', 'editor')) AS v(course, name, role);
-CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
-LANGUAGE plpgsql
-AS $$
-DECLARE
-	n bigint;
-BEGIN
-	CALL test.sign_in(sub);
-	EXECUTE format('SET LOCAL ROLE %I', role);
-	EXECUTE command;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-	RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'ok ' || n ELSE SQLSTATE END;
-END
-$$;
 
 -- Vera is a viewer of "au", and an editor of "au-other". Every command without a WHERE
 -- meets all rows that its role may change.

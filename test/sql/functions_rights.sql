@@ -10,7 +10,7 @@ UPDATE lessons SET is_preview = true WHERE id = test.id('fr/3');
 INSERT INTO content_progress (user_id, lesson_id, watched_pct, position_seconds)
 SELECT test.id(learner), test.id('fr/1'), pct, 1 FROM (VALUES ('fr-ann', 11), ('fr-bob', 22)) AS v(learner, pct);
 
-CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
+CREATE FUNCTION test.outcome(role text, sub text, command text) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -38,15 +38,15 @@ INSERT INTO calls (command) VALUES
 	('course_progress(%s)'),
 	('continue_watching(10%s)');
 SELECT split_part(command, '(', 1) AS function,
-	   test.attempt('anon', NULL, nobody) AS anon,
-	   test.attempt('anon', 'fr-ann', named) AS anon_named,
-	   test.attempt('authenticated', 'fr-ann', nobody) AS "self",
-	   test.attempt('authenticated', 'fr-ann', named) AS self_named,
-	   test.attempt('authenticated', 'fr-bob', named) AS another,
-	   test.attempt('authenticated', NULL, nobody) AS no_claims,
-	   test.attempt('authenticated', NULL, named) AS no_claims_named,
-	   test.attempt('service_role', NULL, nobody) AS service,
-	   test.attempt('service_role', NULL, named) AS service_named
+	   test.outcome('anon', NULL, nobody) AS anon,
+	   test.outcome('anon', 'fr-ann', named) AS anon_named,
+	   test.outcome('authenticated', 'fr-ann', nobody) AS "self",
+	   test.outcome('authenticated', 'fr-ann', named) AS self_named,
+	   test.outcome('authenticated', 'fr-bob', named) AS another,
+	   test.outcome('authenticated', NULL, nobody) AS no_claims,
+	   test.outcome('authenticated', NULL, named) AS no_claims_named,
+	   test.outcome('service_role', NULL, nobody) AS service,
+	   test.outcome('service_role', NULL, named) AS service_named
 FROM calls,
 	 format('SELECT public.' || command, '') AS nobody,
 	 format('SELECT public.' || command, CASE WHEN command LIKE 'course_progress%' THEN '' ELSE ', ' END
@@ -55,9 +55,9 @@ ORDER BY place;
 
 -- The instructor's, which know no user.
 SELECT split_part(command, '(', 1) AS function,
-	   test.attempt('anon', NULL, 'SELECT public.' || command) AS anon,
-	   test.attempt('authenticated', 'fr-ann', 'SELECT public.' || command) AS authenticated,
-	   test.attempt('service_role', NULL, 'SELECT public.' || command) AS service_role
+	   test.outcome('anon', NULL, 'SELECT public.' || command) AS anon,
+	   test.outcome('authenticated', 'fr-ann', 'SELECT public.' || command) AS authenticated,
+	   test.outcome('service_role', NULL, 'SELECT public.' || command) AS service_role
 FROM unnest(ARRAY[
 	'course_report(test.id(''fr''))',
 	'lesson_report(test.id(''fr''))',
@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 SELECT split_part(command, '(', 1) AS function,
-	   test.attempt('regress_owner', NULL, 'SELECT public.' || format(command,
+	   test.outcome('regress_owner', NULL, 'SELECT public.' || format(command,
 			CASE WHEN command LIKE 'course_progress%' THEN '' ELSE ', ' END || 'user_id => test.id(''fr-ann'')')) AS owner
 FROM (SELECT c.command, c.place FROM calls AS c
 	  UNION ALL
@@ -151,18 +151,18 @@ WHERE p.pronamespace = 'public'::regnamespace
 ORDER BY p.provolatile, 1;
 SET LOCAL transaction_read_only = on;
 SELECT split_part(command, '(', 1) AS function,
-	   test.attempt('service_role', NULL, format('SELECT public.' || command,
+	   test.outcome('service_role', NULL, format('SELECT public.' || command,
 			CASE WHEN command LIKE 'course_progress%' THEN '' ELSE ', ' END || 'user_id => test.id(''fr-ann'')'))
 FROM calls ORDER BY place;
-SELECT test.attempt('service_role', NULL, 'SELECT public.course_report(test.id(''fr''))') AS course_report,
-	   test.attempt('service_role', NULL, 'SELECT public.lesson_report(test.id(''fr''))') AS lesson_report,
-	   test.attempt('service_role', NULL, 'SELECT public.lesson_retention(test.id(''fr/1''))') AS lesson_retention,
-	   test.attempt('service_role', NULL, 'SELECT public.move_lesson(test.id(''fr/1''), test.id(''fr/m''))') AS move_lesson,
-	   test.attempt('service_role', NULL, 'SELECT public.move_module(test.id(''fr/m''))') AS move_module,
-	   test.attempt('service_role', NULL, 'SELECT public.copy_course(test.id(''fr''), ''fr-copy'')') AS copy_course,
-	   test.attempt('service_role', NULL, 'SELECT public.recompute_completion(test.id(''fr''))') AS recompute_completion;
-SELECT test.attempt('service_role', NULL, 'SELECT public.issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')') AS issue_certificate,
-	   test.attempt('service_role', NULL, 'SELECT public.revoke_certificate(''0000-0000-0000'', ''a test'')') AS revoke_certificate,
-	   test.attempt('service_role', NULL, 'SELECT public.certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')') AS certificate_credential,
-	   test.attempt('anon', NULL, 'SELECT public.verify_certificate(''0000-0000-0000'')') AS verify_certificate;
+SELECT test.outcome('service_role', NULL, 'SELECT public.course_report(test.id(''fr''))') AS course_report,
+	   test.outcome('service_role', NULL, 'SELECT public.lesson_report(test.id(''fr''))') AS lesson_report,
+	   test.outcome('service_role', NULL, 'SELECT public.lesson_retention(test.id(''fr/1''))') AS lesson_retention,
+	   test.outcome('service_role', NULL, 'SELECT public.move_lesson(test.id(''fr/1''), test.id(''fr/m''))') AS move_lesson,
+	   test.outcome('service_role', NULL, 'SELECT public.move_module(test.id(''fr/m''))') AS move_module,
+	   test.outcome('service_role', NULL, 'SELECT public.copy_course(test.id(''fr''), ''fr-copy'')') AS copy_course,
+	   test.outcome('service_role', NULL, 'SELECT public.recompute_completion(test.id(''fr''))') AS recompute_completion;
+SELECT test.outcome('service_role', NULL, 'SELECT public.issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')') AS issue_certificate,
+	   test.outcome('service_role', NULL, 'SELECT public.revoke_certificate(''0000-0000-0000'', ''a test'')') AS revoke_certificate,
+	   test.outcome('service_role', NULL, 'SELECT public.certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')') AS certificate_credential,
+	   test.outcome('anon', NULL, 'SELECT public.verify_certificate(''0000-0000-0000'')') AS verify_certificate;
 ROLLBACK;

@@ -37,6 +37,23 @@ AS $$
 					  false)
 $$;
 
+-- What becomes of a command of ROLE, signed in as SUB; it is always undone.
+CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	CALL test.sign_in(sub);
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	EXECUTE command;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+EXCEPTION WHEN OTHERS THEN
+	RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'ok ' || n ELSE SQLSTATE END;
+END
+$$;
+
 -- Makes a published course NAME with one module NAME/m and lessons NAME/1 to NAME/n.
 CREATE PROCEDURE test.make_course(name text, lessons integer)
 LANGUAGE sql

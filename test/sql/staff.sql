@@ -21,22 +21,6 @@ FROM (VALUES ('st', 'st-vera', 'viewer'), ('st-draft', 'st-vera', 'viewer'), ('s
 			 ('st-draft', 'st-ed', 'editor'), ('st-other', 'st-otto', 'editor')) AS v(course, name, role);
 INSERT INTO content_progress (user_id, lesson_id, watched_pct) VALUES (test.id('st-ann'), test.id('st/1'), 40);
 
--- What becomes of a command of ROLE, signed in as SUB; it is always undone.
-CREATE FUNCTION test.attempt(role text, sub text, command text) RETURNS text
-LANGUAGE plpgsql
-AS $$
-DECLARE
-	n bigint;
-BEGIN
-	CALL test.sign_in(sub);
-	EXECUTE format('SET LOCAL ROLE %I', role);
-	EXECUTE command;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-	RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'ok ' || n ELSE SQLSTATE END;
-END
-$$;
 CREATE TEMP TABLE calls (place serial, call text, course text);
 INSERT INTO calls (call, course)
 SELECT c.call, s.course
