@@ -225,14 +225,20 @@ class Model:
 
     def is_certain(self, session, name, args, low, high):
         """Whether an operation has one outcome, whenever between two times it runs. Changes nothing."""
+        # What opens or ends between the two times is refused at one of them only.
+        outcomes = [self.is_refused(session, name, args, *bounds) for bounds in ((low, low), (high, high), (low, high))]
+        return None not in outcomes and len(set(outcomes)) == 1
+
+    def is_refused(self, session, name, args, low, high):
+        """None where that depends on the moment."""
+        self.prepare(session, low, high)
         try:
-            self.prepare(session, low, high)
             getattr(self, name)(**args)
         except Refused:
-            pass
+            return True
         except Uncertain:
-            return False
-        return True
+            return None
+        return False
 
     def prepare(self, session, low, high):
         self.session = session
