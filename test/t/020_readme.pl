@@ -43,6 +43,17 @@ pasted('recipes', 'README.md', 'docs/recipes.md');
 new_database($node, 'reference');
 pasted('reference', 'README.md', 'docs/reference.md');
 
+# Each way to install: what a plain server needs of auth, a schema of one's own, tables that are there.
+my @own_server = blocks('docs/self-hosted.md', 'sql');
+$node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE template0") for qw(plain academy);
+paste($node, 'plain', grep { $_->[1] !~ /SCHEMA academy/ } @own_server);
+paste($node, 'plain', grep { $_->[1] =~ /^INSERT|^SET ROLE/ && $_->[1] =~ /course_completion|INTO modules/ } blocks('README.md', 'sql'));
+paste($node, 'academy', grep { $_->[1] =~ /SCHEMA a/ } @own_server);
+is($node->safe_psql('academy', 'SELECT count(*) FROM academy.course_progress(gen_random_uuid())'), '0', 'in a schema of its own');
+new_database($node, 'adopted');
+$node->safe_psql('adopted', slurp_file("$FindBin::RealBin/../data/plan.sql"));
+paste($node, 'adopted', blocks('docs/adoption.md', 'sql'));
+
 # Strict, as its first screen advises, and a dump keeps it.
 my $direct = "SELECT has_table_privilege('authenticated', 'content_progress', 'INSERT, UPDATE, DELETE'),
 	has_any_column_privilege('authenticated', 'enrollments', 'INSERT')";
