@@ -36,6 +36,9 @@ sub short
 	return $_[0] =~ s/timestamp with time zone/timestamptz/gr =~ s/::(?:double precision|\w+)//gr;
 }
 
+my $lines = () = slurp_file("$FindBin::RealBin/../../README.md") =~ /\n/g;
+cmp_ok($lines, '<=', 350, "$lines lines");
+
 new_database($node, 'readme');
 pasted('readme', 'README.md', 'docs/mux.md');
 new_database($node, 'recipes');

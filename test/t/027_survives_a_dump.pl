@@ -99,6 +99,15 @@ END
 		is(has($edition, "${edition}_restored", $what), $kept ? 't' : 'f', "$edition, after a restore: $says{$edition}");
 	}
 
+	# The wrapper, which is kept, keeps guests out.
+	my $guest = "SET ROLE authenticated; SET request.jwt.claims = '{\"sub\": \"a0000000-0000-4000-8000-000000000002\", \"is_anonymous\": true}';
+		SELECT api.enroll(id) FROM courses WHERE slug = 'woodworking'";
+	foreach my $database ($edition, "${edition}_restored")
+	{
+		my (undef, undef, $err) = $node->psql($database, $guest);
+		like($err, qr/ERROR:  guests cannot enroll/, "$database: a guest");
+	}
+
 	# What a lost policy hid is open.
 	my $ann = as_user('a0000000-0000-4000-8000-000000000001');
 	is($node->safe_psql("${edition}_restored", "$ann SELECT count(*) FROM courses WHERE slug = 'chairs'"), $edition eq 'sql' ? '0' : '1', 'a course of an organisation');
