@@ -126,6 +126,8 @@ describe(`the documents, on the ${edition.name}`, () => {
 		assert.deepEqual(await said(supabase.rpc('course_completion', { course_id: 'woodworking' })), ['22P02', 400]);
 		assert.deepEqual(await said(supabase.rpc('enroll', { course_id }, { get: true })), ['25006', 405]);
 		assert.deepEqual(await said(visitor.rpc('enroll', { course_id })), ['42501', 401]);
+		await supabase.rpc('unenroll', { course_id }).throwOnError();
+		assert.deepEqual(new Set(Object.values((await supabase.rpc('unenroll', { course_id }).throwOnError()).data)), new Set([null]), 'a second call');
 		assert.deepEqual(await said(supabase.rpc('issue_certificate', { course_id, user_id: ann, learner_name: 'Ann' })), ['42501', 403]);
 	});
 });
