@@ -113,7 +113,21 @@ describe(`the documents, on the ${edition.name}`, () => {
 		}
 	}
 
+	test('an event of Stripe that comes twice changes nothing', async () => {
+		const block = blocks('docs/recipes.md', 'js').find(({ text }) => text.includes('stripe.subscriptions'))!;
+		const handle = async () => {
+			await new AsyncFunction(...Object.keys(scope), block.text)(...Object.values(scope));
+			return (await admin.query(`SELECT * FROM enrollments WHERE user_id = '${ann}' ORDER BY id`)).rows;
+		};
+
+		await begin();
+		const once = await handle();
+		assert.deepEqual(once.map(({ granted, expires_at }) => [granted, expires_at.getUTCFullYear()]), [[true, 2100]]);
+		assert.deepEqual(await handle(), once);
+	});
+
 	test('what the reference says of PostgREST\'s own errors', async () => {
+		await begin();
 		const { supabase, visitor, course_id } = scope as Record<string, any>;
 		const said = async (call: PromiseLike<{ error: any; status: number }>) => {
 			const { error, status } = await call;
