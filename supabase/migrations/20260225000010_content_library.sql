@@ -2,8 +2,9 @@
 --
 -- The SQL edition, for hosted Supabase, where no C extension can be installed:
 -- the same tables, names, signatures, answers and errors as the extension
--- content_library 1.0, in the schema public. It may be run again, and over the
--- tables of the plan's own migration: no row is lost, nothing is made twice.
+-- content_library 1.0, in the schema public. It may be run again, and over tables
+-- that an app has made by the published schema (docs/adoption.md): no row is lost,
+-- nothing is made twice.
 --
 -- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
