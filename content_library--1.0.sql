@@ -457,7 +457,7 @@ CREATE POLICY "Also staff can read their courses"
 	ON @extschema@.courses FOR SELECT TO authenticated
 	USING (@extschema@.content_library_is_staff(id, 'viewer'));
 
--- Editors write through the tables once authenticated is granted that: see the README.
+-- Editors write through the tables once authenticated is granted that: see docs/recipes.md.
 -- There is no policy for INSERT: a course that does not exist has no editor.
 CREATE POLICY "Editors change their courses"
 	ON @extschema@.courses FOR UPDATE TO authenticated

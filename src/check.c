@@ -63,7 +63,7 @@ static const struct
  * open or have no video; videos of paid courses that whoever knows the playback id can watch.
  * Then what learners could forge certificates or progress (rule R13) with: direct writing ($2
  * is whether they may), and percentages that nobody checks.  It reads all of content_progress
- * and mux_events once; the README says what that costs.  The comparison with the lowest
+ * and mux_events once; docs/reference.md says what that costs.  The comparison with the lowest
  * threshold follows from the one before, and keeps most rows out of the join.  Moving the last
  * module or lesson to the end numbers all of them, and keeps their order.
  */

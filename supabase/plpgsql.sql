@@ -19,8 +19,26 @@
 -- @NAME("argument", ...)@.
 
 
--- HMAC, which Mux signs with. Supabase has it in this schema.
+-- HMAC, which Mux signs with. Supabase has it in this schema. A plain server may have
+-- neither, or pgcrypto in another schema, where mux_verify_signature() would not find it.
+DO $$
+BEGIN
+	IF to_regnamespace('extensions') IS NULL THEN
+		CREATE SCHEMA extensions;
+		GRANT USAGE ON SCHEMA extensions TO service_role;
+	END IF;
+END
+$$;
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
+DO $$
+BEGIN
+	IF to_regprocedure('extensions.hmac(bytea, bytea, text)') IS NULL THEN
+		RAISE EXCEPTION 'pgcrypto is not in the schema extensions'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Move it there: ALTER EXTENSION pgcrypto SET SCHEMA extensions;';
+	END IF;
+END
+$$;
 
 -- The settings are a row that only the owner changes. A setting of the server would
 -- be no protection: any role may SET a name that no library has defined.

@@ -2,8 +2,9 @@
 --
 -- The SQL edition, for hosted Supabase, where no C extension can be installed:
 -- the same tables, names, signatures, answers and errors as the extension
--- content_library 1.0, in the schema public. It may be run again, and over the
--- tables of the plan's own migration: no row is lost, nothing is made twice.
+-- content_library 1.0, in the schema public. It may be run again, and over tables
+-- that an app has made by the published schema (docs/adoption.md): no row is lost,
+-- nothing is made twice.
 --
 -- Made by `make migration` of content_library--1.0.sql and supabase/plpgsql.sql:
 -- change those. docs/sql-edition.md says what differs from the extension.
@@ -595,7 +596,7 @@ CREATE POLICY "Also staff can read their courses"
 	ON public.courses FOR SELECT TO authenticated
 	USING (public.content_library_is_staff(id, 'viewer'));
 
--- Editors write through the tables once authenticated is granted that: see the README.
+-- Editors write through the tables once authenticated is granted that: see docs/recipes.md.
 -- There is no policy for INSERT: a course that does not exist has no editor.
 DROP POLICY IF EXISTS "Editors change their courses" ON public.courses;
 CREATE POLICY "Editors change their courses"
@@ -868,8 +869,26 @@ CREATE POLICY "Users read own certificates"
 
 
 
--- HMAC, which Mux signs with. Supabase has it in this schema.
+-- HMAC, which Mux signs with. Supabase has it in this schema. A plain server may have
+-- neither, or pgcrypto in another schema, where mux_verify_signature() would not find it.
+DO $$
+BEGIN
+	IF to_regnamespace('extensions') IS NULL THEN
+		CREATE SCHEMA extensions;
+		GRANT USAGE ON SCHEMA extensions TO service_role;
+	END IF;
+END
+$$;
 CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA extensions;
+DO $$
+BEGIN
+	IF to_regprocedure('extensions.hmac(bytea, bytea, text)') IS NULL THEN
+		RAISE EXCEPTION 'pgcrypto is not in the schema extensions'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Move it there: ALTER EXTENSION pgcrypto SET SCHEMA extensions;';
+	END IF;
+END
+$$;
 
 -- The settings are a row that only the owner changes. A setting of the server would
 -- be no protection: any role may SET a name that no library has defined.

@@ -77,7 +77,7 @@ SELECT title FROM courses WHERE title LIKE 'au%' ORDER BY title;
 RESET ROLE;
 SELECT completed_at IS NOT NULL AS completed FROM enrollments WHERE user_id = test.id('au-ann');
 
--- By columns, as the README has it.
+-- By columns, as docs/recipes.md has it.
 REVOKE INSERT, UPDATE, DELETE ON courses, modules, lessons FROM authenticated;
 GRANT UPDATE (title) ON lessons TO authenticated;
 SET LOCAL ROLE authenticated;

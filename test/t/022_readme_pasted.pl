@@ -1,5 +1,5 @@
-# 022_readme_pasted.pl: the README's commands work pasted, from top to bottom, in a
-# clean copy of this tree; the first example also where the terminal takes a tab as typed.
+# 022_readme_pasted.pl: the commands of the README and of docs/reference.md work pasted, from top to bottom,
+# in a clean copy of this tree; the first example also where the terminal takes a tab as typed.
 use strict;
 use warnings;
 use FindBin;
@@ -8,6 +8,7 @@ use lib "$FindBin::RealBin/../perl";
 use BareMachine;
 use IPC::Run ();
 use LibraryTest;
+use PastedBlocks;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -68,25 +69,33 @@ my %tried = (
 		ok(until_it_says($run, qr/app=# /), 'psql waits for input') or diag($run->{said});
 		type($run, join('', @example) . "\\echo 'That was\\040it'\n");
 		ok(until_it_says($run, qr/That was it/), 'the example is pasted there');
-		like($run->{said}, qr/\benrolled\b\s+-+\s+t\b.*\b95 \| t +\| +513\b.*course_completion\W+50\b/s, 'it answers what the README says');
+		like($run->{said}, qr/\benrolled\b\s+-+\s+t\b.*\b95 \| t {2,}\| +513\b.*course_completion\W+50\b/s, 'it answers what the README says');
 		unlike($run->{said}, qr/ERROR|WARNING/, 'without an error');
 		type($run, "\\q\n");
 		is(ended($run), 0, 'psql ends');
 	},
+	'pg_dump' => sub { pasted($_[0], \@server) },
+	'createdb' => sub { pasted($_[0], \@server) },
 	'pg_restore' => sub {
 		my ($line) = @_;
-		unless (-e 'library.dump')
-		{
-			pasted('pg_dump -Fc -d app -f library.dump', \@server);
-			$node->safe_psql('postgres', 'CREATE DATABASE new');
-		}
+		my ($database) = $line =~ / -d (\w+)/;
+
 		pasted($line, \@server);
-		is($node->safe_psql('new', 'SELECT count(*) FROM content_progress'),
+		is($node->safe_psql($database, 'SELECT count(*) FROM content_progress'),
 			$node->safe_psql('app', 'SELECT count(*) FROM content_progress'), 'every row is there');
+	},
+	'psql' => sub {
+		my ($line) = @_;
+		my $kept = 'SELECT slug FROM courses; SELECT watched_pct FROM content_progress ORDER BY id';
+		my $before = $node->safe_psql('app', $kept);
+
+		pasted($line, \@server);
+		is($node->safe_psql('app', $kept), $before, 'every row is there');
+		is($node->safe_psql('app', "SELECT count(*) FROM pg_extension WHERE extname = 'content_library'"), '0', 'and the extension is gone');
 	});
 
-my @lines = map { split /\n/ } $readme =~ /^```sh\n(.*?)^```/msg;
-cmp_ok(scalar @lines, '>', 5, 'the README has commands');
+my @lines = map { split /\n/, $_->[1] } blocks('README.md', 'sh'), blocks('docs/reference.md', 'sh');
+cmp_ok(scalar @lines, '>', 10, scalar(@lines) . ' commands');
 for my $line (@lines)
 {
 	$line =~ s/\s+#.*//;

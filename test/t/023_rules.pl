@@ -1,5 +1,6 @@
 # 023_rules: every rule that the tree names has a section in docs/rules.md, which
-# names its tests; every file, function and macro named there exists. Needs no server.
+# names its tests; every file, function and macro named there exists. Links between
+# the documents lead somewhere. Needs no server.
 use strict;
 use warnings;
 use File::Find;
@@ -110,6 +111,31 @@ foreach my $file (grep { m{^test/(?:sql|specs|t)/} && !/023_rules/ } @files)
 	{
 		ok($tested{$rule}{$file}, "$file is named under R$rule");
 	}
+}
+
+# The anchors of a document, as GitHub makes them of its headings.
+sub anchors
+{
+	my ($text) = @_;
+
+	return map { lc(s/[^\w\- ]//gr) =~ tr/ /-/r => 1 } map { s/`//gr } $text =~ /^#+ (.*)$/mg;
+}
+
+foreach my $document (glob('*.md docs/*.md examples/*/README.md'))
+{
+	my $text = content($document) =~ s/^```.*?^```//msgr;
+	my ($folder) = $document =~ m{^(.*/)?};
+	my @lost;
+
+	foreach my $link ($text =~ /\]\((?!https?:)([^)\s]+)\)/g, $text =~ /(?:src|srcset)="([^"]+)"/g)
+	{
+		my ($file, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+		my $target = $file eq '' ? $document : ($folder // '') . $file;
+
+		$target .= '/README.md' if -d $target && $anchor ne '';
+		push @lost, $link if !-e $target || ($anchor ne '' && !{ anchors(content($target)) }->{$anchor});
+	}
+	is_deeply(\@lost, [], "the links of $document");
 }
 
 done_testing();

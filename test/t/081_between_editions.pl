@@ -90,4 +90,19 @@ $node->safe_psql('own', "DELETE FROM content_progress WHERE watched_pct = 91 AND
 is_deeply([ lines_that_differ($dump, dumped('own')) ], [], 'a dump of it is that of the beginning');
 is($node->safe_psql('own', as_user(learner(1)) . "SELECT p.watched_pct, p.completed FROM lessons AS l, record_progress(l.id, 91, 12) AS p WHERE l.title = 'Course 1, module 1, lesson 1'"), '91|t', 'a learner goes on');
 
+# A plain server has no schema extensions: it is made, for pgcrypto. One that is elsewhere is named.
+my ($auth) = slurp_file("$top/docs/self-hosted.md") =~ /^```sql\n(CREATE SCHEMA auth;.*?)^```/ms;
+for my $database (qw(plain elsewhere))
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
+	$node->safe_psql($database, $auth . "CREATE EXTENSION content_library; INSERT INTO courses (title, slug) VALUES ('One', 'one')");
+}
+is(run_script('plain', "$top/supabase/to_sql_edition.sql"), '', 'to the SQL edition on a plain server');
+is($node->safe_psql('plain', "SELECT count(*) FROM pg_extension WHERE extname = 'content_library'; SELECT slug FROM courses;
+	SET ROLE service_role; SELECT mux_verify_signature('', 't=1,v1=0', '{x}')"), "0\none\nsignature_mismatch", 'with its rows, and the service verifies signatures');
+$node->safe_psql('elsewhere', 'CREATE EXTENSION pgcrypto SCHEMA public');
+like(run_script('elsewhere', "$top/supabase/to_sql_edition.sql"),
+	qr/ERROR:  pgcrypto is not in the schema extensions\nHINT:  Move it there: ALTER EXTENSION pgcrypto SET SCHEMA extensions;/, 'pgcrypto elsewhere is named');
+is($node->safe_psql('elsewhere', "SELECT count(*) FROM pg_extension WHERE extname = 'content_library'; SELECT slug FROM courses"), "1\none", 'and nothing is changed');
+
 done_testing();
