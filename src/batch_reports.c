@@ -92,6 +92,12 @@ read_pair(Report *report, const char *key, JsonbValue *value)
 	if (strcmp(key, "lesson_id") == 0)
 		report->lesson_id = DirectFunctionCall1(uuid_in,
 												CStringGetDatum(json_string(value, key)));
+	else if (strcmp(key, "user_id") == 0)
+	{
+		if (value->type != jbvNull)
+			report->user_id = DirectFunctionCall1(uuid_in,
+												  CStringGetDatum(json_string(value, key)));
+	}
 	else if (strcmp(key, "watched_pct") == 0)
 	{
 		report->claims = value->type != jbvNull;
@@ -171,7 +177,7 @@ rethrow_malformed(MemoryContext context, int number)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("reports[%d]: %s", number, error->message),
-			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"played\": [[start, end], ...], \"position_seconds\": number, \"watched_at\": time}; one of watched_pct and played is needed, and the last two may be left out.")));
+			 errhint("A report is {\"lesson_id\": uuid, \"watched_pct\": 0..100, \"played\": [[start, end], ...], \"position_seconds\": number, \"watched_at\": time}; one of watched_pct and played is needed, and the last two may be left out. The service may add \"user_id\" to each.")));
 }
 
 /* Reads one element of the array. */
@@ -195,9 +201,40 @@ read_element(RecordedReport *element, const JsonbValue *value, TimestampTz now)
 	PG_END_TRY();
 }
 
+/* Users are named in all reports or in none. */
+static void
+require_users(const RecordedReport *reports, int size)
+{
+	for (int i = 0; i < size; i++)
+		if (reports[i].report.user_id == (Datum) 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("reports[%d]: user_id is missing", reports[i].number),
+					 errhint("Name the user in every report, or in none.")));
+}
+
+bool
+is_of_same_user(const RecordedReport *one, const RecordedReport *other)
+{
+	return one->report.user_id == (Datum) 0 ||
+		same_uuid(one->report.user_id, other->report.user_id);
+}
+
+/* By user, and then by lesson. */
+static int
+compare_reports(const void *a, const void *b)
+{
+	const RecordedReport *one = a;
+	const RecordedReport *other = b;
+
+	if (is_of_same_user(one, other))
+		return compare_lessons(a, b);
+	return memcmp(DatumGetUUIDP(one->report.user_id), DatumGetUUIDP(other->report.user_id), UUID_LEN);
+}
+
 /*
- * Refuses two reports on one lesson, because nobody knows which one is later.  They are
- * sorted, so these are neighbors.
+ * Refuses two reports of a learner on one lesson, because nobody knows which one is later.
+ * They are sorted, so these are neighbors.
  */
 static void
 refuse_duplicates(const RecordedReport *reports, int size)
@@ -207,7 +244,7 @@ refuse_duplicates(const RecordedReport *reports, int size)
 		const RecordedReport *one = &reports[i - 1];
 		const RecordedReport *other = &reports[i];
 
-		if (compare_lessons(one, other) == 0)
+		if (compare_reports(one, other) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("reports[%d] and reports[%d] are of the same lesson \"%s\"",
@@ -217,30 +254,47 @@ refuse_duplicates(const RecordedReport *reports, int size)
 	}
 }
 
-/* Reads and checks all reports of a batch, and sorts them by lesson. */
+/* How many reports are possible: more where users are named, as the first report shows. */
+static int
+most_reports(Jsonb *reports)
+{
+	JsonbValue *first = JB_ROOT_COUNT(reports) == 0 ? NULL : getIthJsonbValueFromContainer(&reports->root, 0);
+	JsonbValue	value;
+
+	if (first == NULL || first->type != jbvBinary || !JsonContainerIsObject(first->val.binary.data) ||
+		getKeyJsonValueFromContainer(first->val.binary.data, "user_id", strlen("user_id"), &value) == NULL)
+		return MAX_REPORTS;
+	return MAX_REPORTS_OF_ALL;
+}
+
+/* Reads and checks all reports of a batch, and sorts them by user and lesson. */
 RecordedReport *
 read_reports(Jsonb *reports, TimestampTz now, int *size)
 {
 	RecordedReport *result;
+	bool		names_users = false;
 
 	if (!JB_ROOT_IS_ARRAY(reports) || JB_ROOT_IS_SCALAR(reports))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("reports is not a JSON array")));
 	*size = JB_ROOT_COUNT(reports);
-	if (*size > MAX_REPORTS)
+	if (*size > most_reports(reports))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("reports has %d elements; up to %d are possible",
-						*size, MAX_REPORTS)));
+						*size, most_reports(reports))));
 
 	result = palloc0(*size * sizeof(RecordedReport));
 	for (int i = 0; i < *size; i++)
 	{
 		result[i].number = i;
 		read_element(&result[i], getIthJsonbValueFromContainer(&reports->root, i), now);
+		names_users |= result[i].report.user_id != (Datum) 0;
 	}
-	qsort(result, *size, sizeof(RecordedReport), compare_lessons);
+	if (names_users)
+		require_users(result, *size);
+	qsort(result, *size, sizeof(RecordedReport), compare_reports);
 	refuse_duplicates(result, *size);
 	return result;
 }

@@ -10,6 +10,7 @@
 #include "utils/rls.h"
 
 #include "call.h"
+#include "locks.h"
 #include "signed_in.h"
 
 /*
@@ -100,6 +101,20 @@ call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg)
 {
 	open_call(call, fcinfo);
 	find_user(call, &fcinfo->args[user_arg]);
+	become_owner(&call->boundary, &call->library);
+}
+
+/* Begins a call about the rows of several users.  Learners may name only themselves. */
+void
+call_begin_as_users(Call *call, FunctionCallInfo fcinfo, const Datum *users, int size)
+{
+	NullableDatum first = {.value = users[0]};
+
+	open_call(call, fcinfo);
+	find_user(call, &first);
+	for (int i = 1; i < size && !call->named; i++)
+		if (!same_uuid(users[i], call->user_id))
+			refuse_other_user(users[i]);
 	become_owner(&call->boundary, &call->library);
 }
 
@@ -218,12 +233,36 @@ call_row_type(const Call *call)
  * Lets only one batch, reset or completion of a learner run at a time.  Two batches lock
  * rows in one order, so they cannot deadlock.  But a reset deletes rows, and then there is
  * nothing left to keep that order.
+ *
+ * All take ALL_USERS, too, in a weak mode, which conflicts only with a transaction that holds
+ * it in place of many locks.
  */
 void
 call_lock_user(const Call *call)
 {
+	if (has_many_locks())
+	{
+		library_lock(ALL_USERS, ExclusiveLock);
+		return;
+	}
+	library_lock(ALL_USERS, RowShareLock);
 	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, USER_LOCK),
 				 ExclusiveLock);
+}
+
+/* The same for several users, who are in order: so two such calls cannot deadlock. */
+void
+call_lock_users(Call *call, const Datum *users, int size)
+{
+	/* At once, before two such calls have some locks each and wait for the other's. */
+	if (size >= MANY_LOCKS)
+		library_lock(ALL_USERS, ExclusiveLock);
+	else
+		for (int i = 0; i < size; i++)
+		{
+			call->user_id = users[i];
+			call_lock_user(call);
+		}
 }
 
 /* Ends a call that has succeeded.  After an error the server does this: see become_owner(). */

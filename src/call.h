@@ -17,6 +17,7 @@ typedef struct Call
 
 extern void call_begin(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern void call_begin_as_users(Call *call, FunctionCallInfo fcinfo, const Datum *users, int size);
 extern void call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg);
 extern void call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg);
 extern void call_begin_as_staff(Call *call, FunctionCallInfo fcinfo);
@@ -27,6 +28,7 @@ pg_noreturn extern void refuse_other_user(Datum user_id);
 extern uint64 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values);
 extern Oid	call_row_type(const Call *call);
 extern void call_lock_user(const Call *call);
+extern void call_lock_users(Call *call, const Datum *users, int size);
 extern void call_end(Call *call);
 
 #endif							/* CONTENT_LIBRARY_CALL_H */

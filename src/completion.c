@@ -13,6 +13,7 @@
 
 #include "completion.h"
 #include "course.h"
+#include "locks.h"
 #include "plans.h"
 #include "result.h"
 #include "staff.h"

@@ -6,8 +6,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -143,27 +141,4 @@ library_find(Library *library, Oid function)
 		elog(ERROR, "cache lookup failed for function %u", library->function);
 	/* One role owns all tables; if not, content_library_check() says so. */
 	library->owner = relation_owner(library_relation(library, "content_progress"));
-}
-
-/*
- * Takes a lock for the rest of the transaction.  The 3 at the end is a class of advisory
- * locks that no function in SQL takes, so nobody can block us with pg_advisory_lock().
- */
-void
-library_lock(uint64 key, LOCKMODE mode)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
-	(void) LockAcquire(&tag, mode, false, false);
-}
-
-/* The same without waiting; false if somebody else holds it. */
-bool
-library_try_lock(uint64 key, LOCKMODE mode)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
-	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

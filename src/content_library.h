@@ -5,7 +5,6 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
-#include "storage/lockdefs.h"
 #include "utils/uuid.h"
 
 /* Since 16 the macros for variable-length values are in a header of their own. */
@@ -58,14 +57,6 @@ extern Oid	relation_owner(Oid relation);
 /* whether learners write progress directly: strict.c */
 extern bool may_write_progress(const Library *library);
 
-/* What a lock is for is the seed of the hash that is its key. */
-#define USER_LOCK 0
-#define COMPLETION_LOCK 1
-
-/* locks that nobody else can take: content_library.c */
-extern void library_lock(uint64 key, LOCKMODE mode);
-extern bool library_try_lock(uint64 key, LOCKMODE mode);
-
 /* arguments: errors.c */
 extern Datum required_arg(FunctionCallInfo fcinfo, int number, const char *name);
 extern int32 whole_percent(double watched_pct);
@@ -80,7 +71,8 @@ pg_noreturn extern void missing_course(Datum course_id);
 pg_noreturn extern void missing_lesson(const char *prefix, Datum lesson_id);
 pg_noreturn extern void refuse_lesson(const char *prefix, Datum user_id, Datum lesson_id,
 									  const char *reason, TimestampTz unlocks_at);
-pg_noreturn extern void rethrow_missing_key(MemoryContext context, Datum user_id,
-											Datum lesson_id);
+pg_noreturn extern void rethrow_missing_key(MemoryContext context, const char *prefix,
+											Datum user_id, Datum lesson_id);
+extern bool is_missing_user(const ErrorData *error);
 
 #endif							/* CONTENT_LIBRARY_H */

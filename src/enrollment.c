@@ -153,7 +153,7 @@ write_enrollment(const Call *call, const LibraryQuery *query, Datum *values)
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, call->user_id, (Datum) 0);
+		rethrow_missing_key(context, "", call->user_id, (Datum) 0);
 	}
 	PG_END_TRY();
 }

@@ -136,12 +136,20 @@ is_violation(const ErrorData *error, const char *constraint)
 		strcmp(error->constraint_name, constraint) == 0;
 }
 
+bool
+is_missing_user(const ErrorData *error)
+{
+	return is_violation(error, "content_progress_user_id_fkey") ||
+		is_violation(error, "enrollments_user_id_fkey");
+}
+
 /*
  * In PG_CATCH: puts the error of a foreign key into our words.  lesson_id is 0 if the
- * statement was not about one lesson.  Other errors stay as they are.
+ * statement was not about one lesson.  prefix names the report of a batch that names users,
+ * and is else empty.  Other errors stay as they are.
  */
 void
-rethrow_missing_key(MemoryContext context, Datum user_id, Datum lesson_id)
+rethrow_missing_key(MemoryContext context, const char *prefix, Datum user_id, Datum lesson_id)
 {
 	ErrorData  *error;
 
@@ -152,13 +160,12 @@ rethrow_missing_key(MemoryContext context, Datum user_id, Datum lesson_id)
 		FlushErrorState();
 		missing_lesson("", lesson_id);
 	}
-	if (is_violation(error, "content_progress_user_id_fkey") ||
-		is_violation(error, "enrollments_user_id_fkey"))
+	if (is_missing_user(error))
 	{
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("user \"%s\" does not exist", uuid_text(user_id)),
+				 errmsg("%suser \"%s\" does not exist", prefix, uuid_text(user_id)),
 				 errdetail("auth.users has no such id.")));
 	}
 	PG_RE_THROW();

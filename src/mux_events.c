@@ -13,6 +13,7 @@
 
 #include "call.h"
 #include "members.h"
+#include "locks.h"
 #include "mux_lock.h"
 #include "mux_video.h"
 #include "result.h"
@@ -263,7 +264,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int			locks = mux_lock_count();
+	int			locks = locks_taken();
 	const char *volatile answer = NULL;
 	ErrorData  *volatile error = NULL;
 
@@ -287,7 +288,7 @@ try_to_take_in(const Call *call, const Fact *fact)
 	{
 		/* Gives back the locks, and also the row that keep() has stored. */
 		RollbackAndReleaseCurrentSubTransaction();
-		mux_lock_forget(locks);
+		forget_locks(locks);
 	}
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;

@@ -10,8 +10,6 @@ typedef enum MuxObject
 } MuxObject;
 
 extern void mux_require_read_committed(void);
-extern int	mux_lock_count(void);
-extern void mux_lock_forget(int kept);
 extern bool mux_lock_for_event(MuxObject object, const text *id);
 extern void mux_lock_for_binding(MuxObject object, const text *id);
 extern void mux_lock_new_lesson(const text *id);

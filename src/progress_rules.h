@@ -11,6 +11,7 @@
 /* What a player reports. */
 typedef struct Report
 {
+	Datum		user_id;		/* in a batch that names a user in each report; else 0 */
 	Datum		lesson_id;
 	bool		claims;			/* whether it has a percentage */
 	int32		claimed_pct;	/* if it has */

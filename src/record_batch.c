@@ -1,4 +1,4 @@
-/* record_batch.c: record_progress_batch(), many reports of one learner at once. */
+/* record_batch.c: record_progress_batch(), many reports at once, of one learner or of many. */
 #include "postgres.h"
 
 #include "access/htup_details.h"
@@ -8,11 +8,14 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/jsonb.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #include "batch_reports.h"
+#include "completion.h"
 #include "course.h"
 #include "result.h"
 #include "watching.h"
@@ -108,6 +111,11 @@ static const LibraryQuery update_batch_rows = {
 	" WHERE p.id = n.id"
 	" RETURNING" RECORDED_SQL ", p.lesson_id",
 	REPORT_ARGTYPES
+};
+
+static const LibraryQuery is_enrolled = {
+	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 LIMIT 1",
+	1, {UUIDOID}
 };
 
 /* The reports of a batch that a query is about. */
@@ -278,20 +286,62 @@ write_rows(Recording *recording, const LibraryQuery *query, const Choice *choice
 	return SPI_processed == size;
 }
 
+/*
+ * Inserts the rows of a user who may not exist.  Only the foreign key knows, and its error
+ * needs a subtransaction.  Without the user the reports are left out.
+ */
+static bool
+insert_if_user_exists(Recording *recording, Choice *missing)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool inserted = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		inserted = write_rows(recording, &insert_batch_rows, missing, keys_of(missing, false));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (!is_missing_user(error))
+			ReThrowError(error);
+		for (int i = 0; i < missing->size; i++)
+			missing->reports[i]->skipped = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return inserted;
+}
+
 static bool
 insert_rows(Recording *recording)
 {
 	Choice	   *missing = choose(recording, is_missing);
 	MemoryContext context = CurrentMemoryContext;
+	Datum		user_id = recording->call->user_id;
 	bool		inserted = false;
 
+	/* Whoever is enrolled exists. */
+	if (recording->skip_users &&
+		query_execute(&recording->call->library, &is_enrolled, &user_id, NULL, false) == 0)
+		return insert_if_user_exists(recording, missing);
 	PG_TRY();
 	{
 		inserted = write_rows(recording, &insert_batch_rows, missing, keys_of(missing, false));
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, recording->call->user_id, (Datum) 0);
+		rethrow_missing_key(context, prefix_of(recording, missing->reports[0]), user_id, (Datum) 0);
 	}
 	PG_END_TRY();
 
@@ -308,18 +358,21 @@ update_rows(Recording *recording)
 	return write_rows(recording, &update_batch_rows, news, keys_of(news, true));
 }
 
+/* The row that answers a report.  Each attempt has either read it or written it. */
+static Datum
+answer_to(const RecordedReport *report)
+{
+	if (report->progress.row == (Datum) 0)
+		written_otherwise(report->report.lesson_id);
+	return recorded_row(report);
+}
+
 static void
 return_row(ReturnSetInfo *result, const RecordedReport *report)
 {
-	HeapTupleHeader row;
-	HeapTupleData tuple = {0};
+	HeapTupleHeader row = DatumGetHeapTupleHeader(answer_to(report));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
 
-	/* Each attempt has either read the row or written it. */
-	if (report->progress.row == (Datum) 0)
-		written_otherwise(report->report.lesson_id);
-	row = DatumGetHeapTupleHeader(recorded_row(report));
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	tuple.t_data = row;
 	tuplestore_puttuple(result->setResult, &tuple);
 }
 
@@ -327,13 +380,106 @@ return_row(ReturnSetInfo *result, const RecordedReport *report)
 static void
 return_rows(ReturnSetInfo *result, const Recording *recording)
 {
-	const RecordedReport *reports[MAX_REPORTS];
+	const RecordedReport **reports = palloc(recording->size * sizeof(RecordedReport *));
 
 	for (int i = 0; i < recording->size; i++)
 		reports[recording->reports[i].number] = &recording->reports[i];
 	for (int i = 0; i < recording->size; i++)
 		if (!reports[i]->skipped)
 			return_row(result, reports[i]);
+}
+
+/* Whether each report names its user. */
+static bool
+names_users(const Recording *recording)
+{
+	return recording->size > 0 && recording->reports[0].report.user_id != (Datum) 0;
+}
+
+/* The users of the reports, which are sorted by them. */
+static Datum *
+users_of(const Recording *recording, int *count)
+{
+	Datum	   *users = palloc(recording->size * sizeof(Datum));
+
+	*count = 0;
+	for (int i = 0; i < recording->size; i++)
+		if (i == 0 || !is_of_same_user(&recording->reports[i - 1], &recording->reports[i]))
+			users[(*count)++] = recording->reports[i].report.user_id;
+	return users;
+}
+
+/* The reports of one user, of those from the one numbered first on. */
+static Recording
+reports_of_user(const Recording *all, int first)
+{
+	Recording	own = *all;
+
+	own.reports = all->reports + first;
+	own.size = 1;
+	while (own.size < MAX_REPORTS && first + own.size < all->size &&
+		   is_of_same_user(own.reports, &own.reports[own.size]))
+		own.size++;
+	own.call->user_id = own.reports[0].report.user_id;
+	return own;
+}
+
+/* Records the reports of one of many users, and keeps the answers in a context. */
+static void
+record_user(Recording *recording, MemoryContext context)
+{
+	/* All else that this takes is given back at the end. */
+	SPI_connect();
+	record_reports(recording);
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < recording->size; i++)
+	{
+		RecordedReport *report = &recording->reports[i];
+
+		if (report->skipped)
+			continue;
+		report->progress.row = datumCopy(answer_to(report), false, -1);
+		/* The row says so already. */
+		report->course_completed = false;
+	}
+	SPI_finish();
+}
+
+/*
+ * Records reports that name their users.  All locks but those of rows come before anything is
+ * written: see claim_begin().
+ */
+static void
+record_of_users(FunctionCallInfo fcinfo, Recording *recording)
+{
+	Call	   *call = recording->call;
+	int			count;
+	Datum	   *users = users_of(recording, &count);
+	Datum	   *lessons = palloc(recording->size * sizeof(Datum));
+	Datum	   *courses;
+
+	for (int i = 0; i < recording->size; i++)
+		lessons[i] = recording->reports[i].report.lesson_id;
+	call_begin_as_users(call, fcinfo, users, count);
+	call_lock_users(call, users, count);
+	(void) claim_begin(call, &lessons, recording->size, &courses);
+	for (int first = 0; first < recording->size;)
+	{
+		Recording	own = reports_of_user(recording, first);
+
+		record_user(&own, CurrentMemoryContext);
+		first += own.size;
+	}
+}
+
+static void
+record_of_user(FunctionCallInfo fcinfo, Recording *recording)
+{
+	call_begin_as_user(recording->call, fcinfo, 1);
+	/* Before all other locks: see claim_begin(). */
+	call_lock_user(recording->call);
+	if (recording->size > 0)
+		record_reports(recording);
 }
 
 PG_FUNCTION_INFO_V1(record_progress_batch);
@@ -352,14 +498,19 @@ record_progress_batch(PG_FUNCTION_ARGS)
 
 	recording.skip_refused = DatumGetBool(required_arg(fcinfo, 2, "skip_refused"));
 	recording.reports = read_reports(reports, recording.now, &recording.size);
+	recording.skip_users = recording.skip_refused && names_users(&recording);
+	if (names_users(&recording) && !PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("user_id is given for all reports and in each of them"),
+				 errhint("Leave one of the two out.")));
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 
-	call_begin_as_user(&call, fcinfo, 1);
-	/* Before all other locks: see claim_begin(). */
-	call_lock_user(&call);
-	if (recording.size > 0)
-		record_reports(&recording);
+	if (names_users(&recording))
+		record_of_users(fcinfo, &recording);
+	else
+		record_of_user(fcinfo, &recording);
 	return_rows((ReturnSetInfo *) fcinfo->resultinfo, &recording);
 	call_end(&call);
 

@@ -201,7 +201,7 @@ insert_rows(Recording *recording)
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, recording->call->user_id,
+		rethrow_missing_key(context, "", recording->call->user_id,
 							recording->reports[0].report.lesson_id);
 	}
 	PG_END_TRY();

@@ -43,6 +43,7 @@ typedef struct Recording
 	int			size;
 	bool		is_batch;		/* errors name the report */
 	bool		skip_refused;
+	bool		skip_users;		/* an unknown user, too, is left out */
 	TimestampTz now;
 	const struct RecordingQueries *queries;
 } Recording;

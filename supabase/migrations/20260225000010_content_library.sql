@@ -1044,18 +1044,19 @@ $$;
 COMMENT ON FUNCTION content_library.refuse_report(text, uuid, text) IS
 	'Fails with 42501, 22023 or 55000: a report that the progress of its lesson does not move by. prefix names the report of a batch.';
 
-CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION content_library.missing_user(user_id uuid, prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RAISE EXCEPTION 'user "%" does not exist', user_id
+	RAISE EXCEPTION '%user "%" does not exist', prefix, user_id
 		USING ERRCODE = 'foreign_key_violation',
+			  CONSTRAINT = 'content_progress_user_id_fkey',
 			  DETAIL = 'auth.users has no such id.';
 END
 $$;
-COMMENT ON FUNCTION content_library.missing_user(uuid) IS
-	'Fails with 23503: no such user.';
+COMMENT ON FUNCTION content_library.missing_user(uuid, text) IS
+	'Fails with 23503: no such user. prefix names the report of a batch.';
 
 CREATE OR REPLACE FUNCTION content_library.missing_certificate(code text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -1425,6 +1426,7 @@ COMMENT ON FUNCTION content_library.read_played(jsonb) IS
 CREATE OR REPLACE FUNCTION content_library.read_report(
 	report jsonb,
 	at timestamptz,
+	OUT user_id uuid,
 	OUT lesson_id uuid,
 	OUT watched_pct integer,
 	OUT played int4multirange,
@@ -1449,15 +1451,17 @@ BEGIN
 		type := jsonb_typeof(pair.value);
 		-- No correct value is longer, and errors quote it.
 		word := CASE WHEN type = 'string' THEN left(pair.value #>> '{}', 60) ELSE pair.value #>> '{}' END;
-		IF pair.key NOT IN ('lesson_id', 'watched_pct', 'played', 'position_seconds', 'watched_at') THEN
+		IF pair.key NOT IN ('user_id', 'lesson_id', 'watched_pct', 'played', 'position_seconds', 'watched_at') THEN
 			RAISE EXCEPTION 'unknown key "%"', left(pair.key, 60);
 		ELSIF type = 'null' AND pair.key <> 'lesson_id' THEN
 			CONTINUE;
-		ELSIF pair.key IN ('lesson_id', 'watched_at') AND type <> 'string' THEN
+		ELSIF pair.key IN ('user_id', 'lesson_id', 'watched_at') AND type <> 'string' THEN
 			RAISE EXCEPTION '% is not a string', pair.key;
 		END IF;
 
 		CASE pair.key
+			WHEN 'user_id' THEN
+				user_id := word::uuid;
 			WHEN 'lesson_id' THEN
 				lesson_id := word::uuid;
 			WHEN 'watched_pct' THEN
@@ -1494,6 +1498,7 @@ COMMENT ON FUNCTION content_library.read_report(jsonb, timestamptz) IS
 CREATE OR REPLACE FUNCTION content_library.read_reports(
 	reports jsonb,
 	at timestamptz,
+	OUT user_ids uuid[],
 	OUT lesson_ids uuid[],
 	OUT pcts integer[],
 	OUT plays int4multirange[],
@@ -1505,9 +1510,11 @@ AS $$
 DECLARE
 	report record;
 	size integer;
+	most integer;
 	n integer;
 	twice record;
 BEGIN
+	user_ids := ARRAY[]::uuid[];
 	lesson_ids := ARRAY[]::uuid[];
 	pcts := ARRAY[]::integer[];
 	plays := ARRAY[]::int4multirange[];
@@ -1517,14 +1524,17 @@ BEGIN
 		RAISE EXCEPTION 'reports is not a JSON array' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	size := jsonb_array_length(reports);
-	IF size > 1000 THEN
-		RAISE EXCEPTION 'reports has % elements; up to 1000 are possible', size
+	-- More where users are named, as the first report shows.
+	most := CASE WHEN jsonb_typeof(reports -> 0) = 'object' AND reports -> 0 ? 'user_id' THEN 10000 ELSE 1000 END;
+	IF size > most THEN
+		RAISE EXCEPTION 'reports has % elements; up to % are possible', size, most
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	BEGIN
 		FOR i IN 1..size LOOP
 			n := i;
 			report := content_library.read_report(reports -> (i - 1), at);
+			user_ids[i] := report.user_id;
 			lesson_ids[i] := report.lesson_id;
 			pcts[i] := report.watched_pct;
 			plays[i] := report.played;
@@ -1534,15 +1544,23 @@ BEGIN
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION 'reports[%]: %', n - 1, SQLERRM
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "played": [[start, end], ...], "position_seconds": number, "watched_at": time}; one of watched_pct and played is needed, and the last two may be left out.';
+				  HINT = 'A report is {"lesson_id": uuid, "watched_pct": 0..100, "played": [[start, end], ...], "position_seconds": number, "watched_at": time}; one of watched_pct and played is needed, and the last two may be left out. The service may add "user_id" to each.';
 	END;
+	n := array_position(user_ids, NULL);
+	IF array_remove(user_ids, NULL) = '{}' THEN
+		user_ids := NULL;
+	ELSIF n IS NOT NULL THEN
+		RAISE EXCEPTION 'reports[%]: user_id is missing', n - 1
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Name the user in every report, or in none.';
+	END IF;
 
 	SELECT r.lesson_id, r.number, r.before INTO twice
-	FROM (SELECT l.lesson_id, l.number,
-				 lag(l.number) OVER (PARTITION BY l.lesson_id ORDER BY l.number) AS before
-		  FROM unnest(lesson_ids) WITH ORDINALITY AS l(lesson_id, number)) AS r
+	FROM (SELECT l.user_id, l.lesson_id, l.number,
+				 lag(l.number) OVER (PARTITION BY l.user_id, l.lesson_id ORDER BY l.number) AS before
+		  FROM ROWS FROM (unnest(user_ids), unnest(lesson_ids)) WITH ORDINALITY AS l(user_id, lesson_id, number)) AS r
 	WHERE r.before IS NOT NULL
-	ORDER BY r.lesson_id, r.number
+	ORDER BY r.user_id, r.lesson_id, r.number
 	LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'reports[%] and reports[%] are of the same lesson "%"', twice.before - 1, twice.number - 1, twice.lesson_id
@@ -1877,7 +1895,7 @@ BEGIN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		CASE missing
 			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1, prefix);
 			ELSE RAISE;
 		END CASE;
 	END;
@@ -1958,7 +1976,18 @@ CREATE OR REPLACE FUNCTION content_library.lock_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	taken CONSTANT integer := COALESCE(NULLIF(current_setting('content_library_locks.users', true), ''), '0')::integer;
 BEGIN
+	-- The server has room for a few thousand locks in all. So a transaction that has taken
+	-- many takes one lock in place of all further ones.
+	IF taken >= 512 THEN
+		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
+		RETURN;
+	END IF;
+	PERFORM set_config('content_library_locks.users', (taken + 1)::text, true);
+	-- The weak lock conflicts only with that one.
+	PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library users', 0));
 	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || user_id::text, 0));
 END
 $$;
@@ -1982,7 +2011,7 @@ $$;
 COMMENT ON FUNCTION content_library.lock_completion(uuid, boolean) IS
 	'Locks the completion of a course. Reports and enrollments share the lock. Who changes the course for all its learners is alone: so one of the two sees what the other has done.';
 
-CREATE OR REPLACE FUNCTION content_library.claim_begin(user_id uuid, lesson_ids uuid[]) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION content_library.lock_courses(lesson_ids uuid[]) RETURNS uuid[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1990,7 +2019,6 @@ DECLARE
 	courses uuid[];
 	course uuid;
 BEGIN
-	PERFORM content_library.lock_user(user_id);
 	courses := ARRAY(
 		SELECT c.id
 		FROM public.lessons AS l
@@ -2004,6 +2032,18 @@ BEGIN
 		PERFORM content_library.lock_completion(course, false);
 	END LOOP;
 	RETURN courses;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_courses(uuid[]) IS
+	'Locks lessons and the completion of their courses, which it returns.';
+
+CREATE OR REPLACE FUNCTION content_library.claim_begin(user_id uuid, lesson_ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM content_library.lock_user(user_id);
+	RETURN content_library.lock_courses(lesson_ids);
 END
 $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
@@ -2324,7 +2364,7 @@ CREATE OR REPLACE FUNCTION content_library.record(
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
-	batch boolean,
+	places integer[],
 	skip_refused boolean,
 	any_tier boolean,
 	seen uuid[],
@@ -2336,6 +2376,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	size CONSTANT integer := cardinality(lesson_ids);
+	batch CONSTANT boolean := places IS NOT NULL;
 	prefix CONSTANT text := CASE WHEN batch THEN 'reports[%s]: ' ELSE '' END;
 	-- A learner who calls this by hand must not give a time in the future, nor one before
 	-- the transaction began, which would be more time to have watched in.
@@ -2449,9 +2490,9 @@ BEGIN
 		IF unseen IS NOT NULL THEN
 			RETURN;
 		ELSIF unknown IS NOT NULL THEN
-			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, unknown - 1));
+			PERFORM content_library.missing_lesson(lesson_ids[unknown], format(prefix, places[unknown]));
 		ELSIF objected IS NOT NULL THEN
-			PERFORM content_library.refuse_report(format(prefix, objected - 1), lesson_ids[objected], objection);
+			PERFORM content_library.refuse_report(format(prefix, places[objected]), lesson_ids[objected], objection);
 		END IF;
 
 		-- What was watched is written by one transaction of the learner at a time.
@@ -2483,12 +2524,12 @@ BEGIN
 		FOREACH n IN ARRAY sorted LOOP
 			IF (progress[n]).id IS NULL AND NOT skipped[n] THEN
 				progress[n] := content_library.insert_row(user_id, lesson_ids[n], thresholds[n],
-					reached[n], positions[n], times[n], watched[n], clock, format(prefix, n - 1));
+					reached[n], positions[n], times[n], watched[n], clock, format(prefix, places[n]));
 				CONTINUE attempts WHEN (progress[n]).id IS NULL;
 			END IF;
 		END LOOP;
 		IF refused IS NOT NULL THEN
-			PERFORM content_library.refuse_lesson(format(prefix, refused - 1), user_id,
+			PERFORM content_library.refuse_lesson(format(prefix, places[refused]), user_id,
 				lesson_ids[refused], refusal.refusal, refusal.unlocks_at);
 		END IF;
 		FOREACH n IN ARRAY sorted LOOP
@@ -2543,8 +2584,8 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[]) IS
-	'Records reports of a learner, in a batch or a single one. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[]) IS
+	'Records reports of a learner. places are the numbers that errors name, NULL for a single report. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
 
 CREATE OR REPLACE FUNCTION content_library.own_record(
 	lesson_ids uuid[],
@@ -2553,7 +2594,7 @@ CREATE OR REPLACE FUNCTION content_library.own_record(
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
-	batch boolean,
+	places integer[],
 	skip_refused boolean,
 	seen uuid[],
 	OUT rows public.recorded_progress[],
@@ -2563,13 +2604,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
-		batch, skip_refused, false, seen);
+		places, skip_refused, false, seen);
 BEGIN
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[]) IS
+COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]) IS
 	'content_library.record() of the user signed in, whose tier is asked.';
 
 -- As the caller.
@@ -2581,7 +2622,7 @@ CREATE OR REPLACE FUNCTION content_library.send(
 	positions integer[],
 	times timestamptz[],
 	at timestamptz,
-	batch boolean,
+	places integer[],
 	skip_refused boolean)
 RETURNS public.recorded_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -2594,9 +2635,9 @@ DECLARE
 BEGIN
 	LOOP
 		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, seen);
+			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, places, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, batch, skip_refused, true, seen);
+			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, true, seen);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -2608,8 +2649,82 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean) IS
+COMMENT ON FUNCTION content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean) IS
 	'Sends reports through the caller''s door. Only for a first report it looks up which courses the caller sees.';
+
+-- All locks but those of rows come before anything is written.
+CREATE OR REPLACE FUNCTION content_library.begin_batch(user_ids uuid[], lesson_ids uuid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	users CONSTANT uuid[] := ARRAY(SELECT DISTINCT u.id FROM unnest(user_ids) AS u(id) ORDER BY u.id);
+	named uuid;
+BEGIN
+	PERFORM content_library.require_owner();
+	-- At once, before two such calls have some locks each and wait for the other's.
+	IF cardinality(users) >= 512 THEN
+		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
+	ELSE
+		FOREACH named IN ARRAY users LOOP
+			PERFORM content_library.lock_user(named);
+		END LOOP;
+	END IF;
+	PERFORM content_library.lock_courses(lesson_ids);
+END
+$$;
+COMMENT ON FUNCTION content_library.begin_batch(uuid[], uuid[]) IS
+	'Takes the locks for reports of several users.';
+
+-- As the caller.
+CREATE OR REPLACE FUNCTION content_library.send_all(
+	user_ids uuid[],
+	lesson_ids uuid[],
+	pcts integer[],
+	plays int4multirange[],
+	positions integer[],
+	times timestamptz[],
+	at timestamptz,
+	skip_refused boolean)
+RETURNS SETOF public.recorded_progress
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	report record;
+	rows public.recorded_progress[];
+	missing text;
+BEGIN
+	FOR report IN SELECT DISTINCT u.id FROM unnest(user_ids) AS u(id) LOOP
+		PERFORM content_library.caller(report.id);
+	END LOOP;
+	IF content_library.acts_for_others() THEN
+		PERFORM content_library.begin_batch(user_ids, lesson_ids);
+	END IF;
+	FOR report IN
+		SELECT r.user_id, array_agg(r.lesson_id) AS lesson_ids, array_agg(r.pct) AS pcts, array_agg(r.played) AS plays,
+			array_agg(r.seconds) AS positions, array_agg(r.watched_at) AS times, array_agg(r.number::integer - 1) AS places
+		FROM unnest(user_ids, lesson_ids, pcts, plays, positions, times)
+			WITH ORDINALITY AS r(user_id, lesson_id, pct, played, seconds, watched_at, number)
+		GROUP BY r.user_id
+		ORDER BY r.user_id
+	LOOP
+		BEGIN
+			rows := content_library.send(report.user_id, report.lesson_ids, report.pcts, report.plays, report.positions,
+				report.times, at, report.places, skip_refused);
+		EXCEPTION WHEN foreign_key_violation THEN
+			GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+			IF missing <> 'content_progress_user_id_fkey' OR NOT skip_refused THEN
+				RAISE;
+			END IF;
+			rows := NULL;
+		END;
+		RETURN QUERY SELECT * FROM unnest(rows);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION content_library.send_all(uuid[], uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean) IS
+	'Sends reports of several users, one user after the other, in the order of their ids. With skip_refused an unknown user is left out.';
 
 CREATE OR REPLACE FUNCTION content_library.enroll(
 	user_id uuid,
@@ -4279,9 +4394,10 @@ BEGIN
 		'content_library.read_played(jsonb)',
 		'content_library.read_report(jsonb, timestamptz)',
 		'content_library.read_reports(jsonb, timestamptz)',
-		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean)',
+		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean)',
+		'content_library.send_all(uuid[], uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean)',
 		'content_library.watched_course_of(uuid)',
-		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, uuid[])',
+		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[])',
 		'content_library.own_enroll(uuid, boolean)',
 		'content_library.own_unenroll(uuid, boolean)',
 		'content_library.own_reset_progress(uuid, boolean, boolean)',
@@ -4315,7 +4431,8 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean, boolean, boolean, uuid[])',
+		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[])',
+		'content_library.begin_batch(uuid[], uuid[])',
 		'content_library.enroll(uuid, uuid, boolean, boolean)',
 		'content_library.unenroll(uuid, uuid, boolean, boolean)',
 		'content_library.reset_progress(uuid, uuid, boolean, boolean)',
@@ -4390,7 +4507,7 @@ BEGIN
 	place := content_library.whole_position(position_seconds);
 	PERFORM content_library.writes('record_progress');
 	-- A batch of one.
-	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[seconds], ARRAY[place], ARRAY[at], at, false, false))[1];
+	RETURN (content_library.send(user_id, ARRAY[lesson_id], ARRAY[pct], ARRAY[seconds], ARRAY[place], ARRAY[at], at, NULL, false))[1];
 END
 $$;
 COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
@@ -4413,14 +4530,29 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	read := content_library.read_reports(reports, at);
+	IF read.user_ids IS NOT NULL AND user_id IS NOT NULL THEN
+		RAISE EXCEPTION 'user_id is given for all reports and in each of them'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave one of the two out.';
+	END IF;
 	PERFORM content_library.writes('record_progress_batch');
-	RETURN QUERY
-	SELECT *
-	FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.plays, read.positions, read.times, at, true, skip_refused));
+	IF read.user_ids IS NULL THEN
+		RETURN QUERY
+		SELECT *
+		FROM unnest(content_library.send(user_id, read.lesson_ids, read.pcts, read.plays, read.positions, read.times, at,
+			ARRAY(SELECT generate_series(0, cardinality(read.lesson_ids) - 1)), skip_refused));
+	ELSE
+		RETURN QUERY
+		SELECT a.*
+		FROM content_library.send_all(read.user_ids, read.lesson_ids, read.pcts, read.plays, read.positions, read.times,
+			at, skip_refused) AS a
+		JOIN unnest(read.user_ids, read.lesson_ids) WITH ORDINALITY AS r(user_id, lesson_id, number)
+			ON r.user_id = a.user_id AND r.lesson_id = a.lesson_id
+		ORDER BY r.number;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION public.record_progress_batch(jsonb, uuid, boolean) IS
-	'Records many reports of one learner, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons and of lessons that the learner may not watch are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
+	'Records many reports, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. The service may name any users, with a user_id in each report, and then send up to 10000. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons, of lessons that the learner may not watch, and of unknown users that reports name, are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.';
 
 CREATE OR REPLACE FUNCTION public.enroll(
 	course_id uuid,

@@ -1,0 +1,68 @@
+/* locks.c: takes locks for the rest of a transaction that nobody else can take, and counts them. */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+
+#include "locks.h"
+
+#if PG_VERSION_NUM >= 170000
+#define MY_TRANSACTION (MyProc->vxid.lxid)
+#else
+#define MY_TRANSACTION (MyProc->lxid)
+#endif
+
+/* How many this transaction has taken.  Savepoints that were rolled back still count. */
+static int	taken = 0;
+
+int
+locks_taken(void)
+{
+	static LocalTransactionId transaction = InvalidLocalTransactionId;
+
+	/* A new transaction begins at zero. */
+	if (transaction != MY_TRANSACTION)
+		taken = 0;
+	transaction = MY_TRANSACTION;
+	return taken;
+}
+
+/* After a rollback to a point where this many were taken. */
+void
+forget_locks(int kept)
+{
+	taken = kept;
+}
+
+/*
+ * The 3 at the end is a class of advisory locks that no function in SQL takes, so nobody can
+ * block us with pg_advisory_lock().
+ */
+static bool
+acquire(uint64 key, LOCKMODE mode, bool no_wait)
+{
+	LOCKTAG		tag;
+	LockAcquireResult result;
+	int			before = locks_taken();
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	result = LockAcquire(&tag, mode, false, no_wait);
+	/* Not if it was held already. */
+	if (result == LOCKACQUIRE_OK)
+		taken = before + 1;
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+library_lock(uint64 key, LOCKMODE mode)
+{
+	(void) acquire(key, mode, false);
+}
+
+/* The same without waiting; false if somebody else holds it. */
+bool
+library_try_lock(uint64 key, LOCKMODE mode)
+{
+	return acquire(key, mode, true);
+}
