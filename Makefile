@@ -50,9 +50,14 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# PGXS knows prefix= since 18, as the server knows extension_control_path. Before, it takes no notice, and would install among the server's own files.
-ifeq ($(origin prefix) $(filter 15 16 17,$(MAJORVERSION)),command line $(MAJORVERSION))
+# prefix= is for servers that look for extensions elsewhere, since 18. PGXS knows it since then, too, but takes no notice of it
+# where the server was configured with each folder by name, as Debian's is. The folders are those that PGXS would use.
+ifeq ($(origin prefix),command line)
+ifneq ($(filter 15 16 17,$(MAJORVERSION)),)
 $(error prefix= needs PostgreSQL 18, and this is $(MAJORVERSION): leave it out, or make a tree to take elsewhere with DESTDIR=$(prefix))
+endif
+override datadir := $(prefix)/share$(if $(findstring pgsql,$(prefix))$(findstring postgres,$(prefix)),,/postgresql)
+override pkglibdir := $(datadir:$(prefix)/share%=$(prefix)/lib%)
 endif
 
 # The server's own flags and headers are written for GCC, which clang warns of.
