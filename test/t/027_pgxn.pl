@@ -55,6 +55,7 @@ SKIP:
 
 	# One file is enough here: scripts/test runs them all.
 	local $ENV{MAKEFLAGS} = "DESTDIR=$temp/root with_llvm=no REGRESS=setup ISOLATION=";
+	delete local $ENV{TAP_TESTS};
 	local $ENV{HOME} = $temp;
 	my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 	# It installs by sudo, or as a user who may write to the server's folders. With DESTDIR no right is needed.
