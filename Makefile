@@ -16,27 +16,31 @@ ifdef WERROR
 PG_CFLAGS += -Werror
 endif
 
+# The tree, also where make runs in another folder (VPATH). PGXS says it only when it is included.
+TREE = $(patsubst %/,%,$(firstword $(VPATH) $(dir $(firstword $(MAKEFILE_LIST)))))
+names = $(sort $(basename $(notdir $(wildcard $(TREE)/$(1)))))
+
 # setup comes first: it makes the database that the others share.
-REGRESS = setup $(sort $(filter-out setup,$(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))))
-REGRESS_OPTS = --inputdir=test --outputdir=.
-ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
-TAP_TESTS = 1
-PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+REGRESS = setup $(filter-out setup,$(call names,test/sql/*.sql))
+REGRESS_OPTS = --inputdir=$(TREE)/test --outputdir=.
+ISOLATION = $(call names,test/specs/*.spec)
+ISOLATION_OPTS = --inputdir=$(TREE)/test --outputdir=. --use-existing
+# The TAP tests start servers of their own and take many minutes, so they must be asked for: make installcheck TAP_TESTS=1
+PROVE_TESTS = $(addprefix test/t/,$(addsuffix .pl,$(call names,test/t/*.pl)))
 
 # The same tests on the SQL edition: make installcheck EDITION=sql
 MIGRATION = supabase/migrations/20260225000010_content_library.sql
 ifeq ($(EDITION),sql)
 export CONTENT_LIBRARY_EDITION = sql
-LEFT_OUT += $(shell cut -f 1 test/extension_only)
-REGRESS_OPTS += --launcher=test/psql_without_context
+LEFT_OUT += $(shell cut -f 1 $(TREE)/test/extension_only)
+REGRESS_OPTS += --launcher='sh $(TREE)/test/psql_without_context'
 TAP_TESTS =
 endif
 
 # The same tests after content_library_strict(): make installcheck STRICT=1
 ifdef STRICT
 export CONTENT_LIBRARY_STRICT = 1
-LEFT_OUT += $(shell cut -f 1 test/open_only)
+LEFT_OUT += $(shell cut -f 1 $(TREE)/test/open_only)
 TAP_TESTS =
 endif
 REGRESS := $(filter-out $(LEFT_OUT),$(REGRESS))
@@ -46,6 +50,16 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# prefix= is for servers that look for extensions elsewhere, since 18. PGXS knows it since then, too, but takes no notice of it
+# where the server was configured with each folder by name, as Debian's is. The folders are those that PGXS would use.
+ifeq ($(origin prefix),command line)
+ifneq ($(filter 15 16 17,$(MAJORVERSION)),)
+$(error prefix= needs PostgreSQL 18, and this is $(MAJORVERSION): leave it out, or make a tree to take elsewhere with DESTDIR=$(prefix))
+endif
+override datadir := $(prefix)/share$(if $(findstring pgsql,$(prefix))$(findstring postgres,$(prefix)),,/postgresql)
+override pkglibdir := $(datadir:$(prefix)/share%=$(prefix)/lib%)
+endif
+
 # The server's own flags and headers are written for GCC, which clang warns of.
 ifneq ($(findstring clang,$(CC)),)
 override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-attributes -Wno-ignored-optimization-argument
@@ -53,6 +67,14 @@ endif
 
 # The isolation tests use the database that the regression tests have set up.
 ISOLATION_TESTDB = $(CONTRIB_TESTDB)
+
+# pg_regress looks for the answers in the folder where it runs.
+ifneq ($(TREE),.)
+installcheck: answers
+.PHONY: answers
+answers:
+	test -e expected || ln -s $(TREE)/expected expected
+endif
 
 # The SQL edition, the ways from and to it, and from the plan's tables. Hosted projects take the first from version control.
 GENERATE = $(srcdir)/supabase/generate
@@ -83,6 +105,12 @@ expected:
 .PHONY: lint
 lint:
 	scripts/lint
+
+# The archive for PGXN: what the last commit has.
+DISTRIBUTION = content_library-$(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' $(TREE)/META.json)
+.PHONY: dist
+dist:
+	git -C $(TREE) archive --format=zip --prefix=$(DISTRIBUTION)/ HEAD >$(DISTRIBUTION).zip
 
 # PGXS tracks no headers.
 $(OBJS): $(wildcard $(srcdir)/src/*.h)

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_node start_major our_major older_majors supabase_sql new_database
+our @EXPORT = qw(start_node start_elsewhere start_major our_major older_majors supabase_sql new_database
 	fill learner as_user snapshot catalogs lines_that_differ extension_folder);
 
 sub start_node
@@ -18,6 +18,21 @@ sub start_node
 	my $node = PostgreSQL::Test::Cluster->new($_[0]);
 
 	$node->init;
+	$node->start;
+	return $node;
+}
+
+# A server that finds the extension in these folders, as make install has filled them,
+# and not where scripts/cluster has put it. Before 18 that takes a setting of Debian's.
+sub start_elsewhere
+{
+	my ($name, $share, $lib) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $shared = $node->config_data('--sharedir');
+	my $where = our_major() < 18 ? "extension_destdir = '" . $share =~ s/\Q$shared\E$//r . "'" : "extension_control_path = '$share:\$system'";
+
+	$node->init;
+	$node->append_conf('postgresql.conf', "$where\ndynamic_library_path = '$lib:\$libdir'");
 	$node->start;
 	return $node;
 }
