@@ -355,7 +355,7 @@ record_progress_batch(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("record_progress_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 
-	call_begin_as_user(&call, fcinfo, 1);
+	call_begin_recording(&recording, fcinfo, 1);
 	/* Before all other locks: see claim_begin(). */
 	call_lock_user(&call);
 	if (recording.size > 0)

@@ -253,6 +253,17 @@ class Generator:
             args['user'] = self.random.choice((session.user, None, self.random.choice(USERS), 'u0'))
         return args
 
+    def marked(self, session):
+        """A learner whom an editor names, and the lessons of a course of theirs; None if there is none."""
+        keys = [(user, course) for (user, course) in self.model.committed['enrollments']
+                if (self.model.committed['course_staff'].get((session.user, course)) or {'role': None})['role'] == 'editor']
+        if session.role != 'authenticated' or not keys or not self.chance(0.3):
+            return None
+        user, course = self.random.choice(keys)
+        self.model.session, self.model.layer = self.sessions[0], {}
+        lessons = [lesson for lesson in self.lessons_of(course) if lesson != 'l0' and self.model.way(lesson) == 'server']
+        return (user, lessons) if lessons else None
+
     def row(self, session, args, lesson):
         return self.model.committed['content_progress'].get((args.get('user') or session.user, lesson))
 
@@ -292,6 +303,10 @@ class Generator:
     def record_progress(self, session):
         args = self.user(session, {})
         args['lesson'] = self.lesson_for(args.get('user') or session.user)
+        marked = self.marked(session)
+        if marked:
+            args['user'] = marked[0]
+            args['lesson'] = self.random.choice(marked[1])
         if self.claims(session, args['lesson']):
             args['pct'] = self.percent()
         if 'pct' not in args or self.chance(0.2):
@@ -312,6 +327,12 @@ class Generator:
             # All lessons of a course, or all but one.
             lessons = self.lessons_of(self.unfinished(args.get('user') or session.user))
             size = len(lessons) - (len(lessons) > 1 and self.chance(0.5))
+        marked = self.marked(session)
+        if marked:
+            args['user'], lessons = marked
+            if self.chance(0.3):
+                lessons = [*{*lessons, self.some('lessons')}]
+            size = random.randint(1, len(lessons))
         reports = []
         for lesson in random.sample(lessons, size):
             row = self.row(session, args, lesson)
