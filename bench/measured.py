@@ -1,5 +1,7 @@
 """measured: reads what bench/measure printed, and tells how many times as good the library is."""
 
+from peers import EMPTY
+
 # What has a ratio, and whether less of it is better.
 LESS = {'us': True, 'instructions': True, 'WAL bytes': True, 'calls/s': False}
 
@@ -17,7 +19,7 @@ def read(lines):
 def ratio(peers, peer, unit):
     """How many times as good ours is as a peer; None where there is no telling."""
     ours = peers.get('ours')
-    if peer in ('ours', 'nothing') or unit not in LESS or not ours or not peers.get(peer):
+    if peer in ('ours', *EMPTY) or unit not in LESS or not ours or not peers.get(peer):
         return None
     return peers[peer] / ours if LESS[unit] else ours / peers[peer]
 

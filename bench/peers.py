@@ -10,6 +10,7 @@ NAMES = {
     'query': 'one SQL query',
     'update': 'bare UPDATE by primary key',
     'nothing': 'empty C function',
+    'argument': 'empty C function, given the seconds played',
     'single': 'single calls',
     'ours': 'content_library',
     'played': 'content_library, with the seconds played',
@@ -27,6 +28,8 @@ SET user_id = EXCLUDED.user_id, lesson_id = EXCLUDED.lesson_id, watched_pct = EX
 RETURNING *'''
 
 # What supabase-js sends sets every column, and gets the row back.
+# The videos have 600 seconds.
+PLAYED = "('[[0, ' || 6 * {pct} || ']]')::jsonb"
 HEARTBEATS = {
     'upsert': UPSERT,
     'plan': UPSERT.replace('public.', 'plan.').replace(', position_seconds = EXCLUDED.position_seconds', '')
@@ -34,15 +37,17 @@ HEARTBEATS = {
     'plpgsql': 'edition.record_progress({lesson}, {pct}, {pos})',
     'starter': UPSERT,
     'ours': 'public.record_progress({lesson}, {pct}, {pos})',
-    # The videos have 600 seconds.
-    'played': "public.record_progress({lesson}, NULL, {pos}, NULL, ('[[0, ' || 6 * {pct} || ']]')::jsonb)",
+    'played': f'public.record_progress({{lesson}}, NULL, {{pos}}, NULL, {PLAYED})',
     'update': '''
 UPDATE public.content_progress
 SET watched_pct = {pct}, last_watched = now(), position_seconds = {pos}
 WHERE id = {row}
 RETURNING *''',
     'nothing': 'pg_catalog.pg_backend_pid()',
+    'argument': f'pg_catalog.pg_column_size({PLAYED})',
 }
+# What is no heartbeat: the call alone.
+EMPTY = ('nothing', 'argument')
 
 
 def rows(text):

@@ -168,20 +168,21 @@ enrollment(Call *call, Datum course_id)
 	Datum		values[] = {course_id, call->user_id};
 
 	if (call->named)
-	{
 		require_course(call, course_id);
-		write_enrollment(call, &grant_enrollment, values);
-	}
 	/* A learner who is enrolled stays so, even if the course has closed since. */
-	else if (query_execute(&call->library, &find_enrollment, values, NULL, false) == 0)
-	{
-		require_open_course(call, values);
-		write_enrollment(call, &insert_enrollment, values);
-	}
-
-	/* Read again, because a trigger may have completed it. */
-	if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
+	else if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
 		return result_value(0, 1, call_row_type(call));
+	else
+		require_open_course(call, values);
+
+	/* Once more where another session has deleted the enrollment that stood in the way of ours. */
+	for (int tries = 0; tries < 3; tries++)
+	{
+		write_enrollment(call, call->named ? &grant_enrollment : &insert_enrollment, values);
+		/* Read again, because a trigger may have completed it. */
+		if (query_execute(&call->library, &find_enrollment, values, NULL, false) > 0)
+			return result_value(0, 1, call_row_type(call));
+	}
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

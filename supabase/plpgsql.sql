@@ -1664,39 +1664,42 @@ BEGIN
 		PERFORM content_library.missing_course($2);
 	END IF;
 
-	-- Another session may be enrolling the same learner.
-	BEGIN
-		IF granting THEN
-			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at, granted)
-			SELECT c.id, $1, @EXPIRES_AT_SQL@, true
-			FROM public.courses AS c
-			WHERE c.id = $2
-			ON CONFLICT (user_id, course_id) DO UPDATE
-			SET granted = true,
-				expires_at = CASE WHEN e.expires_at <= now() THEN EXCLUDED.expires_at ELSE e.expires_at END
-			WHERE NOT e.granted OR e.expires_at <= now();
-		ELSE
-			INSERT INTO public.enrollments AS e (course_id, user_id, expires_at)
-			SELECT c.id, $1, @EXPIRES_AT_SQL@
-			FROM public.courses AS c
-			WHERE c.id = $2
-			ON CONFLICT (user_id, course_id) DO NOTHING;
+	-- Once more where another session has deleted the enrollment that stood in the way of ours.
+	FOR tries IN 1 .. 3 LOOP
+		-- Another session may be enrolling the same learner.
+		BEGIN
+			IF granting THEN
+				INSERT INTO public.enrollments AS e (course_id, user_id, expires_at, granted)
+				SELECT c.id, $1, @EXPIRES_AT_SQL@, true
+				FROM public.courses AS c
+				WHERE c.id = $2
+				ON CONFLICT (user_id, course_id) DO UPDATE
+				SET granted = true,
+					expires_at = CASE WHEN e.expires_at <= now() THEN EXCLUDED.expires_at ELSE e.expires_at END
+				WHERE NOT e.granted OR e.expires_at <= now();
+			ELSE
+				INSERT INTO public.enrollments AS e (course_id, user_id, expires_at)
+				SELECT c.id, $1, @EXPIRES_AT_SQL@
+				FROM public.courses AS c
+				WHERE c.id = $2
+				ON CONFLICT (user_id, course_id) DO NOTHING;
+			END IF;
+		EXCEPTION WHEN foreign_key_violation THEN
+			GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
+			IF missing = 'enrollments_user_id_fkey' THEN
+				PERFORM content_library.missing_user($1);
+			END IF;
+			RAISE;
+		END;
+		-- Read again, because a trigger may have completed it.
+		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
+		IF FOUND THEN
+			RETURN enrollment;
 		END IF;
-	EXCEPTION WHEN foreign_key_violation THEN
-		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
-		IF missing = 'enrollments_user_id_fkey' THEN
-			PERFORM content_library.missing_user($1);
-		END IF;
-		RAISE;
-	END;
-	-- Read again, because a trigger may have completed it.
-	SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
-	END IF;
-	RETURN enrollment;
+	END LOOP;
+	RAISE EXCEPTION 'the enrollment of user "%" in course "%" can be neither read nor made', $1, $2
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  HINT = 'Look for a trigger of your own on enrollments that takes the row back.';
 END
 $$;
 COMMENT ON FUNCTION content_library.enroll(uuid, uuid, boolean, boolean) IS
