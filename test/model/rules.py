@@ -578,7 +578,8 @@ class Model:
         if length is None and way != 'watch' and pct is None:
             wrong.add('22023')
         row = self.rows('content_progress').get((user, lesson))
-        if wrong and row and played is None and row['completed'] and self.whole(pct, 100) is not None and pct <= row['watched_pct'] and (
+        if wrong and row and played is None and row['completed'] and (
+                self.whole(pct, 100) is not None) and self.whole(pct, 100) <= row['watched_pct'] and (
                 row['completed_at'] is None or instant(row['completed_at']) <= (self.bounds[1] if isinstance(time, Unknown) else time)):
             # The lesson of a report that can change nothing is not looked at.
             return set()
