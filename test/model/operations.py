@@ -269,7 +269,7 @@ class Generator:
         return args
 
     def marked(self, session):
-        """A learner whom an editor names, and the lessons of a course of theirs; None if there is none."""
+        """A learner whom an editor names, mostly one of the course, and the lessons of it; None if there is none."""
         keys = [(user, course) for (user, course) in self.model.committed['enrollments']
                 if (self.model.committed['course_staff'].get((session.user, course)) or {'role': None})['role'] == 'editor']
         if session.role != 'authenticated' or not keys or not self.chance(0.3):
@@ -277,6 +277,8 @@ class Generator:
         user, course = self.random.choice(keys)
         self.model.session, self.model.layer = self.sessions[0], {}
         lessons = [lesson for lesson in self.lessons_of(course) if lesson != 'l0' and self.model.way(lesson) == 'server']
+        if self.chance(0.2):
+            user = self.random.choice(USERS)
         return (user, lessons) if lessons else None
 
     def row(self, session, args, lesson):
@@ -523,6 +525,10 @@ class Generator:
         if kind < 0.45 or not certificates:
             done = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is not None]
             user, course = random.choice(done) if done and self.chance(0.9) else (random.choice(USERS), self.some('courses'))
+            revoked = [(row['user_id'], row['course_id']) for row in self.model.committed['certificates'].values()
+                       if row['revoked_at'] is not None and row['course_id'] is not None]
+            if revoked and self.chance(0.4):
+                user, course = random.choice(revoked)
             args = {'course': course, 'user': user, 'learner_name': random.choice(('Ann', 'Bob', 'Cyd')), 'name': self.new('k')}
             if self.chance(0.3):
                 args['metadata'] = {'n': random.randint(1, 9)}
