@@ -246,6 +246,9 @@ class Generator:
             for course in list(self.model.committed['courses']):
                 if self.chance(0.6):
                     yield 1, 'insert', {'table': 'enrollments', 'values': {'user_id': user, 'course_id': course}}
+        for course in list(self.model.committed['courses']):
+            yield 1, 'insert', {'table': 'course_staff', 'values': {
+                'course_id': course, 'user_id': random.choice(USERS[:4]), 'role': random.choice(('viewer', 'editor', 'editor'))}}
         for connection in CONNECTIONS:
             yield connection, 'sign_in', self.identity()
 
@@ -269,9 +272,9 @@ class Generator:
         return args
 
     def marked(self, session):
-        """A learner whom an editor names, mostly one of the course, and the lessons of it; None if there is none."""
+        """A learner whom staff name, mostly one of the course, and the lessons of it; None if there is none."""
         keys = [(user, course) for (user, course) in self.model.committed['enrollments']
-                if (self.model.committed['course_staff'].get((session.user, course)) or {'role': None})['role'] == 'editor']
+                if (session.user, course) in self.model.committed['course_staff']]
         if session.role != 'authenticated' or not keys or not self.chance(0.3):
             return None
         user, course = self.random.choice(keys)
