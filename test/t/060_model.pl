@@ -89,6 +89,8 @@ my @faults = (
 		spoiled('FILTER (WHERE l.id <> $2)', 'FILTER (WHERE false)') ],
 	[ 'a lesson whose seconds came late, dated by the last report that came', 'sql',
 		spoiled('dated_at := GREATEST(at, progress.last_watched)', 'dated_at := at') ],
+	[ 'a viewer who marks lessons as an editor does', 'sql',
+		spoiled(q{s.course_id = c.id AND s.role = 'editor'}, 's.course_id = c.id') ],
 	[ 'a certificate that is issued again for the same completion', 'sql',
 		spoiled('k.completed_at >= e.completed_at', 'k.completed_at > e.completed_at') ],
 	[ 'a certificate that expires by when it was issued', 'sql',
