@@ -105,7 +105,7 @@ COMMENT ON COLUMN @extschema@.courses.metadata IS 'The application''s own attrib
 COMMENT ON COLUMN @extschema@.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN @extschema@.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN @extschema@.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
-COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN @extschema@.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role and the editors of the course).';
 COMMENT ON COLUMN @extschema@.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE @extschema@.course_prerequisites (
@@ -438,11 +438,11 @@ GRANT SELECT ON TABLE @extschema@.certificates TO authenticated;
 -- A sub-query in its place would be started with every query. The policies of a table
 -- are asked in the order of their names from Z to A: hence the name of the one that
 -- lets staff read courses. The cost has the server look at a query's own conditions
--- first, and so at few rows.
+-- first, and at few courses rather than at all of them.
 -- Not STRICT: for a NULL the planner would then answer without asking for EXECUTE.
 CREATE FUNCTION @extschema@.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE COST 100
+LANGUAGE c STABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_is_staff(uuid, text) IS
 	'Whether the caller is staff of a course. With the role viewer every member of its staff is, with the role editor only its editors are. It answers only for the user signed in, by course_staff; false when nobody is signed in. Policies call it. Fails with 22023 for another role.';
@@ -562,26 +562,31 @@ CREATE POLICY "Service role manages certificates"
 -- these policies, too. So a learner finds only their own enrollments, and courses that
 -- they see.
 
+-- A module has one course and a lesson one module, so these are values and not EXISTS: for
+-- EXISTS the planner makes two plans in every query, also while the library is not strict.
+-- What the caller is staff of comes last, and only if that is anything.
 CREATE POLICY "Strict: modules of visible courses"
 	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (SELECT FROM @extschema@.courses AS c WHERE c.id = course_id));
+		OR (SELECT true FROM @extschema@.courses AS c WHERE c.id = course_id));
 
 CREATE POLICY "Strict: lessons that may be watched"
 	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (
-			SELECT FROM @extschema@.modules AS m
-			JOIN @extschema@.courses AS c ON c.id = m.course_id
-			WHERE m.id = module_id
-				AND (lessons.is_published AND (is_preview
-						OR EXISTS (SELECT FROM @extschema@.enrollments AS e
-								   WHERE e.course_id = m.course_id
-										AND (e.expires_at IS NULL OR e.expires_at > now())
-										AND (e.granted OR c.tier_required = 'free'
-											 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
-												>= array_position('{free,pro,studio}'::text[], c.tier_required))))
-					 OR @extschema@.content_library_is_staff(m.course_id, 'viewer'))));
+		OR (SELECT lessons.is_published
+				AND (is_preview
+					 OR (SELECT true FROM @extschema@.enrollments AS e
+						 WHERE e.course_id = m.course_id
+							AND (e.expires_at IS NULL OR e.expires_at > now())
+							AND (e.granted
+								 OR (SELECT c.tier_required = 'free'
+										OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
+											>= array_position('{free,pro,studio}'::text[], c.tier_required)
+									 FROM @extschema@.courses AS c WHERE c.id = e.course_id))
+						 LIMIT 1))
+				OR (SELECT EXISTS (SELECT FROM @extschema@.course_staff))
+					AND @extschema@.content_library_is_staff(m.course_id, 'viewer')
+			FROM @extschema@.modules AS m WHERE m.id = module_id));
 
 
 -- 7. Attachment to auth ------------------------------------------------------
@@ -621,7 +626,7 @@ RETURNS @extschema@.recorded_progress
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. In a lesson with progress_by server only service_role and editors of the course report, and an editor may name a learner who is enrolled in it. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, for a learner in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE FUNCTION @extschema@.record_progress_batch(
 	reports jsonb,
@@ -1806,7 +1811,7 @@ BEGIN ATOMIC
 		('comment', 'courses', 'column courses.is_open', 'COMMENT ON COLUMN {schema}.courses.is_open IS ''Whether learners may enroll; those who are enrolled go on either way.'';'),
 		('comment', 'courses', 'column courses.is_sequential', 'COMMENT ON COLUMN {schema}.courses.is_sequential IS ''Whether a lesson opens only when every required lesson before it is completed.'';'),
 		('comment', 'courses', 'column courses.metadata', 'COMMENT ON COLUMN {schema}.courses.metadata IS ''The application''''s own attributes, a JSON object; a column added to this table would be lost in a dump, this is not.'';'),
-		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).'';'),
+		('comment', 'courses', 'column courses.progress_by', 'COMMENT ON COLUMN {schema}.courses.progress_by IS ''What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role and the editors of the course).'';'),
 		('comment', 'courses', 'courses', 'COMMENT ON TABLE {schema}.courses IS ''A course: modules of lessons, seen by learners once it is published.'';'),
 		('constraint', 'courses', 'courses_access_period_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_access_period_check CHECK ((EXTRACT(epoch FROM access_period) > (0)::numeric));'),
 		('constraint', 'courses', 'courses_certificate_valid_for_check', 'ALTER TABLE {schema}.courses ADD CONSTRAINT courses_certificate_valid_for_check CHECK ((EXTRACT(epoch FROM certificate_valid_for) > (0)::numeric));'),
@@ -1909,9 +1914,9 @@ BEGIN ATOMIC
 		('policy', 'modules', 'Editors change their modules', 'CREATE POLICY "Editors change their modules" ON {schema}.modules FOR UPDATE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text)) WITH CHECK ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
 		('policy', 'modules', 'Editors delete their modules', 'CREATE POLICY "Editors delete their modules" ON {schema}.modules FOR DELETE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
 		('policy', 'modules', 'Service role manages modules', 'CREATE POLICY "Service role manages modules" ON {schema}.modules FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
+		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR ( SELECT true
    FROM {schema}.courses c
-  WHERE (c.id = modules.course_id)))));'),
+  WHERE (c.id = modules.course_id))));'),
 		('row-level security', 'modules', 'modules', 'ALTER TABLE {schema}.modules ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'modules', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.modules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'modules', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.modules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
@@ -1989,12 +1994,15 @@ BEGIN ATOMIC
    FROM {schema}.modules m
   WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text)))));'),
 		('policy', 'lessons', 'Service role manages lessons', 'CREATE POLICY "Service role manages lessons" ON {schema}.lessons FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR (EXISTS ( SELECT
-   FROM ({schema}.modules m
-     JOIN {schema}.courses c ON ((c.id = m.course_id)))
-  WHERE ((m.id = lessons.module_id) AND ((lessons.is_published AND (lessons.is_preview OR (EXISTS ( SELECT
+		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR ( SELECT ((lessons.is_published AND (lessons.is_preview OR ( SELECT true
            FROM {schema}.enrollments e
-          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR (c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))))))) OR {schema}.content_library_is_staff(m.course_id, ''viewer''::text)))))));'),
+          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR ( SELECT ((c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))
+                   FROM {schema}.courses c
+                  WHERE (c.id = e.course_id))))
+         LIMIT 1))) OR (( SELECT (EXISTS ( SELECT
+                   FROM {schema}.course_staff)) AS "exists") AND {schema}.content_library_is_staff(m.course_id, ''viewer''::text)))
+   FROM {schema}.modules m
+  WHERE (m.id = lessons.module_id))));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN (((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id) OR ((new.mux_upload_id IS NULL) AND (old.mux_asset_id IS DISTINCT FROM new.mux_asset_id)))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
@@ -2247,7 +2255,7 @@ BEGIN ATOMIC
 		('comment', '', 'function mux_verify_signature(text, text, text[], interval, timestamp with time zone)', 'COMMENT ON FUNCTION {schema}.mux_verify_signature(text, text, text[], interval, timestamp with time zone) IS ''Verifies the Mux-Signature header of a webhook. Compares it with the raw body and any of the endpoints'''' secrets. Returns ok, or why not: no_secret, no_header, malformed_header, no_v1_signature, signature_mismatch, too_old, too_new. Pass the secrets as a bound parameter. Fails with 22004 for a NULL body, tolerance or checked_at, 22023 for a negative tolerance.'';'),
 		('comment', '', 'function next_lesson(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.next_lesson(uuid, uuid) IS ''The next required lesson that a learner has to complete. The id of the first one in course order that the learner may watch; NULL when there is none. Fails as course_completion does.'';'),
 		('comment', '', 'function recompute_completion(uuid)', 'COMMENT ON FUNCTION {schema}.recompute_completion(uuid) IS ''Applies changed thresholds of a course to past progress. Rows that reach the present threshold become completed, and enrollments with them; nothing completed is undone. Returns the number of progress rows that became completed. For the editors of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course.'';'),
-		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
+		('comment', '', 'function record_progress(uuid, double precision, double precision, uuid, jsonb)', 'COMMENT ON FUNCTION {schema}.record_progress(uuid, double precision, double precision, uuid, jsonb) IS ''Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library.max_playback_rate and content_library.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. In a lesson with progress_by server only service_role and editors of the course report, and an editor may name a learner who is enrolled in it. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''''s id, for a learner in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.'';'),
 		('comment', '', 'function record_progress_batch(jsonb, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.record_progress_batch(jsonb, uuid, boolean) IS ''Records many reports, all or none. Takes a JSON array of up to 1000 objects {lesson_id, watched_pct, played, position_seconds, watched_at}, one for each lesson, of one learner (user_id, by default the caller); one of watched_pct and played, position_seconds and watched_at may be left out. The service may name any users, with a user_id in each report, and then send up to 10000. Each is recorded as record_progress would. Returns their rows, in the same order. With skip_refused, reports of unknown lessons, of lessons that the learner may not watch, and of unknown users that reports name, are left out; else they are errors. An error names its report as reports[n], counted from 0. Fails with 22023 for a malformed report, or for a watched_at without a zone or more than a minute in the future; else as record_progress does.'';'),
 		('comment', '', 'function reset_progress(uuid, uuid, boolean)', 'COMMENT ON FUNCTION {schema}.reset_progress(uuid, uuid, boolean) IS ''Deletes the progress of a learner in a course. Forgets also that the learner (user_id, by default the caller) had completed the course. Returns the number of lessons whose progress was deleted, or with dry_run would be. Fails with 22004 for a NULL, 28000 when nobody is signed in, 42501 for another user''''s id or when not enrolled, 23503 for an unknown course.'';'),
 		('comment', '', 'function revoke_certificate(text, text)', 'COMMENT ON FUNCTION {schema}.revoke_certificate(text, text) IS ''Revokes a certificate. It stays, and verify_certificate() says that it is revoked. One that was revoked before keeps its date and reason. Returns the certificate. After that issue_certificate() can issue another one, with a corrected name for example. Fails with 22004 for a NULL, 22023 for an empty reason, 23503 for a code that no certificate has.'';'),
@@ -2260,7 +2268,7 @@ BEGIN ATOMIC
 		('function', '', 'content_library_attach_when_ready()', 'ALTER FUNCTION {schema}.content_library_attach_when_ready() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL; ALTER FUNCTION {schema}.content_library_attach_when_ready() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_check(boolean)', 'ALTER FUNCTION {schema}.content_library_check(boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
 		('function', '', 'content_library_findings(text)', 'ALTER FUNCTION {schema}.content_library_findings(text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 100 ROWS 1000 RESET ALL; ALTER FUNCTION {schema}.content_library_findings(text) SET search_path TO pg_catalog, pg_temp;'),
-		('function', '', 'content_library_is_staff(uuid, text)', 'ALTER FUNCTION {schema}.content_library_is_staff(uuid, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL;'),
+		('function', '', 'content_library_is_staff(uuid, text)', 'ALTER FUNCTION {schema}.content_library_is_staff(uuid, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 1000 RESET ALL;'),
 		('function', '', 'content_library_keep_certificate()', 'ALTER FUNCTION {schema}.content_library_keep_certificate() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_keep_certificate() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_bind()', 'ALTER FUNCTION {schema}.content_library_mux_bind() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_mux_latest(text, text)', 'ALTER FUNCTION {schema}.content_library_mux_latest(text, text) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),

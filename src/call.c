@@ -137,7 +137,8 @@ call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg)
 
 /*
  * The same for a function in which operators may name nobody, and the staff of a course its
- * learners.  The function itself asks whether a user who was named is one of them.
+ * learners.  The function itself asks whether a user who was named is one of them: see
+ * names_learner().
  */
 void
 call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg)
@@ -157,6 +158,13 @@ call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg)
 		refuse_other_user(arg->value);
 	call->user_id = arg->isnull ? call->signed_in : arg->value;
 	become_owner(&call->boundary, &call->library);
+}
+
+/* Whether somebody who does not act for others has named another user, as staff may. */
+bool
+names_learner(const Call *call)
+{
+	return !call->named && call->signed_in != 0 && !same_uuid(call->user_id, call->signed_in);
 }
 
 /*

@@ -20,6 +20,7 @@ extern void call_begin_as_user(Call *call, FunctionCallInfo fcinfo, int user_arg
 extern void call_begin_as_users(Call *call, FunctionCallInfo fcinfo, const Datum *users, int size);
 extern void call_begin_as_user_or_nobody(Call *call, FunctionCallInfo fcinfo, int user_arg);
 extern void call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int user_arg);
+extern bool names_learner(const Call *call);
 extern void call_begin_as_staff(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_operator(Call *call, FunctionCallInfo fcinfo);
 extern bool call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings);

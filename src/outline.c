@@ -372,7 +372,7 @@ is_for_staff(Call *call, Datum course_id, bool names_user)
 
 	if (!names_user)
 		return call->is_operator || is_staff(call, course_id, STAFF_VIEWER);
-	if (!call->named && !same_uuid(call->user_id, call->signed_in))
+	if (names_learner(call))
 	{
 		if (!is_staff(call, course_id, STAFF_VIEWER) ||
 			query_execute(&call->library, &is_enrolled, values, NULL, true) == 0)

@@ -475,7 +475,7 @@ record_of_users(FunctionCallInfo fcinfo, Recording *recording)
 static void
 record_of_user(FunctionCallInfo fcinfo, Recording *recording)
 {
-	call_begin_as_user(recording->call, fcinfo, 1);
+	call_begin_recording(recording, fcinfo, 1);
 	/* Before all other locks: see claim_begin(). */
 	call_lock_user(recording->call);
 	if (recording->size > 0)

@@ -256,7 +256,7 @@ record_progress(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("record_progress()");
 
-	call_begin_as_user(&call, fcinfo, 3);
+	call_begin_recording(&recording, fcinfo, 3);
 	record_reports(&recording);
 	/* The row must outlive SPI, which frees its memory in call_end(). */
 	row = SPI_datumTransfer(recorded_row(&one), false, -1);

@@ -2,7 +2,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -13,6 +15,76 @@
 #include "result.h"
 #include "staff.h"
 #include "watching.h"
+
+/* Of these lessons those that an editor reports on for a learner, by their numbers from 1. */
+static const LibraryQuery lessons_of_editor = {
+	"SELECT r.number"
+	"  FROM unnest($3) WITH ORDINALITY AS r (lesson_id, number)"
+	"  JOIN %1$s.lessons AS l ON l.id = r.lesson_id"
+	COURSE_OF_LESSON_SQL
+	" WHERE " FOR_EDITOR_SQL("$1", "$2"),
+	3, {UUIDOID, UUIDOID, UUIDARRAYOID}
+};
+
+/* Bars what an editor may not report for the learner who is named; returns how many are left. */
+static int
+bar_reports(Recording *recording)
+{
+	Datum	   *lessons = palloc(recording->size * sizeof(Datum));
+	Datum		values[] = {recording->call->signed_in, recording->call->user_id, (Datum) 0};
+
+	for (int i = 0; i < recording->size; i++)
+	{
+		lessons[i] = recording->reports[i].report.lesson_id;
+		recording->reports[i].barred = true;
+	}
+	values[2] = PointerGetDatum(construct_array(lessons, recording->size, UUIDOID, UUID_LEN,
+												false, TYPALIGN_CHAR));
+	query_execute(&recording->call->library, &lessons_of_editor, values, NULL, true);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		recording->reports[DatumGetInt64(result_value(row, 1, INT8OID)) - 1].barred = false;
+	return (int) SPI_processed;
+}
+
+/* Refuses the first report that is not for an editor to make (rule R13). */
+static void
+refuse_barred(const Recording *recording)
+{
+	const RecordedReport *barred = NULL;
+
+	for (int i = 0; i < recording->size; i++)
+		if (recording->reports[i].barred)
+			barred = first_of(barred, &recording->reports[i]);
+	if (barred != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%sthe progress of user \"%s\" on lesson \"%s\" is not reported by editors",
+						prefix_of(recording, barred), uuid_text(recording->call->user_id),
+						uuid_text(barred->report.lesson_id)),
+				 errdetail("An editor reports for a learner who is enrolled in the course, on lessons whose progress_by is \"server\".")));
+}
+
+/*
+ * Begins a call that reports.  The service names any learner.  An editor names a learner of
+ * the course, for lessons that learners do not report on themselves (rule R13).  Who may
+ * report on none of the lessons has named another user, no more.
+ */
+void
+call_begin_recording(Recording *recording, FunctionCallInfo fcinfo, int user_arg)
+{
+	Call	   *call = recording->call;
+
+	call_begin_as_user_or_staff(call, fcinfo, user_arg);
+	if (call->user_id == (Datum) 0)
+		refuse_nobody();
+	if (!names_learner(call))
+		return;
+	if (bar_reports(recording) == 0)
+		refuse_other_user(call->user_id);
+	if (!recording->skip_refused)
+		refuse_barred(recording);
+	call->named = true;
+}
 
 /* Reads NEW_LESSON_SQL, whose first column has the number first. */
 void
@@ -134,10 +206,15 @@ hide_unseen(Recording *recording)
 		reports[i]->known = seen[i];
 }
 
-/* No lock holds for the staff of a course (rule R12).  Who is not refused is not asked. */
+/*
+ * No lock holds for the staff of a course (rule R12), but for learners whom they name.  Who is
+ * not refused is not asked.
+ */
 static void
 let_staff_pass(Recording *recording)
 {
+	if (recording->call->named)
+		return;
 	for (int i = 0; i < recording->size; i++)
 	{
 		RecordedReport *report = &recording->reports[i];
@@ -307,7 +384,8 @@ read_rows(Recording *recording)
 		RecordedReport *report = &recording->reports[i];
 
 		memset(&report->progress, 0, sizeof(report->progress));
-		report->exists = report->skipped = false;
+		report->exists = false;
+		report->skipped = report->barred;
 		report->progress_by = BY_REPORT;
 		report->duration = 0;
 		report->refusal = NULL;

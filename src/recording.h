@@ -18,6 +18,7 @@ typedef struct RecordedReport
 	Report		report;
 	int			number;			/* its place in the caller's array */
 	bool		exists;			/* whether its row does */
+	bool		barred;			/* not for an editor to report: see call_begin_recording() */
 	bool		skipped;		/* refused, and left out as the caller wishes */
 	bool		completing;		/* completes its lesson, in this attempt or an earlier one */
 	bool		course_completed;	/* by this report */
@@ -77,6 +78,7 @@ typedef struct RecordingQueries
 	bool		(*update_rows) (Recording *recording);
 } RecordingQueries;
 
+extern void call_begin_recording(Recording *recording, FunctionCallInfo fcinfo, int user_arg);
 extern void record_reports(Recording *recording);
 extern void new_lesson_from_row(RecordedReport *report, uint64 row, int first);
 extern RecordedReport *look_for_report(const Recording *recording, Datum lesson_id);

@@ -93,6 +93,14 @@
 	"      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'" \
 	"     ELSE COALESCE(l.progress_by, c.progress_by) END"
 
+/* R13: whether an editor reports on lesson l for a learner, who must be enrolled. */
+#define FOR_EDITOR_SQL(editor, user_id) \
+	"(" PROGRESS_BY_SQL " = 'server'" \
+	" AND EXISTS (SELECT FROM %1$s.course_staff AS s" \
+	"              WHERE s.user_id = " editor " AND s.course_id = c.id AND s.role = 'editor')" \
+	" AND EXISTS (SELECT FROM %1$s.enrollments AS e" \
+	"              WHERE e.user_id = " user_id " AND e.course_id = c.id))"
+
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
 

@@ -12,8 +12,17 @@
 #include "signed_in.h"
 #include "staff.h"
 
-static const LibraryQuery is_editor = {
+static const LibraryQuery role_in_course = {
 	"SELECT s.role = 'editor' FROM %1$s.course_staff AS s WHERE s.user_id = $1 AND s.course_id = $2",
+	2, {UUIDOID, UUIDOID}
+};
+
+static const LibraryQuery role_by_lesson = {
+	"SELECT s.role = 'editor'"
+	"  FROM %1$s.lessons AS l"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id"
+	"  JOIN %1$s.course_staff AS s ON s.user_id = $1 AND s.course_id = m.course_id"
+	" WHERE l.id = $2",
 	2, {UUIDOID, UUIDOID}
 };
 
@@ -25,23 +34,35 @@ static const LibraryQuery own_courses = {
 };
 
 /*
- * Whether the user who has signed in is staff of a course.  Nobody else is, so that no
- * function needs another question.  The result of the last query stays.
+ * Whether the user who has signed in has a role, as a query finds it.  Nobody else is staff,
+ * so that no function needs another question.  The result of the last query stays.
  */
-bool
-is_staff(const Call *call, Datum course_id, StaffRole role)
+static bool
+has_role(const Call *call, const LibraryQuery *query, Datum id, StaffRole role)
 {
 	SPITupleTable *last_table = SPI_tuptable;
 	uint64		last_processed = SPI_processed;
-	Datum		values[] = {call->signed_in, course_id};
+	Datum		values[] = {call->signed_in, id};
 	bool		found = false;
 
 	if (call->signed_in != 0 &&
-		query_execute(&call->library, &is_editor, values, NULL, true) > 0)
+		query_execute(&call->library, query, values, NULL, true) > 0)
 		found = role == STAFF_VIEWER || result_bool(0, 1);
 	SPI_tuptable = last_table;
 	SPI_processed = last_processed;
 	return found;
+}
+
+bool
+is_staff(const Call *call, Datum course_id, StaffRole role)
+{
+	return has_role(call, &role_in_course, course_id, role);
+}
+
+bool
+is_staff_of_lesson(const Call *call, Datum lesson_id, StaffRole role)
+{
+	return has_role(call, &role_by_lesson, lesson_id, role);
 }
 
 /*

@@ -15,6 +15,7 @@ typedef enum StaffRole
 #define OF_LESSON "the course of lesson"
 
 extern bool is_staff(const Call *call, Datum course_id, StaffRole role);
+extern bool is_staff_of_lesson(const Call *call, Datum lesson_id, StaffRole role);
 extern void require_staff(Call *call, Datum course_id, StaffRole role);
 extern void require_staff_of(const Call *call, Datum course_id, StaffRole role, const char *what, Datum id);
 pg_noreturn extern void refuse_staff(const Call *call, StaffRole role, const char *what, Datum id);

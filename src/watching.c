@@ -8,6 +8,7 @@
 
 #include "completion.h"
 #include "result.h"
+#include "staff.h"
 #include "watching.h"
 
 /* What a learner has watched of a course. */
@@ -51,11 +52,21 @@ watched_from_row(RecordedReport *report, uint64 row, int first)
 	video_from_row(report, row, first + 2);
 }
 
-/* Whether the caller moves progress freely.  Learners do not. */
+/* Whether the caller moves progress freely: the service does, and an editor where learners do not. */
 static bool
-moves_freely(const Recording *recording)
+moves_freely(const Recording *recording, const RecordedReport *report)
 {
-	return recording->call->named;
+	return recording->call->named ||
+		(report->progress_by == BY_SERVER &&
+		 is_staff_of_lesson(recording->call, report->report.lesson_id, STAFF_EDITOR));
+}
+
+/* Whether a report on a completed lesson changes no more than the position. */
+static bool
+is_harmless(const RecordedReport *report)
+{
+	return report->exists && report->progress.completed && report->progress.plain &&
+		report->report.played == NULL;
 }
 
 /* Whether the seconds that are played are credited by the clock. */
@@ -80,9 +91,9 @@ objection_to(const Recording *recording, const RecordedReport *report)
 {
 	bool		by_watching = report->progress_by == BY_WATCHING;
 
-	if (report->progress_by == BY_SERVER && !moves_freely(recording))
+	if (report->progress_by == BY_SERVER && !moves_freely(recording, report))
 		return SERVER_ONLY;
-	if (by_watching && report->report.claims && !moves_freely(recording))
+	if (by_watching && report->report.claims && !moves_freely(recording, report))
 		return CLAIM;
 	if (is_clocked(report) && report->duration == 0)
 		return NOT_READY;
@@ -102,7 +113,7 @@ object(const char *prefix, Datum lesson_id, Objection objection)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("%sthe progress on lesson \"%s\" is not reported by learners", prefix, lesson),
-					 errdetail("Its progress_by is \"server\": the service moves it.")));
+					 errdetail("Its progress_by is \"server\": the service and the editors of the course move it.")));
 			break;
 		case CLAIM:
 			ereport(ERROR,
@@ -142,7 +153,7 @@ object_to_reports(Recording *recording)
 		RecordedReport *report = &recording->reports[i];
 		Objection	objection;
 
-		if (report->skipped || report->refusal != NULL)
+		if (report->skipped || report->refusal != NULL || is_harmless(report))
 			continue;
 		objection = objection_to(recording, report);
 		if (objection == SERVER_ONLY && recording->skip_refused)

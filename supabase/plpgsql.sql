@@ -158,7 +158,7 @@ BEGIN
 		WHEN 'server' THEN
 			RAISE EXCEPTION '%the progress on lesson "%" is not reported by learners', prefix, lesson_id
 				USING ERRCODE = 'insufficient_privilege',
-					  DETAIL = 'Its progress_by is "server": the service moves it.';
+					  DETAIL = 'Its progress_by is "server": the service and the editors of the course move it.';
 		WHEN 'claim' THEN
 			RAISE EXCEPTION '%the progress on lesson "%" is what was played, and no watched_pct', prefix, lesson_id
 				USING ERRCODE = 'invalid_parameter_value',
@@ -362,6 +362,19 @@ END
 $$;
 COMMENT ON FUNCTION content_library.is_staff(uuid, text) IS
 	'Whether the user signed in is staff of a course, a viewer or more, or an editor.';
+
+CREATE FUNCTION content_library.edits_lesson(lesson_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+BEGIN
+	RETURN EXISTS (
+		SELECT FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		WHERE l.id = $1 AND content_library.is_staff(m.course_id, 'editor'));
+END
+$$;
+COMMENT ON FUNCTION content_library.edits_lesson(uuid) IS
+	'Whether the user signed in is an editor of the course of a lesson.';
 
 -- It says the same of what does not exist: else anybody could find out which courses are
 -- being made.
@@ -811,7 +824,7 @@ BEGIN ATOMIC
 		WHEN watched_pct IS NULL AND duration IS NULL THEN 'no_duration' END;
 END;
 COMMENT ON FUNCTION content_library.objection(text, integer, integer, int4multirange, boolean) IS
-	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner.';
+	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner, or from an editor where learners report nothing.';
 
 CREATE FUNCTION content_library.weigh(
 	progress public.content_progress,
@@ -1339,6 +1352,7 @@ CREATE FUNCTION content_library.record(
 	skip_refused boolean,
 	any_tier boolean,
 	seen uuid[],
+	barred boolean[],
 	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -1357,8 +1371,6 @@ DECLARE
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
-	-- Whether seconds that were played may count.
-	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
@@ -1405,7 +1417,7 @@ BEGIN
 		refused := NULL;
 		objected := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
+			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], plays[i] IS NOT NULL, any_tier);
 			-- No lock holds for the staff of the course, unless the service names the learner.
 			IF met.refusal IN ('date', 'sequence') AND NOT any_tier AND content_library.is_staff(met.course_id, 'viewer') THEN
 				met.refusal := NULL;
@@ -1414,8 +1426,8 @@ BEGIN
 			thresholds[i] := met.threshold;
 			durations[i] := met.duration;
 			by_clock[i] := met.progress_by = 'watch';
-			skipped[i] := false;
-			IF (progress[i]).id IS NULL THEN
+			skipped[i] := COALESCE(barred[i], false);
+			IF (progress[i]).id IS NULL AND NOT skipped[i] THEN
 				known := COALESCE(met.course_id = ANY (seen), false);
 				IF seen IS NULL THEN
 					unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
@@ -1432,7 +1444,8 @@ BEGIN
 			END IF;
 
 			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
-				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
+				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i],
+					any_tier OR met.progress_by = 'server' AND content_library.edits_lesson(lesson_ids[i]));
 				IF objection_to = 'server' AND skip_refused THEN
 					skipped[i] := true;
 				ELSIF objection_to IS NOT NULL AND objected IS NULL THEN
@@ -1553,10 +1566,45 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[]) IS
-	'Records reports of a learner. places are the numbers that errors name, NULL for a single report. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[], boolean[]) IS
+	'Records reports of a learner. places are the numbers that errors name, NULL for a single report. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier. The barred reports are left out, too.';
 
+CREATE FUNCTION content_library.bar_reports(
+	learner uuid,
+	lesson_ids uuid[],
+	places integer[],
+	skip_refused boolean)
+RETURNS boolean[]
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	barred CONSTANT boolean[] := ARRAY(
+		SELECT NOT EXISTS (
+			SELECT FROM public.lessons AS l
+			@COURSE_OF_LESSON_SQL@
+			WHERE l.id = r.lesson_id AND @FOR_EDITOR_SQL("auth.uid()", "learner")@)
+		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
+		ORDER BY r.number);
+	first CONSTANT integer := array_position(barred, true);
+BEGIN
+	PERFORM content_library.require_owner();
+	IF NOT false = ANY (barred) THEN
+		PERFORM content_library.other_user(learner);
+	ELSIF first IS NOT NULL AND NOT skip_refused THEN
+		RAISE EXCEPTION '%the progress of user "%" on lesson "%" is not reported by editors',
+			CASE WHEN places IS NOT NULL THEN format('reports[%s]: ', places[first]) END, learner, lesson_ids[first]
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'An editor reports for a learner who is enrolled in the course, on lessons whose progress_by is "server".';
+	END IF;
+	RETURN barred;
+END
+$$;
+COMMENT ON FUNCTION content_library.bar_reports(uuid, uuid[], integer[], boolean) IS
+	'Which reports are not for the user signed in to make, an editor who names a learner. Fails with 42501 if there is one, unless skip_refused, and if there is no other.';
+
+-- Who may report on none of the lessons has named another user, no more.
 CREATE FUNCTION content_library.own_record(
+	named uuid,
 	lesson_ids uuid[],
 	pcts integer[],
 	plays int4multirange[],
@@ -1571,15 +1619,21 @@ CREATE FUNCTION content_library.own_record(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
-		places, skip_refused, false, seen);
+	by_editor CONSTANT boolean := named IS NOT NULL AND named IS DISTINCT FROM auth.uid();
+	barred boolean[];
+	answer record;
 BEGIN
+	IF by_editor THEN
+		barred := content_library.bar_reports(named, lesson_ids, places, skip_refused);
+	END IF;
+	answer := content_library.record(CASE WHEN by_editor THEN named ELSE content_library.learner() END,
+		lesson_ids, pcts, plays, positions, times, at, places, skip_refused, by_editor, seen, barred);
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]) IS
-	'content_library.record() of the user signed in, whose tier is asked.';
+COMMENT ON FUNCTION content_library.own_record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]) IS
+	'content_library.record() of the user signed in, whose tier is asked; or, in lessons with progress_by server, of a learner whom an editor of the course names.';
 
 -- As the caller.
 CREATE FUNCTION content_library.send(
@@ -1596,15 +1650,15 @@ RETURNS public.recorded_progress[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	learner CONSTANT uuid := CASE WHEN named IS NOT NULL THEN content_library.caller(named) END;
+	for_others CONSTANT boolean := named IS NOT NULL AND content_library.acts_for_others();
 	answer record;
 	seen uuid[];
 BEGIN
 	LOOP
-		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, places, skip_refused, seen);
+		IF NOT for_others THEN
+			answer := content_library.own_record(named, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, true, seen);
+			answer := content_library.record(named, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, true, seen, NULL);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -3085,7 +3139,7 @@ GRANT EXECUTE ON FUNCTION
 	content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean),
 	content_library.send_all(uuid[], uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean),
 	content_library.watched_course_of(uuid),
-	content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]),
+	content_library.own_record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]),
 	content_library.own_enroll(uuid, boolean),
 	content_library.own_unenroll(uuid, boolean),
 	content_library.own_reset_progress(uuid, boolean, boolean),
@@ -3109,7 +3163,7 @@ GRANT EXECUTE ON FUNCTION
 	TO authenticated, service_role;
 -- The service doors.
 GRANT EXECUTE ON FUNCTION
-	content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[]),
+	content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[], boolean[]),
 	content_library.begin_batch(uuid[], uuid[]),
 	content_library.enroll(uuid, uuid, boolean, boolean),
 	content_library.unenroll(uuid, uuid, boolean, boolean),
@@ -3145,7 +3199,7 @@ GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 -- As the caller, who reads nobody's rows of course_staff but their own.
 CREATE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 AS $$
 BEGIN
 	IF course_id IS NULL OR role IS NULL THEN

@@ -103,7 +103,7 @@ COMMENT ON COLUMN public.courses.metadata IS 'The application''s own attributes,
 COMMENT ON COLUMN public.courses.is_open IS 'Whether learners may enroll; those who are enrolled go on either way.';
 COMMENT ON COLUMN public.courses.is_sequential IS 'Whether a lesson opens only when every required lesson before it is completed.';
 COMMENT ON COLUMN public.courses.access_period IS 'How long an enrollment that is made now gives access; NULL for good.';
-COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role alone).';
+COMMENT ON COLUMN public.courses.progress_by IS 'What moves watched_pct: report (the percentage that a player claims), watch (the seconds that were played, no faster than the clock) or server (service_role and the editors of the course).';
 COMMENT ON COLUMN public.courses.certificate_valid_for IS 'How long after completing the course a certificate that is issued now is valid; NULL for good.';
 
 CREATE TABLE IF NOT EXISTS public.course_prerequisites (
@@ -565,7 +565,7 @@ $$;
 -- 6. Row-level security ------------------------------------------------------
 CREATE OR REPLACE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -720,28 +720,33 @@ CREATE POLICY "Service role manages certificates"
 -- these policies, too. So a learner finds only their own enrollments, and courses that
 -- they see.
 
+-- A module has one course and a lesson one module, so these are values and not EXISTS: for
+-- EXISTS the planner makes two plans in every query, also while the library is not strict.
+-- What the caller is staff of comes last, and only if that is anything.
 DROP POLICY IF EXISTS "Strict: modules of visible courses" ON public.modules;
 CREATE POLICY "Strict: modules of visible courses"
 	ON public.modules AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (SELECT FROM public.courses AS c WHERE c.id = course_id));
+		OR (SELECT true FROM public.courses AS c WHERE c.id = course_id));
 
 DROP POLICY IF EXISTS "Strict: lessons that may be watched" ON public.lessons;
 CREATE POLICY "Strict: lessons that may be watched"
 	ON public.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
-		OR EXISTS (
-			SELECT FROM public.modules AS m
-			JOIN public.courses AS c ON c.id = m.course_id
-			WHERE m.id = module_id
-				AND (lessons.is_published AND (is_preview
-						OR EXISTS (SELECT FROM public.enrollments AS e
-								   WHERE e.course_id = m.course_id
-										AND (e.expires_at IS NULL OR e.expires_at > now())
-										AND (e.granted OR c.tier_required = 'free'
-											 OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
-												>= array_position('{free,pro,studio}'::text[], c.tier_required))))
-					 OR public.content_library_is_staff(m.course_id, 'viewer'))));
+		OR (SELECT lessons.is_published
+				AND (is_preview
+					 OR (SELECT true FROM public.enrollments AS e
+						 WHERE e.course_id = m.course_id
+							AND (e.expires_at IS NULL OR e.expires_at > now())
+							AND (e.granted
+								 OR (SELECT c.tier_required = 'free'
+										OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
+											>= array_position('{free,pro,studio}'::text[], c.tier_required)
+									 FROM public.courses AS c WHERE c.id = e.course_id))
+						 LIMIT 1))
+				OR (SELECT EXISTS (SELECT FROM public.course_staff))
+					AND public.content_library_is_staff(m.course_id, 'viewer')
+			FROM public.modules AS m WHERE m.id = module_id));
 
 
 -- 7. Settings, and what the functions share -----------------------------------
@@ -1024,7 +1029,7 @@ BEGIN
 		WHEN 'server' THEN
 			RAISE EXCEPTION '%the progress on lesson "%" is not reported by learners', prefix, lesson_id
 				USING ERRCODE = 'insufficient_privilege',
-					  DETAIL = 'Its progress_by is "server": the service moves it.';
+					  DETAIL = 'Its progress_by is "server": the service and the editors of the course move it.';
 		WHEN 'claim' THEN
 			RAISE EXCEPTION '%the progress on lesson "%" is what was played, and no watched_pct', prefix, lesson_id
 				USING ERRCODE = 'invalid_parameter_value',
@@ -1241,6 +1246,20 @@ END
 $$;
 COMMENT ON FUNCTION content_library.is_staff(uuid, text) IS
 	'Whether the user signed in is staff of a course, a viewer or more, or an editor.';
+
+CREATE OR REPLACE FUNCTION content_library.edits_lesson(lesson_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (
+		SELECT FROM public.lessons AS l
+		JOIN public.modules AS m ON m.id = l.module_id
+		WHERE l.id = $1 AND content_library.is_staff(m.course_id, 'editor'));
+END
+$$;
+COMMENT ON FUNCTION content_library.edits_lesson(uuid) IS
+	'Whether the user signed in is an editor of the course of a lesson.';
 
 -- It says the same of what does not exist: else anybody could find out which courses are
 -- being made.
@@ -1737,7 +1756,7 @@ BEGIN ATOMIC
 		WHEN watched_pct IS NULL AND duration IS NULL THEN 'no_duration' END;
 END;
 COMMENT ON FUNCTION content_library.objection(text, integer, integer, int4multirange, boolean) IS
-	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner.';
+	'Why the progress of a lesson does not move by a report, or NULL. named is whether it comes from the service, which names the learner, or from an editor where learners report nothing.';
 
 CREATE OR REPLACE FUNCTION content_library.weigh(
 	progress public.content_progress,
@@ -2368,6 +2387,7 @@ CREATE OR REPLACE FUNCTION content_library.record(
 	skip_refused boolean,
 	any_tier boolean,
 	seen uuid[],
+	barred boolean[],
 	OUT rows public.recorded_progress[],
 	OUT unseen uuid[])
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -2387,8 +2407,6 @@ DECLARE
 		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
 		ORDER BY r.lesson_id, r.number);
 	n integer;
-	-- Whether seconds that were played may count.
-	weigh CONSTANT boolean := array_remove(plays, NULL) <> '{}';
 	-- What each report meets, and its row becomes.
 	met record;
 	known boolean;
@@ -2435,7 +2453,7 @@ BEGIN
 		refused := NULL;
 		objected := NULL;
 		FOR i IN 1..size LOOP
-			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], weigh, any_tier);
+			met := content_library.look(user_id, lesson_ids[i], times[i], pcts[i], plays[i] IS NOT NULL, any_tier);
 			-- No lock holds for the staff of the course, unless the service names the learner.
 			IF met.refusal IN ('date', 'sequence') AND NOT any_tier AND content_library.is_staff(met.course_id, 'viewer') THEN
 				met.refusal := NULL;
@@ -2444,8 +2462,8 @@ BEGIN
 			thresholds[i] := met.threshold;
 			durations[i] := met.duration;
 			by_clock[i] := met.progress_by = 'watch';
-			skipped[i] := false;
-			IF (progress[i]).id IS NULL THEN
+			skipped[i] := COALESCE(barred[i], false);
+			IF (progress[i]).id IS NULL AND NOT skipped[i] THEN
 				known := COALESCE(met.course_id = ANY (seen), false);
 				IF seen IS NULL THEN
 					unseen := array_append(array_remove(unseen, met.course_id), met.course_id);
@@ -2462,7 +2480,8 @@ BEGIN
 			END IF;
 
 			IF NOT skipped[i] AND met.refusal IS NULL AND (met.progress_by <> 'report' OR pcts[i] IS NULL) THEN
-				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i], any_tier);
+				objection_to := content_library.objection(met.progress_by, durations[i], pcts[i], plays[i],
+					any_tier OR met.progress_by = 'server' AND content_library.edits_lesson(lesson_ids[i]));
 				IF objection_to = 'server' AND skip_refused THEN
 					skipped[i] := true;
 				ELSIF objection_to IS NOT NULL AND objected IS NULL THEN
@@ -2584,10 +2603,54 @@ BEGIN
 			  HINT = 'Look for a trigger of your own on content_progress that takes rows back.';
 END
 $$;
-COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[]) IS
-	'Records reports of a learner. places are the numbers that errors name, NULL for a single report. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier.';
+COMMENT ON FUNCTION content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[], boolean[]) IS
+	'Records reports of a learner. places are the numbers that errors name, NULL for a single report. Returns the rows in the order of the reports. A first report needs the courses that the caller sees: if they are not given, it writes nothing and returns the courses to look up. Fails with 23503 for a lesson that is unknown or not seen, 42501 for one that the learner may not watch. With skip_refused it leaves these out. any_tier asks no tier. The barred reports are left out, too.';
 
+CREATE OR REPLACE FUNCTION content_library.bar_reports(
+	learner uuid,
+	lesson_ids uuid[],
+	places integer[],
+	skip_refused boolean)
+RETURNS boolean[]
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	barred CONSTANT boolean[] := ARRAY(
+		SELECT NOT EXISTS (
+			SELECT FROM public.lessons AS l
+			JOIN public.modules AS m ON m.id = l.module_id
+			JOIN public.courses AS c ON c.id = m.course_id
+			WHERE l.id = r.lesson_id AND (CASE WHEN COALESCE(l.progress_by, c.progress_by) = 'watch'
+			      AND l.mux_upload_id IS NULL AND l.mux_asset_id IS NULL
+			      AND l.duration_seconds > 0 IS NOT TRUE THEN 'report'
+			     ELSE COALESCE(l.progress_by, c.progress_by) END = 'server'
+			 AND EXISTS (SELECT FROM public.course_staff AS s
+			              WHERE s.user_id = auth.uid() AND s.course_id = c.id AND s.role = 'editor')
+			 AND EXISTS (SELECT FROM public.enrollments AS e
+			              WHERE e.user_id = learner AND e.course_id = c.id)))
+		FROM unnest(lesson_ids) WITH ORDINALITY AS r(lesson_id, number)
+		ORDER BY r.number);
+	first CONSTANT integer := array_position(barred, true);
+BEGIN
+	PERFORM content_library.require_owner();
+	IF NOT false = ANY (barred) THEN
+		PERFORM content_library.other_user(learner);
+	ELSIF first IS NOT NULL AND NOT skip_refused THEN
+		RAISE EXCEPTION '%the progress of user "%" on lesson "%" is not reported by editors',
+			CASE WHEN places IS NOT NULL THEN format('reports[%s]: ', places[first]) END, learner, lesson_ids[first]
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'An editor reports for a learner who is enrolled in the course, on lessons whose progress_by is "server".';
+	END IF;
+	RETURN barred;
+END
+$$;
+COMMENT ON FUNCTION content_library.bar_reports(uuid, uuid[], integer[], boolean) IS
+	'Which reports are not for the user signed in to make, an editor who names a learner. Fails with 42501 if there is one, unless skip_refused, and if there is no other.';
+
+-- Who may report on none of the lessons has named another user, no more.
 CREATE OR REPLACE FUNCTION content_library.own_record(
+	named uuid,
 	lesson_ids uuid[],
 	pcts integer[],
 	plays int4multirange[],
@@ -2603,15 +2666,21 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer CONSTANT record := content_library.record(content_library.learner(), lesson_ids, pcts, plays, positions, times, at,
-		places, skip_refused, false, seen);
+	by_editor CONSTANT boolean := named IS NOT NULL AND named IS DISTINCT FROM auth.uid();
+	barred boolean[];
+	answer record;
 BEGIN
+	IF by_editor THEN
+		barred := content_library.bar_reports(named, lesson_ids, places, skip_refused);
+	END IF;
+	answer := content_library.record(CASE WHEN by_editor THEN named ELSE content_library.learner() END,
+		lesson_ids, pcts, plays, positions, times, at, places, skip_refused, by_editor, seen, barred);
 	rows := answer.rows;
 	unseen := answer.unseen;
 END
 $$;
-COMMENT ON FUNCTION content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]) IS
-	'content_library.record() of the user signed in, whose tier is asked.';
+COMMENT ON FUNCTION content_library.own_record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[]) IS
+	'content_library.record() of the user signed in, whose tier is asked; or, in lessons with progress_by server, of a learner whom an editor of the course names.';
 
 -- As the caller.
 CREATE OR REPLACE FUNCTION content_library.send(
@@ -2629,15 +2698,15 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	learner CONSTANT uuid := CASE WHEN named IS NOT NULL THEN content_library.caller(named) END;
+	for_others CONSTANT boolean := named IS NOT NULL AND content_library.acts_for_others();
 	answer record;
 	seen uuid[];
 BEGIN
 	LOOP
-		IF learner IS NULL THEN
-			answer := content_library.own_record(lesson_ids, pcts, plays, positions, times, at, places, skip_refused, seen);
+		IF NOT for_others THEN
+			answer := content_library.own_record(named, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, seen);
 		ELSE
-			answer := content_library.record(learner, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, true, seen);
+			answer := content_library.record(named, lesson_ids, pcts, plays, positions, times, at, places, skip_refused, true, seen, NULL);
 		END IF;
 		IF answer.rows IS NOT NULL THEN
 			RETURN answer.rows;
@@ -4397,7 +4466,7 @@ BEGIN
 		'content_library.send(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean)',
 		'content_library.send_all(uuid[], uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, boolean)',
 		'content_library.watched_course_of(uuid)',
-		'content_library.own_record(uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[])',
+		'content_library.own_record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, uuid[])',
 		'content_library.own_enroll(uuid, boolean)',
 		'content_library.own_unenroll(uuid, boolean)',
 		'content_library.own_reset_progress(uuid, boolean, boolean)',
@@ -4431,7 +4500,7 @@ DECLARE
 	made text;
 BEGIN
 	FOREACH made IN ARRAY ARRAY[
-		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[])',
+		'content_library.record(uuid, uuid[], integer[], int4multirange[], integer[], timestamptz[], timestamptz, integer[], boolean, boolean, uuid[], boolean[])',
 		'content_library.begin_batch(uuid[], uuid[])',
 		'content_library.enroll(uuid, uuid, boolean, boolean)',
 		'content_library.unenroll(uuid, uuid, boolean, boolean)',
@@ -4511,7 +4580,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.record_progress(uuid, double precision, double precision, uuid, jsonb) IS
-	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library_settings.max_playback_rate and content_library_settings.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
+	'Records how far a learner has watched a lesson. The learner (user_id, by default the caller) has watched watched_pct percent (0..100) and stands at position_seconds. Both are rounded down. played has all that the player has played of the video, as [[start, end], ...] in seconds. At least one of watched_pct and played is needed. In a lesson with progress_by watch, only played counts: its seconds are credited no faster than content_library_settings.max_playback_rate and content_library_settings.watch_grace allow since the first report, so a player sends the whole of it each time. Else the percentage counts, and without one that of the seconds played. In a lesson with progress_by server only service_role and editors of the course report, and an editor may name a learner who is enrolled in it. Returns the row as it now stands, and course_completed: true in the one report that has completed the course. The percentage and completion never go back. A report that changes less than content_library_settings.heartbeat_interval is not written. A report that completes the course sets enrollments.completed_at, once, and sends NOTIFY content_library. Fails with 22023 for a value out of range or a watched_pct of a learner where played counts, 22004 without a lesson, or without watched_pct and played, 28000 when nobody is signed in, 42501 for another user''s id, for a learner in a lesson with progress_by server, or when the learner may not watch the lesson (the detail gives the reason: not enrolled, expired, tier, date or sequence), 23503 for an unknown lesson or user, 55000 when the video that is to be watched is not ready.';
 
 CREATE OR REPLACE FUNCTION public.record_progress_batch(
 	reports jsonb,

@@ -8,17 +8,20 @@ import datetime
 import json
 import math
 
-from rules import DEFAULT_THRESHOLD, KEYS, OWN, TABLES, TIERS, instant, uid
+from rules import DEFAULT_THRESHOLD, KEYS, OWN, TABLES, TIERS, instant, issued, uid
 from seconds import ranges_of, seconds_of
 
 CONNECTIONS = (1, 2, 3, 4)
 USERS = [f'u{n}' for n in range(1, 6)]
 ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_seconds', 'user': 'user_id',
-             'course': 'course_id', 'module': 'module_id'}
+             'course': 'course_id', 'module': 'module_id', 'certificate': 'code'}
 JSON = {'reports', 'metadata', 'played'}
 REPORTS = {'record_progress', 'record_progress_batch'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
-         'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select'}
+         'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select',
+         'verify_certificate'}
+# Arguments that are none of the function's.
+OURS = {'name', 'loosely'}
 SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = datetime.timedelta(days=1)
@@ -36,6 +39,12 @@ def plain(value):
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
+
+
+def code(name, loosely):
+    """The code of a certificate, or one that there is not; also as somebody types it."""
+    text = (issued[name]['code'].value if name in issued else None) or '0000-0000-0000'
+    return text.lower().replace('-', '').replace('0', 'o').replace('1', 'l') if loosely else text
 
 
 def literal(value, column=None):
@@ -104,8 +113,10 @@ def sql(session, name, args):
             return f"DELETE FROM {target} WHERE {where} RETURNING {', '.join(KEYS.get(table, ('id',)))}"
         changes = ', '.join(f'{column} = {literal(value, column)}' for column, value in args['values'].items())
         return f'UPDATE {target} SET {changes} WHERE {where} RETURNING *'
+    if args.get('certificate') is not None:
+        args = {**args, 'certificate': code(args['certificate'], args.get('loosely'))}
     given = ', '.join(f'{ARGUMENTS.get(key, key)} => {literal(value, ARGUMENTS.get(key, key))}'
-                      for key, value in args.items())
+                      for key, value in args.items() if key not in OURS)
     return f'SELECT * FROM {name}({given})'
 
 
@@ -115,6 +126,10 @@ def footprint(session, name, args):
     """The learners whose rows are written, and the content: 0 untouched, 1 relied on, 2 written."""
     if name in READS or args.get('dry_run'):
         return set(), 0
+    if name == 'issue_certificate':
+        return {args['user']}, 1
+    if name == 'revoke_certificate':
+        return {issued[args['certificate']]['user_id']} if args['certificate'] in issued else set(), 1
     if name in ('record_progress', 'record_progress_batch', 'enroll', 'unenroll', 'reset_progress'):
         return {args.get('user') or session.user}, 1
     if name in ('insert', 'update', 'delete'):
@@ -190,7 +205,7 @@ class Generator:
 
     def __init__(self, random, model, sessions, base):
         self.random, self.model, self.sessions, self.base = random, model, sessions, base
-        self.made = {'c': 0, 'm': 0, 'l': 0}
+        self.made = {'c': 0, 'm': 0, 'l': 0, 'k': 0}
         self.ticks = 0
 
     def chance(self, share):
@@ -231,6 +246,9 @@ class Generator:
             for course in list(self.model.committed['courses']):
                 if self.chance(0.6):
                     yield 1, 'insert', {'table': 'enrollments', 'values': {'user_id': user, 'course_id': course}}
+        for course in list(self.model.committed['courses']):
+            yield 1, 'insert', {'table': 'course_staff', 'values': {
+                'course_id': course, 'user_id': random.choice(USERS[:4]), 'role': random.choice(('viewer', 'editor', 'editor'))}}
         for connection in CONNECTIONS:
             yield connection, 'sign_in', self.identity()
 
@@ -252,6 +270,19 @@ class Generator:
         elif self.chance(0.05):
             args['user'] = self.random.choice((session.user, None, self.random.choice(USERS), 'u0'))
         return args
+
+    def marked(self, session):
+        """A learner whom staff name, mostly one of the course, and the lessons of it; None if there is none."""
+        keys = [(user, course) for (user, course) in self.model.committed['enrollments']
+                if (session.user, course) in self.model.committed['course_staff']]
+        if session.role != 'authenticated' or not keys or not self.chance(0.3):
+            return None
+        user, course = self.random.choice(keys)
+        self.model.session, self.model.layer = self.sessions[0], {}
+        lessons = [lesson for lesson in self.lessons_of(course) if lesson != 'l0' and self.model.way(lesson) == 'server']
+        if self.chance(0.2):
+            user = self.random.choice(USERS)
+        return (user, lessons) if lessons else None
 
     def row(self, session, args, lesson):
         return self.model.committed['content_progress'].get((args.get('user') or session.user, lesson))
@@ -292,6 +323,10 @@ class Generator:
     def record_progress(self, session):
         args = self.user(session, {})
         args['lesson'] = self.lesson_for(args.get('user') or session.user)
+        marked = self.marked(session)
+        if marked:
+            args['user'] = marked[0]
+            args['lesson'] = self.random.choice(marked[1])
         if self.claims(session, args['lesson']):
             args['pct'] = self.percent()
         if 'pct' not in args or self.chance(0.2):
@@ -312,6 +347,12 @@ class Generator:
             # All lessons of a course, or all but one.
             lessons = self.lessons_of(self.unfinished(args.get('user') or session.user))
             size = len(lessons) - (len(lessons) > 1 and self.chance(0.5))
+        marked = self.marked(session)
+        if marked:
+            args['user'], lessons = marked
+            if self.chance(0.3):
+                lessons = [*{*lessons, self.some('lessons')}]
+            size = random.randint(1, len(lessons))
         reports = []
         for lesson in random.sample(lessons, size):
             row = self.row(session, args, lesson)
@@ -442,6 +483,8 @@ class Generator:
                           tier_required=random.choice(('free', 'free', 'free', *TIERS)))
             if self.chance(0.3):
                 values['access_period'] = self.period()
+            if self.chance(0.5):
+                values['certificate_valid_for'] = self.validity()
             if self.chance(0.4):
                 values['progress_by'] = random.choice(('report', 'watch', 'watch', 'watch', 'server'))
         if table == 'modules':
@@ -474,6 +517,35 @@ class Generator:
     def period(self):
         return self.random.choice((DAY, 30 * DAY, 365 * DAY + 3600 * SECOND))
 
+    def validity(self):
+        """So short that a course completed in the past is not certified any more, or so long that it is."""
+        return self.random.choice((None, DAY, DAY, 3650 * DAY))
+
+    def certifying(self, session):
+        random = self.random
+        certificates = list(self.model.committed['certificates'])
+        kind = random.random()
+        if kind < 0.45 or not certificates:
+            done = [key for key, row in self.model.committed['enrollments'].items() if row['completed_at'] is not None]
+            user, course = random.choice(done) if done and self.chance(0.9) else (random.choice(USERS), self.some('courses'))
+            revoked = [(row['user_id'], row['course_id']) for row in self.model.committed['certificates'].values()
+                       if row['revoked_at'] is not None and row['course_id'] is not None]
+            if revoked and self.chance(0.4):
+                user, course = random.choice(revoked)
+            args = {'course': course, 'user': user, 'learner_name': random.choice(('Ann', 'Bob', 'Cyd')), 'name': self.new('k')}
+            if self.chance(0.3):
+                args['metadata'] = {'n': random.randint(1, 9)}
+            if self.chance(0.05):
+                args.update(random.choice(({'learner_name': ' '}, {'learner_name': 'x' * 256}, {'metadata': []}, {'metadata': None},
+                                           {'course': None}, {'user': None})))
+            return 'issue_certificate', args
+        args = {'certificate': random.choice(certificates) if self.chance(0.95) else random.choice(('k0', None))}
+        if self.chance(0.3):
+            args['loosely'] = True
+        if kind < 0.6:
+            return 'revoke_certificate', {**args, 'reason': random.choice(('wrong name', 'fraud', 'fraud')) if self.chance(0.95) else ''}
+        return 'verify_certificate', args
+
     def lock(self):
         """A time of opening, clearly past or ahead: who says when they enrolled did so 3 to 30 days ago."""
         random = self.random
@@ -491,6 +563,7 @@ class Generator:
                         {'tier_required': random.choice(TIERS)}, {'tier_required': 'gold'},
                         {'is_open': self.chance(0.7)}, {'is_sequential': self.chance(0.3)},
                         {'access_period': random.choice((None, self.period()))}, {'access_period': 0 * DAY},
+                        {'certificate_valid_for': random.choice((self.validity(), self.validity(), 0 * DAY))},
                         {'slug': self.some('courses')}] + [
                         {'progress_by': random.choice(('report', 'watch', 'watch', 'server', None, 'luck'))}] * 2
         if table == 'modules':
@@ -679,14 +752,14 @@ class Generator:
                                               'rollback_to')), {}
         kind = random.choices(
             ('report', 'batch', 'watch', 'read', 'enroll', 'unenroll', 'reset', 'recompute', 'move', 'edit', 'direct',
-             'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst'),
-            (30, 12, 4, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1))[0]
+             'sign_in', 'setting', 'transaction', 'account', 'reconnect', 'burst', 'certificate'),
+            (30, 12, 4, 24, 4, 1.5, 1.5, 2, 4, 10, 9, 7, 0.7, 4, 0.5, 0.2, 1, 6))[0]
         servers = [number for number in CONNECTIONS if self.sessions[number].role == 'service_role']
-        if servers and kind in ('edit', 'move', 'recompute') and self.chance(0.7):
+        if servers and kind in ('edit', 'move', 'recompute', 'certificate') and self.chance(0.7):
             connection = random.choice(servers)
         staff = [number for number in CONNECTIONS
                  if any(user == self.sessions[number].user for user, _ in self.model.committed['course_staff'])]
-        if staff and kind in ('move', 'recompute') and self.chance(0.4):
+        if staff and kind in ('move', 'recompute', 'edit') and self.chance(0.4):
             connection = random.choice(staff)
         if kind == 'report':
             return connection, 'record_progress', self.record_progress(session)
@@ -715,6 +788,8 @@ class Generator:
             return connection, *self.moving()
         if kind == 'edit':
             return connection, *self.editing()
+        if kind == 'certificate':
+            return connection, *self.certifying(self.sessions[connection])
         if kind == 'direct':
             return connection, *self.directly(session)
         if kind == 'sign_in':

@@ -120,6 +120,10 @@ SELECT test.batch(false, '{"lesson": "by/3", "played": [[90, 100]]}', '{"lesson"
 	'{"lesson": "by/7", "played": [[0, 9]], "watched_pct": null}') AS watched;
 SELECT test.batch(false, '{"lesson": "by/3", "played": []}', '{"lesson": "by/6", "watched_pct": 99}') AS claim,
 	test.batch(true, '{"lesson": "by/3", "played": []}', '{"lesson": "by/6", "watched_pct": 99}') AS not_skipped;
+-- by/2 is completed, so a claim of no more than it has changes nothing, beside whatever else.
+SELECT test.batch(false, '{"lesson": "by/2", "watched_pct": 90}', '{"lesson": "by/3", "played": []}') AS beside_played,
+	test.batch(false, '{"lesson": "by/2", "watched_pct": 90}', '{"lesson": "by/8", "watched_pct": 31}') AS beside_claim,
+	test.batch(false, '{"lesson": "by/2", "watched_pct": 91}', '{"lesson": "by/3", "played": []}') AS more;
 SELECT test.batch(false, '{"lesson": "by/3", "played": []}', '{"lesson": "by/12", "played": []}') AS server,
 	test.batch(true, '{"lesson": "by/3", "played": []}', '{"lesson": "by/5", "watched_pct": 9}', '{"lesson": "by/12", "played": []}') AS skipped;
 SELECT test.batch(false, '{"lesson": "by/3", "played": []}', '{"lesson": "by/9", "played": []}') AS not_ready,

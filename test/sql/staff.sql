@@ -1,4 +1,4 @@
--- staff: R7, R8, R12. The staff of a course sees its reports and all of the course, its
+-- staff: R7, R8, R12, R13. The staff of a course sees its reports and all of the course, its
 -- editors change it through functions, and nobody else does either.
 \set VERBOSITY sqlstate
 \set ON_ERROR_ROLLBACK on
@@ -226,6 +226,82 @@ SELECT watched_pct FROM record_progress_batch(jsonb_build_array(jsonb_build_obje
 SET LOCAL ROLE service_role;
 CALL test.sign_in();
 SELECT record_progress(test.id('st/3'), 10, NULL, test.id('st-ann'));
+
+-- R13: the progress of lessons with progress_by server. The editors of the course move it,
+-- their own and that of learners whom they name, if these are enrolled.
+RESET ROLE;
+CALL test.make_course('st-quiz', 4);
+CALL test.make_course('st-quiz-2', 1);
+UPDATE courses SET progress_by = 'server' WHERE title LIKE 'st-quiz%';
+UPDATE lessons SET unlock_at = '2100-01-01Z' WHERE title = 'st-quiz/3';
+UPDATE lessons SET progress_by = 'report', is_required = false WHERE title = 'st-quiz/4';
+INSERT INTO course_staff (course_id, user_id, role)
+VALUES (test.id('st-quiz'), test.id('st-vera'), 'viewer'), (test.id('st-quiz'), test.id('st-ed'), 'editor'),
+	   (test.id('st-quiz-2'), test.id('st-otto'), 'editor');
+INSERT INTO enrollments (user_id, course_id)
+SELECT test.id(name), test.id(course)
+FROM (VALUES ('st-ann', 'st-quiz'), ('st-ann', 'st-quiz-2'), ('st-vera', 'st-quiz'), ('st-ed', 'st-quiz'), ('st-otto', 'st-quiz')) AS v(name, course);
+INSERT INTO content_progress (user_id, lesson_id, watched_pct)
+SELECT test.id(name), test.id('st-quiz/1'), 40 FROM unnest('{st-ann,st-bob,st-ed}'::text[]) AS name;
+CREATE FUNCTION test.mark(lesson text, learner text DEFAULT NULL) RETURNS SETOF public.recorded_progress LANGUAGE sql AS $$
+	SELECT * FROM public.record_progress(test.id(lesson), 50, NULL, test.id(learner))
+$$;
+CREATE FUNCTION test.marks(lessons text[], learner text DEFAULT NULL, skip_refused boolean DEFAULT false) RETURNS SETOF public.recorded_progress LANGUAGE sql AS $$
+	SELECT * FROM public.record_progress_batch(
+		(SELECT COALESCE(jsonb_agg(jsonb_build_object('lesson_id', test.id(lesson), 'watched_pct', 50)), '[]') FROM unnest(lessons) AS lesson),
+		test.id(learner), skip_refused)
+$$;
+CREATE TEMP TABLE marks (place serial, call text);
+INSERT INTO marks (call) VALUES
+	('mark(''st-quiz/1'')'),
+	('mark(''st-quiz/2'')'),
+	('mark(''st-quiz/1'', ''st-ann'')'),
+	('mark(''st-quiz/2'', ''st-ann'')'),
+	('mark(''st-quiz/3'', ''st-ann'')'),
+	('mark(''st-quiz/4'', ''st-ann'')'),
+	('mark(''st-quiz/1'', ''st-bob'')'),
+	('mark(''st-quiz/2'', ''nobody'')'),
+	('mark(''st-quiz-2/1'', ''st-ann'')'),
+	('mark(''nothing'', ''st-ann'')'),
+	('marks(''{st-quiz/1,st-quiz/2}'')'),
+	('marks(''{st-quiz/1,st-quiz/4}'', NULL, true)'),
+	('marks(''{st-quiz/1,st-quiz/2}'', ''st-ann'')'),
+	('marks(''{st-quiz/1,st-quiz/4}'', ''st-ann'')'),
+	('marks(''{st-quiz/1,st-quiz/4,st-quiz-2/1,nothing}'', ''st-ann'', true)'),
+	('marks(''{st-quiz/2,st-quiz/3}'', ''st-ann'', true)'),
+	('marks(''{st-quiz/4,nothing}'', ''st-ann'', true)'),
+	('marks(''{st-quiz/1}'', ''st-bob'', true)'),
+	('marks(''{}'', ''st-ann'')');
+SELECT call,
+	   test.attempt('anon', 'st-ed', command) AS anon,
+	   test.attempt('authenticated', NULL, command) AS no_claims,
+	   test.attempt('authenticated', 'st-ann', command) AS learner,
+	   test.attempt('authenticated', 'st-vera', command) AS viewer,
+	   test.attempt('authenticated', 'st-ed', command) AS editor,
+	   test.attempt('authenticated', 'st-otto', command) AS others_editor,
+	   test.attempt('service_role', NULL, command) AS service
+FROM marks, format('SELECT FROM test.%s', call) AS command
+ORDER BY place;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-ed');
+SELECT FROM test.mark('st-quiz/4', 'st-ann');
+SELECT FROM test.marks('{st-quiz/2,st-quiz/4}', 'st-ann');
+CALL test.sign_in('st-vera');
+SELECT FROM test.mark('st-quiz/2');
+\set VERBOSITY sqlstate
+-- A learner's locks hold, and the tier is not asked. The last mark completes the course.
+RESET ROLE;
+UPDATE lessons SET unlock_at = NULL WHERE title = 'st-quiz/3';
+UPDATE courses SET tier_required = 'studio' WHERE title = 'st-quiz';
+SET LOCAL ROLE authenticated;
+CALL test.sign_in('st-ed');
+SELECT watched_pct, completed, course_completed FROM record_progress(test.id('st-quiz/1'), 100, NULL, test.id('st-ann'));
+SELECT r.watched_pct, r.completed, r.course_completed
+FROM record_progress_batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', test.id(l), 'watched_pct', 95)) FROM unnest('{st-quiz/2,st-quiz/3}'::text[]) AS l), test.id('st-ann')) AS r;
+RESET ROLE;
+SELECT completed_at IS NOT NULL AS completed FROM enrollments WHERE course_id = test.id('st-quiz') AND user_id = test.id('st-ann');
 
 -- A copy has the one who made it as its editor, whoever is staff of the other.
 SET LOCAL ROLE authenticated;

@@ -1,4 +1,4 @@
-# 060_model: R1 to R13. Random sequences of everything that learners, servers and
+# 060_model: R1 to R13 and certificates. Random sequences of everything that learners, servers and
 # owners may do, several connections at once, answer and leave what a model of the
 # rules says, from the extension and from the SQL edition, open and strict; and faults
 # that are planted are found, one of them made short.
@@ -88,7 +88,19 @@ my @faults = (
 	[ 'lessons that each of them alone may complete, and not all of them together', 'sql',
 		spoiled('FILTER (WHERE l.id <> $2)', 'FILTER (WHERE false)') ],
 	[ 'a lesson whose seconds came late, dated by the last report that came', 'sql',
-		spoiled('dated_at := GREATEST(at, progress.last_watched)', 'dated_at := at') ]);
+		spoiled('dated_at := GREATEST(at, progress.last_watched)', 'dated_at := at') ],
+	[ 'a viewer who marks lessons as an editor does', 'sql',
+		spoiled(q{s.course_id = c.id AND s.role = 'editor'}, 's.course_id = c.id') ],
+	[ 'a certificate that is issued again for the same completion', 'sql',
+		spoiled('k.completed_at >= e.completed_at', 'k.completed_at > e.completed_at') ],
+	[ 'a certificate that expires by when it was issued', 'sql',
+		spoiled('e.completed_at + c.certificate_valid_for', 'now() + c.certificate_valid_for') ],
+	[ 'a revoked certificate that still counts', 'sql',
+		spoiled('AND k.revoked_at IS NULL AND k.completed_at', 'AND k.completed_at') ],
+	[ 'an editor who takes a lesson to a course of others', 'extension',
+		'ALTER POLICY "Editors change their lessons" ON lessons WITH CHECK (true)' ],
+	[ 'an editor who changes modules of others', 'extension',
+		'ALTER POLICY "Editors change their modules" ON modules USING (true) WITH CHECK (true)' ]);
 for my $fault (@faults)
 {
 	my ($name, $edition, $sql) = @$fault;

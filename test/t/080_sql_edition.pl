@@ -334,9 +334,10 @@ my %by_hand = (
 	read_played => [ "('[[2, 1]]')", '22023' ],
 	read_report => [ "('{}', now())", 'P0001' ],
 	read_reports => [ "('[{}]', now())", '22023' ],
-	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false)", '42501' ],
+	send => [ "('${\learner(1)}', '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), NULL, false)", '42501' ],
+	send_all => [ "('{${\learner(1)}}', '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false)", '42501' ],
 	watched_course_of => [ "('${\uuid(131)}')", '' ],
-	own_record => [ "('{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)", '42501' ],
+	own_record => [ "(NULL, '{${\uuid(112)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), NULL, false, $seen)", '42501' ],
 	own_enroll => [ "('$draft', true)", '23503' ],
 	own_unenroll => [ "('$draft', true)", '23503' ],
 	own_reset_progress => [ "('$open', false, true)", '42501' ],
@@ -378,7 +379,7 @@ foreach my $name (@allowed)
 	my ($arguments, $expected) = @{ $by_hand{$name} };
 	like(by_hand(3, "content_library.$name$arguments"), ref $expected ? $expected : qr/^\Q$expected\E\z/, "$name() by hand");
 }
-is(by_hand(3, "content_library.own_record('{${\uuid(131)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '23503', 'a draft cannot be begun');
+is(by_hand(3, "content_library.own_record(NULL, '{${\uuid(131)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), NULL, false, $seen)"), '23503', 'a draft cannot be begun');
 is(by_hand(3, "content_library.own_reset_progress('$draft', false, true)"), '23503', 'nor is it there to be reset');
 is(by_hand(3, "content_library.own_mux_playback_claims('${\uuid(131)}', 'infinity', 'v')"), '23503', 'or played');
 is(by_hand(3, "content_library.own_enroll('$open', NULL)"), '23503', 'a course that is not seen is not entered');
@@ -391,7 +392,7 @@ sub completed
 {
 	return $node->safe_psql('doors', "SELECT string_agg(right(user_id::text, 1), ' ' ORDER BY user_id) FROM enrollments WHERE completed_at IS NOT NULL");
 }
-my $report = sub { "cardinality((content_library.own_record('{${\uuid(112)}}', '{$_[0]}', '{NULL}', '{1}', '{$_[1]}', '$_[1]', false, false, $seen)).rows)" };
+my $report = sub { "cardinality((content_library.own_record(NULL, '{${\uuid(112)}}', '{$_[0]}', '{NULL}', '{1}', '{$_[1]}', '$_[1]', NULL, false, $seen)).rows)" };
 is(by_hand(2, $report->(50, 'infinity')), '1', 'a report by hand');
 is(completed(), '', 'that completes nothing');
 is(by_hand(2, $report->(1000, 'now')), '23514', 'no more than all');
@@ -408,9 +409,9 @@ is(by_hand(1, "count(*) FROM content_library.own_continue_watching(9, NULL, NULL
 # The clock of a lesson that is to be watched is the server's, whatever is told by hand.
 $node->safe_psql('doors', "INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(1)}', '$second');
 	UPDATE courses SET progress_by = 'watch' WHERE id = '$second'; UPDATE lessons SET duration_seconds = 1000 WHERE id = '${\uuid(121)}'");
-my $seconds = "('{${\uuid(121)}}', '{NULL}', '{\"{[-5,1000000)}\"}', '{1}', '{1999-01-01}', '1999-01-01', false, false, $seen)";
+my $seconds = "(NULL, '{${\uuid(121)}}', '{NULL}', '{\"{[-5,1000000)}\"}', '{1}', '{1999-01-01}', '1999-01-01', NULL, false, $seen)";
 is(by_hand(1, "(content_library.own_record$seconds).rows[1].watched_pct"), '3', 'no more than the clock allows');
-is(by_hand(1, "content_library.own_record('{${\uuid(121)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), false, false, $seen)"), '22023', 'and no claim');
+is(by_hand(1, "content_library.own_record(NULL, '{${\uuid(121)}}', '{99}', '{NULL}', '{1}', ARRAY[now()], now(), NULL, false, $seen)"), '22023', 'and no claim');
 is($node->safe_psql('doors', "SELECT watched, started_at > now() - interval '1 minute' FROM content_progress WHERE lesson_id = '${\uuid(121)}'"),
 	'{[0,30)}|t', 'of the video alone');
 
