@@ -65,6 +65,6 @@ export async function makeVideos(folder: string): Promise<void> {
 		await promisify(execFile)('ffmpeg', ['-v', 'error',
 			'-f', 'lavfi', '-i', `gradients=size=320x180:rate=10:nb_colors=2:c0=${dark}:c1=${light}:speed=0.03:seed=1:duration=${seconds}`,
 			'-f', 'lavfi', '-i', `sine=frequency=220:duration=${seconds},volume=0.05`,
-			'-pix_fmt', 'yuv420p', '-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-c:a', 'libopus', '-b:a', '16k', `${folder}/${name}.webm`]);
+			'-pix_fmt', 'yuv420p', '-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '1M', '-c:a', 'libopus', '-b:a', '16k', `${folder}/${name}.webm`]);
 	}
 }

@@ -36,6 +36,8 @@ SELECT user_id, id, ranges, percent, percent >= 90, CASE WHEN percent >= 90 THEN
 INSERT INTO enrollments (user_id, course_id)
 SELECT u.id, c.id FROM auth.users AS u, courses AS c WHERE email = 'ben@example.com' AND slug IN ('joints', 'oil');
 
-INSERT INTO content_progress (user_id, lesson_id, watched, watched_pct, position_seconds, started_at, last_watched)
-SELECT u.id, l.id, '{[0,12)}', 60, 12, now() - interval '1 day', now() - interval '1 day'
-FROM auth.users AS u, lessons AS l WHERE email = 'ben@example.com' AND l.title IN ('The first saw cut', 'Why wood moves');
+INSERT INTO content_progress (user_id, lesson_id, watched, watched_pct, completed, completed_at, position_seconds, started_at, last_watched)
+SELECT u.id, l.id, int4multirange(int4range(0, seen)), seen * 5, seen = 20, CASE WHEN seen = 20 THEN at END, seen, at, at
+FROM auth.users AS u, (SELECT now() - interval '1 day' AS at) AS t,
+	(VALUES ('The first saw cut', 20), ('Marking with a knife', 12), ('Why wood moves', 8)) AS s(title, seen) JOIN lessons AS l USING (title)
+WHERE email = 'ben@example.com';

@@ -250,7 +250,7 @@ describe('a course site', { timeout: 20 * minute }, () => {
 		await iris.keyboard.press('Enter');
 		await until(async () => (await titles())[1] === 'The first saw cut' && await iris.locator('.order ol').nth(1).getByText('The first saw cut').count() === 1);
 		await iris.locator('.order li', { hasText: 'The first saw cut' }).dragTo(iris.locator('.order li', { hasText: 'Marking with a knife' }));
-		await until(async () => String(await titles()) === String(began));
+		await until(async () => String(await iris.locator('.order .title').allInnerTexts()) === String(began));
 		assert.deepEqual(await titles(), began);
 	});
 

@@ -53,8 +53,11 @@ function enrollButton(course_id: string): HTMLElement {
 }
 
 export const course: Page = async ([course_id]) => {
-	const course = await coursePage(supabase(), course_id!);
-	const { data: next } = await supabase().rpc('next_lesson', { course_id: course_id! }, { get: true });
+	const [course, { data: next }] = await Promise.all([
+		coursePage(supabase(), course_id!),
+		supabase().rpc('next_lesson', { course_id: course_id! }, { get: true }).throwOnError(),
+	]);
+	const begun = course.modules.some(({ lessons }) => lessons.some(({ status }) => status !== 'not_started'));
 
 	return {
 		title: course.title,
@@ -62,7 +65,7 @@ export const course: Page = async ([course_id]) => {
 			h('p', { class: 'lead' }, course.description),
 			course.enrolled ? bar(course.completion, 'Completed', '% completed') : enrollButton(course_id!),
 			course.completed_at && h('p', {}, `You completed this course on ${day(course.completed_at)}. `, h('a', { href: '#/certificates' }, 'Your certificates')),
-			course.enrolled && next && h('p', {}, h('a', { class: 'button', href: `#/courses/${course_id}/${next}` }, course.completion ? 'Go on' : 'Begin')),
+			course.enrolled && next && h('p', {}, h('a', { class: 'button', href: `#/courses/${course_id}/${next}` }, begun ? 'Go on' : 'Begin')),
 			...course.modules.map((module) => h('section', {},
 				h('h2', {}, module.title),
 				h('ol', { class: 'lessons' }, ...module.lessons.map((lesson) => row(course, lesson))))),

@@ -18,72 +18,91 @@ function neighbour(modules: Module[], lesson: Lesson, step: -1 | 1): Place | und
 	return beyond && { module: beyond, before: step < 0 ? undefined : beyond.lessons[0] };
 }
 
-export async function lessonOrder(course_id: string): Promise<HTMLElement> {
-	const list = h('div', { class: 'order' });
-	const refusal = h('p', { role: 'alert' });
-	let dragged: Lesson | undefined;
+class LessonOrder {
+	readonly element: HTMLElement;
+	#course_id: string;
+	#modules: Module[] = [];
+	#dragged?: Lesson;
+	#list = h('div', { class: 'order' });
+	#refusal = h('p', { role: 'alert' });
 
-	// Does it, shows how it is now, and leaves the focus on the same control.
-	async function change(what: string, call: () => PromiseLike<unknown>): Promise<void> {
+	constructor(course_id: string) {
+		this.#course_id = course_id;
+		this.element = h('div', {},
+			h('p', { class: 'muted' }, 'Drag a lesson onto another one to put it before that, or use the arrows.'), this.#refusal, this.#list);
+	}
+
+	async show(): Promise<void> {
+		({ modules: this.#modules } = await coursePage(supabase(), this.#course_id));
 		const focused = document.activeElement?.id;
 
-		refusal.textContent = '';
+		this.#list.replaceChildren(...this.#modules.map((module) => h('section', this.#target({ module }),
+			h('h3', {}, module.title),
+			h('ol', {}, ...module.lessons.map((lesson) => this.#row(module, lesson))))));
+		// The focus stays on the same control.
+		if (focused) document.getElementById(focused)?.focus();
+	}
+
+	// Does it, and shows how it is now.
+	async #change(what: string, call: () => PromiseLike<unknown>): Promise<void> {
+		this.#refusal.textContent = '';
 		try {
 			await call();
 			announce(what);
 		} catch (error) {
-			refusal.textContent = (error as Error).message;
+			this.#refusal.textContent = (error as Error).message;
 		}
-		await show();
-		if (focused) document.getElementById(focused)?.focus();
+		await this.show();
 	}
 
-	const move = (lesson: Lesson, { module, before }: Place) => change(`${lesson.title} moved.`, () =>
-		supabase().rpc('move_lesson', { lesson_id: lesson.id, module_id: module.id, before: before?.id }).throwOnError());
+	#move(lesson: Lesson, { module, before }: Place): void {
+		void this.#change(`${lesson.title} moved.`, () =>
+			supabase().rpc('move_lesson', { lesson_id: lesson.id, module_id: module.id, before: before?.id }).throwOnError());
+	}
 
-	const publish = (lesson: Lesson, is_published: boolean) => change(`${lesson.title} is ${is_published ? 'published' : 'a draft'} now.`, () =>
-		supabase().from('lessons').update({ is_published }).eq('id', lesson.id).throwOnError());
+	#publish(lesson: Lesson, is_published: boolean): void {
+		void this.#change(`${lesson.title} is ${is_published ? 'published' : 'a draft'} now.`, () =>
+			supabase().from('lessons').update({ is_published }).eq('id', lesson.id).throwOnError());
+	}
 
-	function button(modules: Module[], lesson: Lesson, step: -1 | 1): HTMLElement {
-		const to = neighbour(modules, lesson, step);
+	// Whatever is dragged onto this lands there.
+	#target(place: Place) {
+		return {
+			ondragover: (event: DragEvent) => event.preventDefault(),
+			ondrop: (event: DragEvent) => {
+				event.preventDefault();
+				event.stopPropagation();
+				if (this.#dragged && this.#dragged !== place.before) this.#move(this.#dragged, place);
+			},
+		};
+	}
+
+	#button(lesson: Lesson, step: -1 | 1): HTMLElement {
+		const to = neighbour(this.#modules, lesson, step);
 		const [name, arrow] = step < 0 ? ['up', '↑'] : ['down', '↓'];
 
 		return h('button', {
 			id: `${name}-${lesson.id}`, class: 'quiet', 'aria-label': `Move ${lesson.title} ${name}`,
-			disabled: !to, onclick: () => to && void move(lesson, to),
-		}, arrow!);
+			'aria-disabled': !to && 'true', onclick: () => to && this.#move(lesson, to),
+		}, arrow);
 	}
 
-	// Whatever is dragged onto this lands there.
-	const target = (place: Place) => ({
-		ondragover: (event: DragEvent) => event.preventDefault(),
-		ondrop: (event: DragEvent) => {
-			event.preventDefault();
-			event.stopPropagation();
-			if (dragged && dragged !== place.before) void move(dragged, place);
-		},
-	});
-
-	function row(modules: Module[], module: Module, lesson: Lesson): HTMLElement {
-		const id = `published-${lesson.id}`;
-
-		return h('li', { draggable: 'true', ondragstart: () => (dragged = lesson), ...target({ module, before: lesson }) },
+	#row(module: Module, lesson: Lesson): HTMLElement {
+		return h('li', { draggable: 'true', ondragstart: () => (this.#dragged = lesson), ...this.#target({ module, before: lesson }) },
 			h('span', { class: 'grip', 'aria-hidden': 'true' }, '⠿'),
 			h('span', { class: 'title' }, lesson.title),
-			h('label', { for: id }, 'Published'),
-			h('input', { id, type: 'checkbox', role: 'switch', 'aria-label': `${lesson.title}: published`, checked: lesson.is_published,
-				onchange: (event: Event) => void publish(lesson, (event.target as HTMLInputElement).checked) }),
-			button(modules, lesson, -1), button(modules, lesson, 1));
+			h('span', { class: 'controls' },
+				h('label', {}, 'Published', h('input', {
+					id: `published-${lesson.id}`, type: 'checkbox', role: 'switch', 'aria-label': `${lesson.title}: published`, checked: lesson.is_published,
+					onchange: (event: Event) => this.#publish(lesson, (event.target as HTMLInputElement).checked),
+				})),
+				this.#button(lesson, -1), this.#button(lesson, 1)));
 	}
+}
 
-	async function show(): Promise<void> {
-		const { modules } = await coursePage(supabase(), course_id);
+export async function lessonOrder(course_id: string): Promise<HTMLElement> {
+	const order = new LessonOrder(course_id);
 
-		list.replaceChildren(...modules.map((module) => h('section', target({ module }),
-			h('h3', {}, module.title),
-			h('ol', {}, ...module.lessons.map((lesson) => row(modules, module, lesson))))));
-	}
-
-	await show();
-	return h('div', {}, h('p', { class: 'muted' }, 'Drag a lesson onto another one to put it before that, or use the arrows.'), refusal, list);
+	await order.show();
+	return order.element;
 }
