@@ -9,6 +9,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 require_node(20);
+my ($version) = run_command([ 'node', '--version' ]);
+my ($major, $minor) = $version =~ /(\d+)\.(\d+)/;
+plan skip_all => "needs Node 20.19, 22.12 or later, for Vite, not $version"
+	if $major < 23 && $minor < ($major == 20 ? 19 : $major == 22 ? 12 : 99);
 my ($platform) = run_command([ 'node', '-p', 'process.platform + " " + process.arch' ]);
 plan skip_all => "needs Linux on x86-64, for PostgREST, not $platform" if $platform ne 'linux x64';
 for my $program (qw(chromium ffmpeg))

@@ -45,12 +45,12 @@ async function show(): Promise<void> {
 	left.abort();
 	left = new AbortController();
 	const { signal } = left;
-	const parameters = route?.exec(path)?.slice(1).map((part) => part && decodeURIComponent(part)) ?? [];
 	let shown: Awaited<ReturnType<Page>>;
 
 	showHeader(path);
 	try {
-		if (!page) throw new Error('There is no such page.');
+		if (!route || !page) throw new Error('There is no such page.');
+		const parameters = route.exec(path)!.slice(1).map((part) => part && decodeURIComponent(part));
 		shown = await (person() || page === verification ? page : signInPage)(parameters, signal);
 	} catch (error) {
 		const { message, hint } = error as { message: string; hint?: string };

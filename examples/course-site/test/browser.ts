@@ -1,5 +1,5 @@
 // browser.ts: Debian's Chromium, and what the tests do in it.
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import type { Site } from '../server/site.js';
 
 export const minute = 60_000;
@@ -41,12 +41,19 @@ export async function open(browser: Browser, site: Site, who?: 'Ada' | 'Ben' | '
 	return page;
 }
 
-// Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
-export async function play(page: Page, seconds = Infinity): Promise<void> {
+// The video of a page, once it has gone to where the learner left it.
+async function videoOf(page: Page): Promise<Locator> {
 	const video = page.locator('video');
 
-	await video.evaluate(async (video: HTMLVideoElement, seconds) => {
-		if (video.readyState === 0) await new Promise((resolve) => video.addEventListener('loadeddata', resolve));
+	await video.evaluate(async (video: HTMLVideoElement) => {
+		if (video.readyState === 0) await new Promise((resolve) => video.addEventListener('loadedmetadata', resolve));
+	});
+	return video;
+}
+
+// Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
+export async function play(page: Page, seconds = Infinity): Promise<void> {
+	await (await videoOf(page)).evaluate(async (video: HTMLVideoElement, seconds) => {
 		const until = video.currentTime + (seconds ?? Infinity);
 		const watch = () => video.currentTime >= until && video.pause();
 		const stopped = new Promise((resolve) => video.addEventListener('pause', resolve, { once: true }));
@@ -59,5 +66,6 @@ export async function play(page: Page, seconds = Infinity): Promise<void> {
 	}, Number.isFinite(seconds) ? seconds : null);
 }
 
-export const seek = (page: Page, second: number): Promise<void> =>
-	page.locator('video').evaluate((video: HTMLVideoElement, second) => void (video.currentTime = second), second);
+export async function seek(page: Page, second: number): Promise<void> {
+	await (await videoOf(page)).evaluate((video: HTMLVideoElement, second) => void (video.currentTime = second), second);
+}

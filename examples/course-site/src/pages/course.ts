@@ -4,7 +4,8 @@ import { announce, bar, clock, day, h, reload } from '../html.js';
 import type { Page } from '../main.js';
 import { supabase } from '../session.js';
 
-type Lesson = CoursePage['modules'][number]['lessons'][number];
+export type Module = CoursePage['modules'][number];
+export type Lesson = Module['lessons'][number];
 
 export function lock({ locked }: Lesson): string {
 	if (!locked) return '';

@@ -1,8 +1,8 @@
 // dashboard.ts: what an instructor sees of a course and, as an editor, changes. No service key is needed.
+import { coursePage } from '../../../supabase-app/src/learner.js';
 import { h } from '../html.js';
 import type { Page } from '../main.js';
 import { supabase } from '../session.js';
-import { coursePage } from '../../../supabase-app/src/learner.js';
 import { learners } from './learners.js';
 import { lessonOrder } from './lesson-order.js';
 import { retention } from './retention.js';

@@ -1,10 +1,9 @@
 // lesson-order.ts: the lessons of a course, which an editor puts in order, and publishes.
-import { coursePage, type CoursePage } from '../../../supabase-app/src/learner.js';
+import { coursePage } from '../../../supabase-app/src/learner.js';
 import { announce, h } from '../html.js';
 import { supabase } from '../session.js';
+import type { Lesson, Module } from './course.js';
 
-type Module = CoursePage['modules'][number];
-type Lesson = Module['lessons'][number];
 type Place = { module: Module; before?: Lesson };
 
 // The place one further up or down; from the first or last of a module that is in the next one.

@@ -4,9 +4,7 @@ import { coursePage, type CoursePage } from '../../../supabase-app/src/learner.j
 import { announce, bar, h } from '../html.js';
 import type { Page } from '../main.js';
 import { anonKey, person, supabase, url } from '../session.js';
-import { lock } from './course.js';
-
-type Lesson = CoursePage['modules'][number]['lessons'][number];
+import { lock, type Lesson } from './course.js';
 
 function videoOf(lesson: Lesson): HTMLVideoElement {
 	// With Mux this is https://stream.mux.com/PLAYBACK_ID.m3u8, and a token from mux_playback_claims().

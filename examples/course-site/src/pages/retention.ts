@@ -4,6 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import type { CoursePage } from '../../../supabase-app/src/learner.js';
 import { clock, h } from '../html.js';
 import { supabase } from '../session.js';
+import type { Lesson } from './course.js';
 
 type Steps = { second: number; learners: number }[];
 
@@ -32,8 +33,16 @@ function table(steps: Steps): HTMLElement {
 		h('tbody', {}, ...steps.map(({ second, learners }) => h('tr', {}, h('th', { scope: 'row' }, clock(second)), h('td', {}, String(learners)))))));
 }
 
+async function stepsOf({ id, duration_seconds }: Lesson): Promise<Steps> {
+	// Forty steps or so, however long the lesson is.
+	const step_seconds = Math.ceil(duration_seconds! / 40);
+
+	return (await supabase().rpc('lesson_retention', { lesson_id: id, step_seconds }, { get: true }).throwOnError()).data;
+}
+
 export async function retention(course: CoursePage, signal: AbortSignal): Promise<HTMLElement> {
 	const lessons = course.modules.flatMap(({ lessons }) => lessons).filter(({ duration_seconds }) => duration_seconds);
+	if (lessons.length === 0) return h('p', {}, 'No lesson has a video yet.');
 	const select = h('select', { id: 'retention', onchange: () => void load() },
 		...lessons.map(({ id, title }) => h('option', { value: id }, title)));
 	const box = h('div', { class: 'chart', role: 'img' });
@@ -44,23 +53,21 @@ export async function retention(course: CoursePage, signal: AbortSignal): Promis
 	function redraw(): void {
 		chart?.destroy();
 		// Before the page is shown the box has no width yet.
-		if (steps.length > 0 && box.clientWidth > 0) chart = draw(box, steps);
+		if (box.clientWidth > 0) chart = draw(box, steps);
 	}
 
 	async function load(): Promise<void> {
 		const lesson = lessons.find(({ id }) => id === select.value)!;
-		// Forty steps or so, however long the lesson is.
-		const step_seconds = Math.ceil(lesson.duration_seconds! / 40);
 
-		({ data: steps } = await supabase().rpc('lesson_retention', { lesson_id: lesson.id, step_seconds }, { get: true }).throwOnError());
+		steps = await stepsOf(lesson);
 		box.setAttribute('aria-label', `${lesson.title}: ${steps[0]?.learners} learners at the start, ${steps.at(-1)?.learners} at the end`);
 		numbers.replaceChildren(table(steps));
 		redraw();
 	}
 
-	if (lessons.length === 0) return h('p', {}, 'No lesson has a video yet.');
-	await load();
 	const size = new ResizeObserver(redraw);
+
+	await load();
 	size.observe(box);
 	signal.addEventListener('abort', () => size.disconnect());
 	matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw, { signal });
