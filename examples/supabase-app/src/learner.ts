@@ -11,14 +11,22 @@ export type Progress = Tables<'content_progress'> & { course_completed: boolean 
 // The form of docs/course_outline.schema.json, as far as this app reads it: to
 // the generator of types a function's jsonb is any JSON.
 export interface CoursePage {
+	id: string;
 	title: string;
+	description: string;
 	enrolled: boolean;
+	completed_at: string | null;
 	completion: number | null;
 	modules: {
+		id: string;
 		title: string;
 		lessons: {
 			id: string;
 			title: string;
+			duration_seconds: number | null;
+			is_required: boolean;
+			is_preview: boolean;
+			is_published?: boolean; // for staff
 			status: 'not_started' | 'in_progress' | 'completed';
 			watched_pct: number;
 			position_seconds: number | null;

@@ -1,0 +1,71 @@
+// browser.ts: Debian's Chromium, and what the tests do in it.
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import type { Site } from '../server/site.js';
+
+export const minute = 60_000;
+
+// How the site is looked at.
+export const looks = {
+	light: { colorScheme: 'light', viewport: { width: 1000, height: 700 } },
+	dark: { colorScheme: 'dark', viewport: { width: 1000, height: 700 } },
+	phone: { colorScheme: 'light', viewport: { width: 360, height: 740 } },
+} as const;
+
+export async function look(page: Page, { colorScheme, viewport }: typeof looks[keyof typeof looks]): Promise<void> {
+	await page.emulateMedia({ colorScheme });
+	await page.setViewportSize(viewport);
+}
+
+// Videos play without anybody's click.
+export const launch = (): Promise<Browser> =>
+	chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--autoplay-policy=no-user-gesture-required'] });
+
+// Shows a page of the site, once all of it is there.
+export async function go(page: Page, site: Site, path: string): Promise<void> {
+	await page.goto('about:blank');
+	await page.goto(`${site.url}#${path}`);
+	await page.locator('main h1').waitFor();
+}
+
+// A page of somebody who has signed in, or of a visitor.
+export async function open(browser: Browser, site: Site, who?: 'Ada' | 'Ben' | 'Iris'): Promise<Page> {
+	const page = await (await browser.newContext()).newPage();
+
+	await look(page, looks.light);
+	page.setDefaultTimeout(minute);
+	await go(page, site, '/');
+	if (who) {
+		await page.getByRole('button', { name: `Sign in as ${who}` }).click();
+		await page.getByRole('heading', { level: 1, name: 'Courses' }).waitFor();
+	}
+	return page;
+}
+
+// The video of a page, once it has gone to where the learner left it.
+async function videoOf(page: Page): Promise<Locator> {
+	const video = page.locator('video');
+
+	await video.evaluate(async (video: HTMLVideoElement) => {
+		if (video.readyState === 0) await new Promise((resolve) => video.addEventListener('loadedmetadata', resolve));
+	});
+	return video;
+}
+
+// Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
+export async function play(page: Page, seconds = Infinity): Promise<void> {
+	await (await videoOf(page)).evaluate(async (video: HTMLVideoElement, seconds) => {
+		const until = video.currentTime + (seconds ?? Infinity);
+		const watch = () => video.currentTime >= until && video.pause();
+		const stopped = new Promise((resolve) => video.addEventListener('pause', resolve, { once: true }));
+
+		video.addEventListener('timeupdate', watch);
+		video.playbackRate = 2;
+		await video.play();
+		await stopped;
+		video.removeEventListener('timeupdate', watch);
+	}, Number.isFinite(seconds) ? seconds : null);
+}
+
+export async function seek(page: Page, second: number): Promise<void> {
+	await (await videoOf(page)).evaluate((video: HTMLVideoElement, second) => void (video.currentTime = second), second);
+}
