@@ -10,7 +10,6 @@
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path TO pg_catalog, public, pg_temp;
-CREATE EXTENSION IF NOT EXISTS plproxy SCHEMA public;
 \ir cell_of.sql
 
 DO $$
