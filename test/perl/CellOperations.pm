@@ -117,7 +117,7 @@ sub random_report
 		(sub { return "SELECT $columns FROM record_progress(${\some('lesson')}, ${\percent()}, ${\int rand 60}.5)" }) x 3,
 		sub { return "SELECT $columns FROM record_progress(${\some('lesson')}, played => '[[${\int rand 30}, ${\int 30 + rand 31}]]')" },
 		(sub { return "SELECT $columns FROM record_progress_batch(jsonb_build_array(" . join(', ', map
-			{ "jsonb_build_object('lesson_id', ${\some('lesson')}, 'watched_pct', ${\percent()}, 'watched_at', '2026-01-${\(10 + int rand 19)}T10:00:00Z')" } 1 .. 6)
+			{ "jsonb_build_object('lesson_id', $_, 'watched_pct', ${\percent()}, 'watched_at', '2026-01-${\(10 + int rand 19)}T10:00:00Z')" } some_of('lesson', 6))
 			. '), skip_refused => true)' }) x 3);
 
 	return request($user, pick(@reports)->());
@@ -130,7 +130,7 @@ sub random_request
 	my $user = pick(learners());
 	my @learners = (
 		(sub { return random_report($user) }) x 12,
-		(sub { return request($user, "SELECT course_id, completed_at, expires_at, granted FROM enroll(${\some('course')})") }) x 5,
+		(sub { return request($user, "SELECT course_id, completed_at, expires_at, granted FROM enroll(${\some('course')})") }) x 8,
 		sub { return request($user, "SELECT course_id, completed_at FROM unenroll(${\some('course')})") },
 		sub { return request($user, "SELECT reset_progress(${\some('course')}, dry_run => ${\boolean(0.5)})") },
 		sub { return request($user, "SELECT course_completion(${\some('course')}), next_lesson(${\some('course')})") },
