@@ -100,8 +100,8 @@ sub random_edit
 		sub { return request(undef, "INSERT INTO course_prerequisites SELECT a.id, b.id FROM courses AS a, courses AS b
 			WHERE a.id = ${\some('course')} AND b.id = ${\some('course')} AND a.id < b.id ON CONFLICT DO NOTHING") },
 		sub { return request(undef, "DELETE FROM course_prerequisites WHERE course_id = ${\some('course')}") },
-		sub { return chance(0.5) ? "RESET ROLE; DELETE FROM auth.users WHERE id = '${\pick(learners())}'" : '' },
-		(sub { return "RESET ROLE; INSERT INTO auth.users (id) VALUES ('${\pick(learners())}') ON CONFLICT DO NOTHING" }) x 2);
+		sub { return chance(0.5) ? "RESET ROLE; DELETE FROM auth.users WHERE id = '${\pick(learners())}';" : '' },
+		(sub { return "RESET ROLE; INSERT INTO auth.users (id) VALUES ('${\pick(learners())}') ON CONFLICT DO NOTHING;" }) x 2);
 
 	return pick(@edits)->();
 }
