@@ -8,10 +8,10 @@
 \set ON_ERROR_STOP on
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT extnamespace::regnamespace AS library FROM pg_extension WHERE extname = 'content_library' \gset
+SELECT extnamespace::regnamespace AS library
+FROM pg_extension WHERE extname = 'content_library' \gset
 SET LOCAL search_path TO pg_catalog, :library, pg_temp;
 \ir cell_of.sql
-REVOKE ALL ON SCHEMA content_library_cells FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION content_library_cells.this_cell() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -60,9 +60,12 @@ BEGIN
 	IF TG_TABLE_NAME = 'modules' THEN
 		courses_changed := ARRAY[OLD.course_id, NEW.course_id];
 	ELSE
-		courses_changed := ARRAY(SELECT m.course_id FROM modules AS m WHERE m.id IN (OLD.module_id, NEW.module_id));
+		courses_changed := ARRAY(
+			SELECT m.course_id FROM modules AS m WHERE m.id IN (OLD.module_id, NEW.module_id));
 	END IF;
-	FOR course IN SELECT c.id FROM courses AS c WHERE c.id = ANY (courses_changed) ORDER BY c.id LOOP
+	FOR course IN
+		SELECT c.id FROM courses AS c WHERE c.id = ANY (courses_changed) ORDER BY c.id
+	LOOP
 		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
 		DELETE FROM modules WHERE id = module;
 	END LOOP;
@@ -77,7 +80,8 @@ CREATE CONSTRAINT TRIGGER complete_after_delete AFTER DELETE ON lessons
 DROP TRIGGER IF EXISTS complete_after_update ON lessons;
 CREATE CONSTRAINT TRIGGER complete_after_update AFTER UPDATE ON lessons
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-	WHEN ((OLD.module_id, OLD.is_required, OLD.is_published) IS DISTINCT FROM (NEW.module_id, NEW.is_required, NEW.is_published))
+	WHEN ((OLD.module_id, OLD.is_required, OLD.is_published)
+		IS DISTINCT FROM (NEW.module_id, NEW.is_required, NEW.is_published))
 	EXECUTE FUNCTION content_library_cells.complete_courses();
 DROP TRIGGER IF EXISTS complete_after_delete ON modules;
 CREATE CONSTRAINT TRIGGER complete_after_delete AFTER DELETE ON modules
@@ -87,8 +91,12 @@ DROP TRIGGER IF EXISTS complete_after_update ON modules;
 CREATE CONSTRAINT TRIGGER complete_after_update AFTER UPDATE ON modules
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.course_id <> NEW.course_id)
 	EXECUTE FUNCTION content_library_cells.complete_courses();
-ALTER TABLE lessons ENABLE REPLICA TRIGGER complete_after_delete, ENABLE REPLICA TRIGGER complete_after_update;
-ALTER TABLE modules ENABLE REPLICA TRIGGER complete_after_delete, ENABLE REPLICA TRIGGER complete_after_update,
+ALTER TABLE lessons
+	ENABLE REPLICA TRIGGER complete_after_delete,
+	ENABLE REPLICA TRIGGER complete_after_update;
+ALTER TABLE modules
+	ENABLE REPLICA TRIGGER complete_after_delete,
+	ENABLE REPLICA TRIGGER complete_after_update,
 	ENABLE ALWAYS TRIGGER claim_after_delete;
 
 -- A row that is changed here would differ from the catalogue, and one that is added here would stop
@@ -106,7 +114,9 @@ DO $$
 DECLARE
 	relation regclass;
 BEGIN
-	FOREACH relation IN ARRAY '{courses,modules,lessons,course_prerequisites,course_staff,auth.users}'::regclass[] LOOP
+	FOREACH relation IN ARRAY
+		'{courses,modules,lessons,course_prerequisites,course_staff,auth.users}'::regclass[]
+	LOOP
 		EXECUTE format('DROP TRIGGER IF EXISTS refuse_change ON %s', relation);
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON %s
 			FOR EACH STATEMENT EXECUTE FUNCTION content_library_cells.refuse_change()', relation);
@@ -149,15 +159,17 @@ BEGIN
 	END IF;
 END
 $$;
-GRANT USAGE ON SCHEMA content_library_cells TO content_library_front;
 
-CREATE OR REPLACE FUNCTION content_library_cells.enrolled_at(course_id uuid, user_id uuid) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION content_library_cells.enrolled_at(course_id uuid, user_id uuid)
+RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$ SELECT e.enrolled_at FROM enrollments AS e WHERE e.course_id = $1 AND e.user_id = $2 $$;
 
 -- The last learner of a course in this cell who comes in course_report() before a page.
-CREATE OR REPLACE FUNCTION content_library_cells.learner_before(course_id uuid, enrolled_at timestamptz, user_id uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION content_library_cells.learner_before(
+	course_id uuid, enrolled_at timestamptz, user_id uuid)
+RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
@@ -166,11 +178,13 @@ AS $$
 	ORDER BY e.enrolled_at DESC, e.user_id DESC LIMIT 1
 $$;
 
--- Calls a function of the library as a role and with claims. Only the front may say which: whoever may
--- call this is anybody. The arguments are texts, the function's own in their order. An error is an answer, as
--- {SQLSTATE, message, detail, hint}: after one that is raised, PL/Proxy would connect again.
+-- Calls a function of the library as a role and with claims. Only the front may call it, for
+-- whoever does is anybody. The arguments are texts, the function's own in their order. An
+-- error is an answer, as {SQLSTATE, message, detail, hint}: after one that is raised, PL/Proxy
+-- would connect again.
 CREATE OR REPLACE FUNCTION content_library_cells.call(
-	caller text, claims text, subject text, function text, args text[], OUT cell integer, OUT answer jsonb, OUT error text[])
+	caller text, claims text, subject text, function text, args text[],
+	OUT cell integer, OUT answer jsonb, OUT error text[])
 RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -184,10 +198,13 @@ DECLARE
 BEGIN
 	-- A further argument says when the learner in "after" enrolled, who may be in another cell.
 	IF function = 'course_report' AND cardinality(args) = 4 THEN
-		args := args[1:2] || content_library_cells.learner_before(args[1]::uuid, args[4]::timestamptz, args[3]::uuid)::text;
+		args := args[1:2] || content_library_cells.learner_before(
+			args[1]::uuid, args[4]::timestamptz, args[3]::uuid)::text;
 	END IF;
-	SELECT format('SELECT %s, to_jsonb(%s.%I(%s)), NULL::text[]', content_library_cells.this_cell(), p.pronamespace::regnamespace, p.proname,
-		(SELECT string_agg(format('$1[%s]::%s', a.place, format_type(a.type, NULL)), ', ' ORDER BY a.place)
+	SELECT format('SELECT %s, to_jsonb(%s.%I(%s)), NULL::text[]',
+		content_library_cells.this_cell(), p.pronamespace::regnamespace, p.proname,
+		(SELECT string_agg(format('$1[%s]::%s', a.place, format_type(a.type, NULL)),
+						   ', ' ORDER BY a.place)
 		 FROM unnest(p.proargtypes) WITH ORDINALITY AS a(type, place)))
 	INTO query
 	FROM pg_proc AS p
@@ -195,8 +212,8 @@ BEGIN
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
 	WHERE p.proname = function AND p.pronargs = cardinality(args);
 	IF query IS NULL THEN
-		RAISE EXCEPTION 'content_library has no function "%" with % arguments', function, cardinality(args)
-			USING ERRCODE = 'undefined_function';
+		RAISE EXCEPTION 'content_library has no function "%" with % arguments',
+			function, cardinality(args) USING ERRCODE = 'undefined_function';
 	END IF;
 	PERFORM set_config('request.jwt.claims', coalesce(claims, ''), true),
 		set_config('request.jwt.claim.sub', coalesce(subject, ''), true),
@@ -209,7 +226,10 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN NEXT;
 END
 $$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library_cells FROM PUBLIC;
+-- Default privileges may have granted more.
+REVOKE ALL ON SCHEMA content_library_cells FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library_cells FROM PUBLIC, anon, authenticated, service_role;
+GRANT USAGE ON SCHEMA content_library_cells TO content_library_front;
 -- The condition of a trigger on INSERT calls this one as whoever inserts.
 GRANT EXECUTE ON FUNCTION content_library_cells.cell_of(uuid, integer) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION

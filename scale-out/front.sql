@@ -164,7 +164,7 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce((SELECT a.cell FROM content_library_cells.ask(NULL, 'verify_certificate', code) AS a LIMIT 1), 0) $$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library_cells FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA content_library_cells FROM PUBLIC, anon, authenticated, service_role;
 GRANT USAGE ON SCHEMA content_library_cells TO anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION content_library_cells.as_anon(integer, text, text[]) TO anon;
 GRANT EXECUTE ON FUNCTION content_library_cells.as_authenticated(integer, text, text[]) TO authenticated;
@@ -402,7 +402,7 @@ REVOKE ALL ON FUNCTION
 	public.lesson_report(uuid),
 	public.lesson_retention(uuid, integer),
 	public.recompute_completion(uuid)
-	FROM PUBLIC, anon, authenticated;
+	FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
 	public.record_progress(uuid, double precision, double precision, uuid, jsonb),
 	public.record_progress_batch(jsonb, uuid, boolean),
