@@ -37,7 +37,8 @@ $$;
 
 -- These say whose claims a call has. So only the owner of the front may call them.
 CREATE OR REPLACE FUNCTION content_library_cells.on_cell(
-	place integer, caller text, claims text, subject text, function text, args text[], OUT cell integer, OUT answer jsonb, OUT error text[])
+	place integer, caller text, claims text, subject text, function text, args text[],
+	OUT cell integer, OUT answer jsonb, OUT error text[])
 RETURNS SETOF record
 LANGUAGE plproxy
 AS $$
@@ -46,7 +47,8 @@ AS $$
 	SELECT * FROM content_library_cells.call($2, $3, $4, $5, $6);
 $$;
 CREATE OR REPLACE FUNCTION content_library_cells.on_all_cells(
-	caller text, claims text, subject text, function text, args text[], OUT cell integer, OUT answer jsonb, OUT error text[])
+	caller text, claims text, subject text, function text, args text[],
+	OUT cell integer, OUT answer jsonb, OUT error text[])
 RETURNS SETOF record
 LANGUAGE plproxy
 AS $$
@@ -115,23 +117,27 @@ END
 $$;
 
 -- Each is for one role alone, so the cell learns as which role it is called.
-CREATE OR REPLACE FUNCTION content_library_cells.as_anon(place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
+CREATE OR REPLACE FUNCTION content_library_cells.as_anon(
+	place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
 RETURNS SETOF record
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT * FROM content_library_cells.send('anon', $1, $2, $3) $$;
-CREATE OR REPLACE FUNCTION content_library_cells.as_authenticated(place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
+CREATE OR REPLACE FUNCTION content_library_cells.as_authenticated(
+	place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
 RETURNS SETOF record
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT * FROM content_library_cells.send('authenticated', $1, $2, $3) $$;
-CREATE OR REPLACE FUNCTION content_library_cells.as_service_role(place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
+CREATE OR REPLACE FUNCTION content_library_cells.as_service_role(
+	place integer, function text, args text[], OUT cell integer, OUT answer jsonb)
 RETURNS SETOF record
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT * FROM content_library_cells.send('service_role', $1, $2, $3) $$;
 
-CREATE OR REPLACE FUNCTION content_library_cells.ask(place integer, function text, VARIADIC args text[], OUT cell integer, OUT answer jsonb)
+CREATE OR REPLACE FUNCTION content_library_cells.ask(
+	place integer, function text, VARIADIC args text[], OUT cell integer, OUT answer jsonb)
 RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -190,7 +196,8 @@ AS $$
 		lesson_id::text, watched_pct::text, position_seconds::text, user_id::text, played::text) AS a
 $$;
 
-CREATE OR REPLACE FUNCTION public.record_progress_batch(reports jsonb, user_id uuid DEFAULT NULL, skip_refused boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION public.record_progress_batch(
+	reports jsonb, user_id uuid DEFAULT NULL, skip_refused boolean DEFAULT false)
 RETURNS SETOF public.recorded_progress
 LANGUAGE sql ROWS 100
 AS $$
@@ -204,7 +211,8 @@ RETURNS public.enrollments
 LANGUAGE sql
 AS $$
 	SELECT jsonb_populate_record(NULL::public.enrollments, a.answer)
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'enroll', course_id::text, user_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'enroll', course_id::text, user_id::text) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.unenroll(course_id uuid, user_id uuid DEFAULT NULL)
@@ -212,10 +220,12 @@ RETURNS public.enrollments
 LANGUAGE sql
 AS $$
 	SELECT jsonb_populate_record(NULL::public.enrollments, a.answer)
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'unenroll', course_id::text, user_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'unenroll', course_id::text, user_id::text) AS a
 $$;
 
-CREATE OR REPLACE FUNCTION public.reset_progress(course_id uuid, user_id uuid DEFAULT NULL, dry_run boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION public.reset_progress(
+	course_id uuid, user_id uuid DEFAULT NULL, dry_run boolean DEFAULT false)
 RETURNS integer
 LANGUAGE sql
 AS $$
@@ -229,7 +239,8 @@ RETURNS integer
 LANGUAGE sql STABLE
 AS $$
 	SELECT a.answer::integer
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'course_completion', course_id::text, user_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'course_completion', course_id::text, user_id::text) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.course_outline(course_id uuid, user_id uuid DEFAULT NULL)
@@ -237,7 +248,8 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
 	SELECT a.answer
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'course_outline', course_id::text, user_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'course_outline', course_id::text, user_id::text) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.next_lesson(course_id uuid, user_id uuid DEFAULT NULL)
@@ -245,7 +257,8 @@ RETURNS uuid
 LANGUAGE sql STABLE
 AS $$
 	SELECT (a.answer #>> '{}')::uuid
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'next_lesson', course_id::text, user_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'next_lesson', course_id::text, user_id::text) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.course_progress(user_id uuid DEFAULT NULL)
@@ -254,18 +267,21 @@ RETURNS TABLE (course_id uuid, title text, required_lessons integer, completed_l
 LANGUAGE sql STABLE ROWS 20
 AS $$
 	SELECT r.*
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'course_progress', user_id::text) AS a,
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'course_progress', user_id::text) AS a,
 		jsonb_to_record(a.answer) AS r(course_id uuid, title text, required_lessons integer, completed_lessons integer,
 			completion integer, last_watched timestamptz, next_lesson_id uuid, enrolled_at timestamptz, completed_at timestamptz)
 $$;
 
-CREATE OR REPLACE FUNCTION public.continue_watching(max_rows integer DEFAULT 10, user_id uuid DEFAULT NULL)
+CREATE OR REPLACE FUNCTION public.continue_watching(
+	max_rows integer DEFAULT 10, user_id uuid DEFAULT NULL)
 RETURNS TABLE (course_id uuid, course_title text, lesson_id uuid, lesson_title text, watched_pct integer,
 	position_seconds integer, duration_seconds integer, last_watched timestamptz)
 LANGUAGE sql STABLE ROWS 10
 AS $$
 	SELECT r.*
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'continue_watching', max_rows::text, user_id::text) AS a,
+	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
+		'continue_watching', max_rows::text, user_id::text) AS a,
 		jsonb_to_record(a.answer) AS r(course_id uuid, course_title text, lesson_id uuid, lesson_title text,
 			watched_pct integer, position_seconds integer, duration_seconds integer, last_watched timestamptz)
 $$;
@@ -280,7 +296,8 @@ AS $$
 		lesson_id::text, ttl::text, user_id::text, audience) AS a
 $$;
 
-CREATE OR REPLACE FUNCTION public.issue_certificate(course_id uuid, user_id uuid, learner_name text, metadata jsonb DEFAULT '{}')
+CREATE OR REPLACE FUNCTION public.issue_certificate(
+	course_id uuid, user_id uuid, learner_name text, metadata jsonb DEFAULT '{}')
 RETURNS public.certificates
 LANGUAGE sql
 AS $$
@@ -297,7 +314,8 @@ RETURNS integer
 LANGUAGE sql STABLE
 AS $$
 	SELECT a.answer::integer
-	FROM content_library_cells.ask(content_library_cells.place_of(NULL), 'completion_threshold', lesson_id::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of(NULL),
+		'completion_threshold', lesson_id::text) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.verify_certificate(code text)
@@ -316,7 +334,8 @@ RETURNS public.certificates
 LANGUAGE sql
 AS $$
 	SELECT jsonb_populate_record(NULL::public.certificates, a.answer)
-	FROM content_library_cells.ask(content_library_cells.place_of_certificate(code), 'revoke_certificate', code, reason) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of_certificate(code),
+		'revoke_certificate', code, reason) AS a
 $$;
 
 CREATE OR REPLACE FUNCTION public.certificate_credential(code text, issuer jsonb)
@@ -324,13 +343,15 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
 	SELECT a.answer
-	FROM content_library_cells.ask(content_library_cells.place_of_certificate(code), 'certificate_credential', code, issuer::text) AS a
+	FROM content_library_cells.ask(content_library_cells.place_of_certificate(code),
+		'certificate_credential', code, issuer::text) AS a
 $$;
 
 
 -- 4. Functions that all cells answer together ----------------------------------------
 
-CREATE OR REPLACE FUNCTION public.course_report(course_id uuid, max_rows integer DEFAULT NULL, after uuid DEFAULT NULL)
+CREATE OR REPLACE FUNCTION public.course_report(
+	course_id uuid, max_rows integer DEFAULT NULL, after uuid DEFAULT NULL)
 RETURNS TABLE (user_id uuid, required_lessons integer, completed_lessons integer, completion integer,
 	enrolled_at timestamptz, completed_at timestamptz, last_watched timestamptz)
 LANGUAGE sql STABLE ROWS 1000
