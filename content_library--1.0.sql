@@ -1637,7 +1637,7 @@ BEGIN ATOMIC
 		FROM tables AS t
 		JOIN pg_constraint AS k ON k.conrelid = t.oid
 		JOIN pg_trigger AS g ON g.tgconstraint = k.oid
-		WHERE g.tgisinternal AND g.tgenabled <> 'O'
+		WHERE g.tgisinternal AND g.tgenabled IN ('D', 'R')
 		GROUP BY t.name, t.quoted, k.conname
 		UNION ALL
 		SELECT 'index', i."table", i.name, pg_get_indexdef(i.oid) || ';', format('DROP INDEX %s;', i.qualified)
