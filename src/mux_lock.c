@@ -4,6 +4,7 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 
+#include "content_library.h"
 #include "locks.h"
 #include "mux_lock.h"
 
