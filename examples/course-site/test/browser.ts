@@ -51,6 +51,12 @@ async function videoOf(page: Page): Promise<Locator> {
 	return video;
 }
 
+// Whether the browser has these seconds of the video, and needs no network for them.
+export async function loaded(page: Page, from: number, to: number): Promise<boolean> {
+	return (await videoOf(page)).evaluate((video: HTMLVideoElement, [from, to]) =>
+		Array.from(video.buffered, (_, i) => video.buffered.start(i) <= from! && to! <= video.buffered.end(i)).includes(true), [from, to]);
+}
+
 // Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
 export async function play(page: Page, seconds = Infinity): Promise<void> {
 	await (await videoOf(page)).evaluate(async (video: HTMLVideoElement, seconds) => {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { startSite, type Site } from '../server/site.js';
-import { go, launch, look, looks, minute, open, play, seek } from './browser.js';
+import { go, launch, loaded, look, looks, minute, open, play, seek } from './browser.js';
 
 const axe = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
 
@@ -115,9 +115,10 @@ describe('a course site', { timeout: 20 * minute }, () => {
 	});
 
 	test('what she watches offline is kept, and sent once she is back', async () => {
+		await seek(ada, 7);
+		await until(() => loaded(ada, 7, 10));
 		await ada.context().setOffline(true);
 		await says(ada, /You are offline/);
-		await seek(ada, 7);
 		await play(ada, 2);
 		await sleep(500);
 		assert.equal(await seen('The first saw cut', 8), false, 'nothing has arrived');
