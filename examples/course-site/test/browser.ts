@@ -53,8 +53,8 @@ async function videoOf(page: Page): Promise<Locator> {
 
 // Whether the browser has these seconds of the video, and needs no network for them.
 export async function loaded(page: Page, from: number, to: number): Promise<boolean> {
-	return (await videoOf(page)).evaluate((video: HTMLVideoElement, [from, to]) =>
-		Array.from(video.buffered, (_, i) => video.buffered.start(i) <= from! && to! <= video.buffered.end(i)).includes(true), [from, to]);
+	return (await videoOf(page)).evaluate(({ buffered }: HTMLVideoElement, [from, to]) =>
+		Array.from({ length: buffered.length }, (_, i) => buffered.start(i) <= from! && to! <= buffered.end(i)).includes(true), [from, to]);
 }
 
 // Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
