@@ -27,9 +27,10 @@ SET user_id = EXCLUDED.user_id, lesson_id = EXCLUDED.lesson_id, watched_pct = EX
     completed = EXCLUDED.completed, last_watched = EXCLUDED.last_watched, position_seconds = EXCLUDED.position_seconds
 RETURNING *'''
 
-# What supabase-js sends sets every column, and gets the row back.
 # The videos have 600 seconds.
 PLAYED = "('[[0, ' || 6 * {pct} || ']]')::jsonb"
+
+# What supabase-js sends sets every column, and gets the row back.
 HEARTBEATS = {
     'upsert': UPSERT,
     'plan': UPSERT.replace('public.', 'plan.').replace(', position_seconds = EXCLUDED.position_seconds', '')

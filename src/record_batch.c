@@ -455,11 +455,9 @@ record_of_users(FunctionCallInfo fcinfo, Recording *recording)
 	Call	   *call = recording->call;
 	int			count;
 	Datum	   *users = users_of(recording, &count);
-	Datum	   *lessons = palloc(recording->size * sizeof(Datum));
+	Datum	   *lessons = reported_lessons(recording);
 	Datum	   *courses;
 
-	for (int i = 0; i < recording->size; i++)
-		lessons[i] = recording->reports[i].report.lesson_id;
 	call_begin_as_users(call, fcinfo, users, count);
 	call_lock_users(call, users, count);
 	(void) claim_begin(call, &lessons, recording->size, &courses);

@@ -26,20 +26,29 @@ static const LibraryQuery lessons_of_editor = {
 	3, {UUIDOID, UUIDOID, UUIDARRAYOID}
 };
 
+/* The lessons of the reports, in their order. */
+Datum *
+reported_lessons(const Recording *recording)
+{
+	Datum	   *lessons = palloc(recording->size * sizeof(Datum));
+
+	for (int i = 0; i < recording->size; i++)
+		lessons[i] = recording->reports[i].report.lesson_id;
+	return lessons;
+}
+
 /* Bars what an editor may not report for the learner who is named; returns how many are left. */
 static int
 bar_reports(Recording *recording)
 {
-	Datum	   *lessons = palloc(recording->size * sizeof(Datum));
-	Datum		values[] = {recording->call->signed_in, recording->call->user_id, (Datum) 0};
+	Datum		values[] = {
+		recording->call->signed_in, recording->call->user_id,
+		PointerGetDatum(construct_array(reported_lessons(recording), recording->size, UUIDOID, UUID_LEN,
+										false, TYPALIGN_CHAR))
+	};
 
 	for (int i = 0; i < recording->size; i++)
-	{
-		lessons[i] = recording->reports[i].report.lesson_id;
 		recording->reports[i].barred = true;
-	}
-	values[2] = PointerGetDatum(construct_array(lessons, recording->size, UUIDOID, UUID_LEN,
-												false, TYPALIGN_CHAR));
 	query_execute(&recording->call->library, &lessons_of_editor, values, NULL, true);
 	for (uint64 row = 0; row < SPI_processed; row++)
 		recording->reports[DatumGetInt64(result_value(row, 1, INT8OID)) - 1].barred = false;
@@ -302,17 +311,14 @@ static Claims
 begin_claims(Recording *recording)
 {
 	Claims		claims = {0};
-	int			size = 0;
 
 	for (int i = 0; i < recording->size; i++)
 		recording->reports[i].completing |= completes(&recording->reports[i]);
 	/* Most calls end here: no lesson is completed by them. */
 	if (count(recording, is_completing) == 0)
 		return claims;
-	claims.lesson_ids = palloc(recording->size * sizeof(Datum));
-	for (int i = 0; i < recording->size; i++)
-		claims.lesson_ids[size++] = recording->reports[i].report.lesson_id;
-	claims.size = claim_begin(recording->call, &claims.lesson_ids, size, &claims.course_ids);
+	claims.lesson_ids = reported_lessons(recording);
+	claims.size = claim_begin(recording->call, &claims.lesson_ids, recording->size, &claims.course_ids);
 	for (int i = 0; i < claims.size; i++)
 		find_report(recording, claims.lesson_ids[i])->course_id = claims.course_ids[i];
 	return claims;

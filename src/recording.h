@@ -81,6 +81,7 @@ typedef struct RecordingQueries
 extern void call_begin_recording(Recording *recording, FunctionCallInfo fcinfo, int user_arg);
 extern void record_reports(Recording *recording);
 extern void new_lesson_from_row(RecordedReport *report, uint64 row, int first);
+extern Datum *reported_lessons(const Recording *recording);
 extern RecordedReport *look_for_report(const Recording *recording, Datum lesson_id);
 extern RecordedReport *find_report(const Recording *recording, Datum lesson_id);
 extern const char *prefix_of(const Recording *recording, const RecordedReport *report);

@@ -178,18 +178,18 @@ $$;
 COMMENT ON FUNCTION content_library.refuse_report(text, uuid, text) IS
 	'Fails with 42501, 22023 or 55000: a report that the progress of its lesson does not move by. prefix names the report of a batch.';
 
-CREATE FUNCTION content_library.missing_user(user_id uuid, prefix text DEFAULT '') RETURNS void
+CREATE FUNCTION content_library.missing_user(user_id uuid, key text, prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
 	RAISE EXCEPTION '%user "%" does not exist', prefix, user_id
 		USING ERRCODE = 'foreign_key_violation',
-			  CONSTRAINT = 'content_progress_user_id_fkey',
+			  CONSTRAINT = key,
 			  DETAIL = 'auth.users has no such id.';
 END
 $$;
-COMMENT ON FUNCTION content_library.missing_user(uuid, text) IS
-	'Fails with 23503: no such user. prefix names the report of a batch.';
+COMMENT ON FUNCTION content_library.missing_user(uuid, text, text) IS
+	'Fails with 23503: no such user. key is the foreign key that says so; prefix names the report of a batch.';
 
 CREATE FUNCTION content_library.missing_certificate(code text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -973,7 +973,7 @@ BEGIN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		CASE missing
 			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
-			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1, prefix);
+			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1, missing, prefix);
 			ELSE RAISE;
 		END CASE;
 	END;
@@ -1714,11 +1714,13 @@ DECLARE
 	rows public.recorded_progress[];
 	missing text;
 BEGIN
-	FOR report IN SELECT DISTINCT u.id FROM unnest(user_ids) AS u(id) LOOP
-		PERFORM content_library.caller(report.id);
-	END LOOP;
 	IF content_library.acts_for_others() THEN
 		PERFORM content_library.begin_batch(user_ids, lesson_ids);
+	ELSE
+		-- Learners may name only themselves.
+		FOR report IN SELECT DISTINCT u.id FROM unnest(user_ids) AS u(id) LOOP
+			PERFORM content_library.caller(report.id);
+		END LOOP;
 	END IF;
 	FOR report IN
 		SELECT r.user_id, array_agg(r.lesson_id) AS lesson_ids, array_agg(r.pct) AS pcts, array_agg(r.played) AS plays,
@@ -1817,7 +1819,7 @@ BEGIN
 		EXCEPTION WHEN foreign_key_violation THEN
 			GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 			IF missing = 'enrollments_user_id_fkey' THEN
-				PERFORM content_library.missing_user($1);
+				PERFORM content_library.missing_user($1, missing);
 			END IF;
 			RAISE;
 		END;

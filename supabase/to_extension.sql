@@ -158,7 +158,7 @@ DROP FUNCTION
 	content_library.missing_lesson(uuid, text),
 	content_library.refuse_lesson(text, uuid, uuid, text, timestamptz),
 	content_library.refuse_report(text, uuid, text),
-	content_library.missing_user(uuid, text),
+	content_library.missing_user(uuid, text, text),
 	content_library.missing_certificate(text),
 	content_library.nobody(),
 	content_library.other_user(uuid),
