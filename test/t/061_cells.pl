@@ -17,7 +17,8 @@ my $folder = PostgreSQL::Test::Utils::tempdir;
 my $operations = $ENV{CELL_OPERATIONS} // 10_000;
 my $rounds = 20;
 my $edits = int $operations / $rounds / 25;
-my $seed = $ENV{CELL_SEED} // int rand 2**31;
+# The same operations each time, so that a test that fails tells of a change. CELL_SEED gives others.
+my $seed = $ENV{CELL_SEED} // 1;
 srand $seed;
 note("seed $seed");
 
@@ -103,7 +104,7 @@ $_->[0]->poll_query_until($_->[1], "SELECT count(*) = 6 AND bool_and(srsubstate 
 sub listen_to
 {
 	my ($node, $database) = @_;
-	my %listener = (in => "LISTEN content_library;\n", out => '', err => '');
+	my %listener = (in => "SET application_name = 'listener'; LISTEN content_library;\n", out => '', err => '');
 
 	$listener{session} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database) ], '<', \$listener{in}, '>', \$listener{out}, '2>', \$listener{err});
 	heard(\%listener);
@@ -273,17 +274,20 @@ sub move_cell
 {
 	my @old = @{ $cells[1] };
 	my @new = ($two, 'cell_1');
+	my $listening = "application_name = 'listener'";
 	my $origin = "FROM pg_subscription AS s JOIN pg_replication_origin_status AS o ON o.external_id = 'pg_' || s.oid WHERE s.subname = 'cell_1'";
 
-	heard($listeners[1]);
 	query($one, 'postgres', "ALTER DATABASE cell_1 SET default_transaction_read_only = on;
-		SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cell_1' AND backend_type = 'client backend'");
+		SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cell_1' AND backend_type = 'client backend' AND NOT $listening");
 	edit_meanwhile();
 	query(@old, 'SET default_transaction_read_only = off; ALTER SUBSCRIPTION cell_1 DISABLE');
 	$one->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'cell_1' AND backend_type LIKE 'logical replication%')") or die;
 	my $lsn = query(@old, "SELECT o.remote_lsn $origin");
 	edit_meanwhile();
 
+	# What it has completed before it stopped was told there.
+	heard($listeners[1]);
+	query($one, 'postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cell_1' AND $listening");
 	query($two, 'postgres', 'CREATE DATABASE cell_1');
 	is(system("pg_dump -Fc --no-subscriptions -d '${\$one->connstr('cell_1')}' | pg_restore -d '${\$two->connstr('cell_1')}'"), 0, 'a cell is dumped and restored');
 	$cells[1] = \@new;
@@ -417,7 +421,9 @@ sub test_front
 		'content_library_is_staff copy_course move_lesson move_module', 'all but what changes courses');
 
 	# Pages, in whatever cell the learner is who ends one.
-	my $course = query(@{ $cells[0] }, "SELECT course_id FROM enrollments GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1");
+	my $course = query(@{ $cells[0] }, "SELECT course_id FROM enrollments JOIN content_progress USING (user_id)
+		JOIN lessons AS l ON l.id = lesson_id JOIN modules AS m USING (course_id) WHERE m.id = l.module_id
+		GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1");
 	my ($after, @pages) = ('NULL');
 	while (my $page = $service->("SELECT user_id FROM course_report('$course', 3, $after)"))
 	{
