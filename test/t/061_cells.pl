@@ -27,7 +27,9 @@ sub start_server
 	my $node = PostgreSQL::Test::Cluster->new($_[0]);
 
 	$node->init(allows_streaming => 'logical');
-	$node->append_conf('postgresql.conf', "autovacuum = off\nwal_retrieve_retry_interval = 100ms\ndeadlock_timeout = 100ms");
+	# Whether a report is written must not depend on how fast a server is.
+	$node->append_conf('postgresql.conf', "content_library.heartbeat_interval = 1d\n"
+		. "autovacuum = off\nwal_retrieve_retry_interval = 100ms\ndeadlock_timeout = 100ms");
 	$node->start;
 	return $node;
 }
