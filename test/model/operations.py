@@ -15,13 +15,16 @@ CONNECTIONS = (1, 2, 3, 4)
 USERS = [f'u{n}' for n in range(1, 6)]
 ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_seconds', 'user': 'user_id',
              'course': 'course_id', 'module': 'module_id', 'certificate': 'code'}
-JSON = {'reports', 'metadata', 'played'}
+JSON = {'reports', 'metadata', 'played', 'issuer'}
 REPORTS = {'record_progress', 'record_progress_batch'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
          'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select',
-         'verify_certificate'}
+         'verify_certificate', 'certificate_credential'}
 # Arguments that are none of the function's.
 OURS = {'name', 'loosely'}
+# Who issues certificates, and what is nobody.
+ISSUERS = ({'id': 'https://example.com'}, {'id': 'urn:example:1', 'type': ['Profile', 'Extra'], 'name': 'A "site"'})
+NO_ISSUERS = (None, [], {'name': 'A site'}, {'id': 'no uri'}, {'id': 'https://example.com', 'type': ['Person']})
 SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = datetime.timedelta(days=1)
@@ -544,7 +547,9 @@ class Generator:
             args['loosely'] = True
         if kind < 0.6:
             return 'revoke_certificate', {**args, 'reason': random.choice(('wrong name', 'fraud', 'fraud')) if self.chance(0.95) else ''}
-        return 'verify_certificate', args
+        if kind < 0.8:
+            return 'verify_certificate', args
+        return 'certificate_credential', {**args, 'issuer': random.choice(ISSUERS) if self.chance(0.95) else random.choice(NO_ISSUERS)}
 
     def lock(self):
         """A time of opening, clearly past or ahead: who says when they enrolled did so 3 to 30 days ago."""

@@ -98,6 +98,8 @@ my @faults = (
 		spoiled('k.completed_at >= e.completed_at', 'k.completed_at > e.completed_at') ],
 	[ 'a certificate that expires by when it was issued', 'sql',
 		spoiled('e.completed_at + c.certificate_valid_for', 'now() + c.certificate_valid_for') ],
+	[ 'a credential of a certificate that is revoked', 'sql',
+		spoiled('k.revoked_at IS NULL AS holds', 'true AS holds') ],
 	[ 'a revoked certificate that still counts', 'sql',
 		spoiled('AND k.revoked_at IS NULL AND k.completed_at', 'AND k.completed_at') ],
 	[ 'an editor who takes a lesson to a course of others', 'extension',
