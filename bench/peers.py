@@ -3,7 +3,7 @@ import datetime
 
 NAMES = {
     'upsert': "the app's upsert",
-    'plan': "the same on the plan's tables",
+    'plan': 'the same on tables without the library',
     'plpgsql': 'PL/pgSQL (SQL edition)',
     'starter': 'trigger that recomputes',
     'client': 'two requests, computed by the client',
