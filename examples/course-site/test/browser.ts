@@ -18,7 +18,7 @@ export async function look(page: Page, { colorScheme, viewport }: typeof looks[k
 
 // Videos play without anybody's click.
 export const launch = (): Promise<Browser> =>
-	chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--autoplay-policy=no-user-gesture-required'] });
+	chromium.launch({ executablePath: '/usr/bin/chromium', timeout: minute, args: ['--autoplay-policy=no-user-gesture-required'] });
 
 // Shows a page of the site, once all of it is there.
 export async function go(page: Page, site: Site, path: string): Promise<void> {
@@ -41,35 +41,54 @@ export async function open(browser: Browser, site: Site, who?: 'Ada' | 'Ben' | '
 	return page;
 }
 
-// The video of a page, once it has gone to where the learner left it.
+// The video of a page, once it can be played from where the learner left it.
 async function videoOf(page: Page): Promise<Locator> {
 	const video = page.locator('video');
 
-	await video.evaluate(async (video: HTMLVideoElement) => {
-		if (video.readyState === 0) await new Promise((resolve) => video.addEventListener('loadedmetadata', resolve));
-	});
+	await video.evaluate(async (video: HTMLVideoElement, limit) => {
+		const end = Date.now() + limit;
+
+		// It waits at least once: what the page does when the video has loaded comes before that.
+		do {
+			await new Promise((resolve) => setTimeout(resolve, 20));
+			if (Date.now() > end) throw new Error(`the video does not load: readyState ${video.readyState}, ${video.error?.message ?? 'no error'}`);
+		} while (video.seeking || video.readyState < video.HAVE_FUTURE_DATA);
+	}, minute);
 	return video;
 }
 
 // Whether the browser has these seconds of the video, and needs no network for them.
 export async function loaded(page: Page, from: number, to: number): Promise<boolean> {
-	return (await videoOf(page)).evaluate(({ buffered }: HTMLVideoElement, [from, to]) =>
-		Array.from({ length: buffered.length }, (_, i) => buffered.start(i) <= from! && to! <= buffered.end(i)).includes(true), [from, to]);
+	return (await videoOf(page)).evaluate((video: HTMLVideoElement, [from, to]) => {
+		const { buffered } = video;
+
+		video.preload = 'auto';
+		return Array.from({ length: buffered.length }, (_, i) => buffered.start(i) <= from! && to! <= buffered.end(i)).includes(true);
+	}, [from, to]);
 }
 
-// Plays the video from where it is, twice as fast, for so many of its seconds or to its end.
+// Plays the video from where it is: so many of its seconds, or twice as fast to its end.
+// A busy machine plays a little more: played() says what it was.
 export async function play(page: Page, seconds = Infinity): Promise<void> {
-	await (await videoOf(page)).evaluate(async (video: HTMLVideoElement, seconds) => {
-		const until = video.currentTime + (seconds ?? Infinity);
-		const watch = () => video.currentTime >= until && video.pause();
-		const stopped = new Promise((resolve) => video.addEventListener('pause', resolve, { once: true }));
+	await (await videoOf(page)).evaluate(async (video: HTMLVideoElement, [seconds, limit]) => {
+		const until = seconds === null ? Infinity : video.currentTime + seconds!;
+		const end = Date.now() + limit!;
 
-		video.addEventListener('timeupdate', watch);
-		video.playbackRate = 2;
-		await video.play();
-		await stopped;
-		video.removeEventListener('timeupdate', watch);
-	}, Number.isFinite(seconds) ? seconds : null);
+		video.playbackRate = seconds === null ? 2 : 1;
+		const begun = video.play();
+		while (!video.paused) {
+			await new Promise((resolve) => setTimeout(resolve, 20));
+			if (video.currentTime >= until) video.pause();
+			if (Date.now() > end) throw new Error(`the video stands at second ${video.currentTime}: readyState ${video.readyState}`);
+		}
+		await begun;
+	}, [Number.isFinite(seconds) ? seconds : null, minute]);
+}
+
+// What was played since the page was loaded, as the server keeps it: whole seconds, rounded outward.
+export async function played(page: Page): Promise<string> {
+	return page.locator('video').evaluate(({ played, duration }: HTMLVideoElement) => '{' + Array.from({ length: played.length }, (_, i) =>
+		`[${Math.floor(played.start(i))},${Math.min(Math.ceil(played.end(i)), Math.floor(duration))})`) + '}');
 }
 
 export async function seek(page: Page, second: number): Promise<void> {

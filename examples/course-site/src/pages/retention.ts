@@ -20,7 +20,7 @@ function draw(box: HTMLElement, steps: Steps): uPlot {
 		legend: { show: false },
 		cursor: { show: false },
 		axes: [
-			{ ...axis, values: (_, seconds) => seconds.map(clock) },
+			{ ...axis, size: 32, values: (_, seconds) => seconds.map(clock) },
 			{ ...axis, values: (_, counts) => counts.map((count) => Number.isInteger(count) ? String(count) : '') },
 		],
 		series: [{}, { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, points: { show: false } }],
