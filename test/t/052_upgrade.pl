@@ -1,5 +1,6 @@
 # 052_upgrade: R11. pg_upgrade keeps all rows, keys, policies and grants: from the
-# same major, and from each older one that is here.
+# same major, and from each older one that is here. To a server without the library, as
+# that of the Supabase image, it goes by way of the SQL edition.
 use strict;
 use warnings;
 use FindBin;
@@ -9,6 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my @schemas = ('public', 'academy');
+my $scripts = "$FindBin::RealBin/../../supabase";
 
 # What record_progress and course_completion answer learner 1.
 sub answers
@@ -20,6 +22,24 @@ SELECT course_completion(c.id), p.watched_pct, p.completed
 FROM courses AS c, lessons AS l, record_progress(l.id, 60) AS p
 WHERE c.title = 'Course 1' AND l.title = 'Course 1, module 1, lesson 4'
 END
+}
+
+# The arguments of pg_upgrade, for two servers that are stopped.
+sub upgrade
+{
+	my ($old, $new) = @_;
+
+	chdir(PostgreSQL::Test::Utils::tempdir);
+	return [ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir,
+		'-b', $old->config_data('--bindir'), '-B', $new->config_data('--bindir'),
+		'-s', $new->host, '-p', $old->port, '-P', $new->port ];
+}
+
+sub run_script
+{
+	my ($node, $script) = @_;
+
+	return [ 'psql', '-XqAt', '-d', $node->connstr('app'), '-f', "$scripts/$script.sql" ];
 }
 
 foreach my $major (our_major(), older_majors())
@@ -48,11 +68,7 @@ foreach my $major (our_major(), older_majors())
 	like($before{waiting}, qr/^9 event trigger\|content_library_attach/m, "$from: one database waits for auth");
 	$old->stop;
 	$new->stop;
-	chdir(PostgreSQL::Test::Utils::tempdir);
-	command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir,
-			'-b', $old->config_data('--bindir'), '-B', $new->config_data('--bindir'),
-			'-s', $new->host, '-p', $old->port, '-P', $new->port ],
-		"$from: pg_upgrade");
+	command_ok(upgrade($old, $new), "$from: pg_upgrade");
 	$new->start;
 
 	foreach my $schema (@schemas)
@@ -65,6 +81,41 @@ foreach my $major (our_major(), older_majors())
 	is(snapshot($new, 'waiting', 'public'), $before{waiting}, "$from: what waited for auth is as it was");
 	$new->safe_psql('waiting', supabase_sql() =~ s/ALTER TABLE auth\.users OWNER/INSERT INTO auth.users (id) VALUES ('${\learner(1)}');\n$&/r);
 	like(snapshot($new, 'waiting', 'public'), qr/^3 constraint\|enrollments.*REFERENCES auth\.users/m, "$from: and attaches when it comes");
+	$new->stop;
+}
+
+foreach my $major (our_major(), older_majors())
+{
+	my $from = "from $major, by the SQL edition";
+	my $old = start_major("with_$major", $major);
+	my $new = PostgreSQL::Test::Cluster->new("without_$major");
+
+	{
+		delete local $ENV{TEMP_CONFIG};
+		$new->init(extra => [ '--data-checksums', '--no-locale', '--encoding=UTF8' ]);
+	}
+	new_database($old, 'app', 'public');
+	fill($old, 'app', 'public');
+	my $before = snapshot($old, 'app', 'public');
+
+	# Where the library was installed for all servers, the new one has it.
+	if ($ENV{TEMP_CONFIG})
+	{
+		$old->stop;
+		command_fails([ @{ upgrade($old, $new) }, '--check' ], "$from: pg_upgrade does not go without the library");
+		$old->start;
+	}
+	command_ok(run_script($old, 'to_sql_edition'), "$from: to the SQL edition");
+	$old->stop;
+	command_ok(upgrade($old, $new), "$from: pg_upgrade");
+	$new->start;
+	is($new->safe_psql('app', as_user(learner(1)) . "BEGIN; SELECT r.watched_pct FROM lessons AS l, record_progress(l.id, 5) AS r WHERE l.title = 'Course 1, module 1, lesson 4'; ROLLBACK"),
+		74, "$from: the SQL edition works there");
+	$new->stop;
+	$new->append_conf('postgresql.conf', slurp_file($ENV{TEMP_CONFIG})) if $ENV{TEMP_CONFIG};
+	$new->start;
+	command_ok(run_script($new, 'to_extension'), "$from: and back");
+	is_deeply([ lines_that_differ($before, snapshot($new, 'app', 'public')) ], [], "$from: all as it was");
 	$new->stop;
 }
 
