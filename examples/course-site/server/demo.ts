@@ -60,9 +60,10 @@ export async function makeVideos(folder: string): Promise<void> {
 	const captions = Array.from({ length: seconds }, (_, second) => `${at(second)}.000 --> ${at(second)}.999\nSecond ${second + 1} of ${seconds}\n`);
 
 	await mkdir(folder, { recursive: true });
+	// It must not ask whether to write over those of an earlier run: nobody answers.
 	for (const [name, [dark, light]] of Object.entries(videos)) {
 		await writeFile(`${folder}/${name}.vtt`, ['WEBVTT\n', ...captions].join('\n'));
-		await promisify(execFile)('ffmpeg', ['-v', 'error',
+		await promisify(execFile)('ffmpeg', ['-y', '-nostdin', '-v', 'error',
 			'-f', 'lavfi', '-i', `gradients=size=320x180:rate=10:nb_colors=2:c0=${dark}:c1=${light}:speed=0.03:seed=1:duration=${seconds}`,
 			'-f', 'lavfi', '-i', `sine=frequency=220:duration=${seconds},volume=0.05`,
 			'-pix_fmt', 'yuv420p', '-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '1M', '-c:a', 'libopus', '-b:a', '16k', `${folder}/${name}.webm`]);

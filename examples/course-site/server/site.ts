@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type pg from 'pg';
-import { preview } from 'vite';
+import { preview, type PreviewServer } from 'vite';
 import { certify } from '../../supabase-app/src/instructor.js';
 import { connect, makeDatabase, startApi, token, type Api } from '../../supabase-app/test/world.js';
 import { makeCourses, makePeople, makeVideos } from './demo.js';
@@ -58,35 +58,43 @@ async function writePeople(people: Site['people']): Promise<void> {
 	}));
 }
 
+// The server of the page, and of the API under the same address.
+const startServer = (api: Api): Promise<PreviewServer> => preview({
+	logLevel: 'warn',
+	build: { outDir: built },
+	preview: {
+		host: '127.0.0.1',
+		// Before PostgREST, Supabase has a gateway that takes off /rest/v1.
+		proxy: { '/rest/v1': { target: api.url, rewrite: (path) => path.replace('/rest/v1', '') } },
+	},
+});
+
 export async function startSite(): Promise<Site> {
 	const { admin } = await makeDatabase(database);
+	let api: Api | undefined;
+	let server: PreviewServer | undefined;
 
-	await setUp(admin);
-	const api = await startApi(database);
-	const courses = await makeCourses(api.service);
-	const people = await makePeople(admin, courses);
+	async function stop(): Promise<void> {
+		await server?.close();
+		await api?.stop();
+		await admin.end();
+	}
 
-	await admin.query(readFileSync('server/learners.sql', 'utf8'));
-	await issueCertificates(admin, api);
-	await writePeople(people);
-	await makeVideos(`${built}/videos`);
-	const server = await preview({
-		logLevel: 'warn',
-		build: { outDir: built },
-		preview: {
-			host: '127.0.0.1',
-			// Before PostgREST, Supabase has a gateway that takes off /rest/v1.
-			proxy: { '/rest/v1': { target: api.url, rewrite: (path) => path.replace('/rest/v1', '') } },
-		},
-	});
+	try {
+		await setUp(admin);
+		api = await startApi(database);
+		const courses = await makeCourses(api.service);
+		const people = await makePeople(admin, courses);
 
-	return {
-		url: server.resolvedUrls!.local[0]!,
-		admin, api, people, courses,
-		stop: async () => {
-			await server.close();
-			await api.stop();
-			await admin.end();
-		},
-	};
+		await admin.query(readFileSync('server/learners.sql', 'utf8'));
+		await issueCertificates(admin, api);
+		await writePeople(people);
+		await makeVideos(`${built}/videos`);
+		server = await startServer(api);
+		return { url: server.resolvedUrls!.local[0]!, admin, api, people, courses, stop };
+	} catch (error) {
+		// What is left running would keep this process from ending.
+		await stop();
+		throw error;
+	}
 }
