@@ -271,6 +271,11 @@ CREATE INDEX idx_lessons_mux_asset_id ON @extschema@.lessons (mux_asset_id);
 CREATE INDEX idx_enrollments_user_id ON @extschema@.enrollments (user_id);
 -- course_report() goes through a course page by page in this order.
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
+-- course_summary() counts by the first, and takes a sample by the second: see
+-- COURSE_SUMMARY_SQL in src/rules.h.
+CREATE INDEX idx_enrollments_completed_at ON @extschema@.enrollments (course_id, completed_at)
+	WHERE completed_at IS NOT NULL;
+CREATE INDEX idx_enrollments_sample ON @extschema@.enrollments (course_id, uuid_hash(user_id), user_id);
 CREATE INDEX idx_course_prerequisites_required ON @extschema@.course_prerequisites (required_course_id);
 CREATE INDEX idx_course_staff_course_id ON @extschema@.course_staff (course_id);
 CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
@@ -752,6 +757,20 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1000
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.course_report(uuid, integer, uuid) IS
 	'The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. For the staff of the course, and for service_role. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
+
+CREATE FUNCTION @extschema@.course_summary(course_id uuid)
+RETURNS TABLE (
+	learners integer,
+	active_7_days integer,
+	active_30_days integer,
+	completed integer,
+	average_completion numeric,
+	completions_by_week integer[],
+	sampled integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.course_summary(uuid) IS
+	'A course in one row, for a dashboard. Exact: how many learners are enrolled, how many of them have completed the course, and completions_by_week, how many did in each of the last 12 periods of 168 hours, the last of which ends now. From a sample: how many learners have watched a lesson of it in the last 7 and 30 days (of 24 hours), and the average completion (course_report) of all learners in percent (0.0..100.0; NULL when there is no learner or no required lesson). sampled says how many learners those three come from. They are exact when it equals learners, in a course of up to 1,000. Otherwise 1,000 learners stand for all, the same each time: a share of them is within 3.1 percent of all learners in 19 of 20 courses. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.';
 
 CREATE FUNCTION @extschema@.lesson_report(course_id uuid)
 RETURNS TABLE (
@@ -2032,7 +2051,9 @@ BEGIN ATOMIC
 		('default', 'enrollments', 'column enrollments.enrolled_at', 'ALTER TABLE {schema}.enrollments ALTER COLUMN enrolled_at SET DEFAULT now();'),
 		('default', 'enrollments', 'column enrollments.granted', 'ALTER TABLE {schema}.enrollments ALTER COLUMN granted SET DEFAULT false;'),
 		('default', 'enrollments', 'column enrollments.id', 'ALTER TABLE {schema}.enrollments ALTER COLUMN id SET DEFAULT gen_random_uuid();'),
+		('index', 'enrollments', 'idx_enrollments_completed_at', 'CREATE INDEX idx_enrollments_completed_at ON {schema}.enrollments USING btree (course_id, completed_at) WHERE (completed_at IS NOT NULL);'),
 		('index', 'enrollments', 'idx_enrollments_course_id', 'CREATE INDEX idx_enrollments_course_id ON {schema}.enrollments USING btree (course_id, enrolled_at, user_id);'),
+		('index', 'enrollments', 'idx_enrollments_sample', 'CREATE INDEX idx_enrollments_sample ON {schema}.enrollments USING btree (course_id, uuid_hash(user_id), user_id);'),
 		('index', 'enrollments', 'idx_enrollments_user_id', 'CREATE INDEX idx_enrollments_user_id ON {schema}.enrollments USING btree (user_id);'),
 		('policy', 'enrollments', 'Service role manages enrollments', 'CREATE POLICY "Service role manages enrollments" ON {schema}.enrollments FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('policy', 'enrollments', 'Users create own enrollments', 'CREATE POLICY "Users create own enrollments" ON {schema}.enrollments FOR INSERT TO authenticated WITH CHECK ((( SELECT auth.uid() AS uid) = user_id));'),
@@ -2200,6 +2221,7 @@ BEGIN ATOMIC
 		('code', '', 'function course_outline(uuid, uuid)', 'c, jsonb, $libdir/content_library, course_outline'),
 		('code', '', 'function course_progress(uuid)', 'c, TABLE(course_id uuid, title text, required_lessons integer, completed_lessons integer, completion integer, last_watched timestamp with time zone, next_lesson_id uuid, enrolled_at timestamp with time zone, completed_at timestamp with time zone), $libdir/content_library, course_progress'),
 		('code', '', 'function course_report(uuid, integer, uuid)', 'c, TABLE(user_id uuid, required_lessons integer, completed_lessons integer, completion integer, enrolled_at timestamp with time zone, completed_at timestamp with time zone, last_watched timestamp with time zone), $libdir/content_library, course_report'),
+		('code', '', 'function course_summary(uuid)', 'c, TABLE(learners integer, active_7_days integer, active_30_days integer, completed integer, average_completion numeric, completions_by_week integer[], sampled integer), $libdir/content_library, course_summary'),
 		('code', '', 'function enroll(uuid, uuid)', 'c, enrollments, $libdir/content_library, enroll'),
 		('code', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'c, certificates, $libdir/content_library, issue_certificate'),
 		('code', '', 'function lesson_report(uuid)', 'c, TABLE(lesson_id uuid, module_id uuid, title text, is_required boolean, started integer, completed integer, average_pct numeric), $libdir/content_library, lesson_report'),
@@ -2242,6 +2264,7 @@ BEGIN ATOMIC
 		('comment', '', 'function course_outline(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.course_outline(uuid, uuid) IS ''A course page with a learner''''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. The staff of the course may name its learners. Without user_id they see all of it: nothing is locked, drafts are there, and is_published is in course and lessons; so does service_role, without progress. Its form is docs/course_outline.schema.json. Fails as course_completion does.'';'),
 		('comment', '', 'function course_progress(uuid)', 'COMMENT ON FUNCTION {schema}.course_progress(uuid) IS ''The courses of a learner, with progress in each. One row for each course that the learner (user_id, by default the caller) is enrolled in, oldest enrollment first: how many required lessons there are and are completed, completion in percent (0..100, or NULL), when a lesson was last watched, the next lesson, and when the course was completed. Fails with 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function course_report(uuid, integer, uuid)', 'COMMENT ON FUNCTION {schema}.course_report(uuid, integer, uuid) IS ''The learners of a course, with how far they are. One row for each enrolled learner, oldest enrollment first: required and completed lessons, completion in percent (0..100, or NULL), when the course was completed, and when the learner last watched a lesson of it. At most max_rows, by default all; the next page comes after the user_id of the last row. For the staff of the course, and for service_role. Fails with 22004 for a NULL course, 22023 when max_rows is not positive or after is not enrolled in the course, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
+		('comment', '', 'function course_summary(uuid)', 'COMMENT ON FUNCTION {schema}.course_summary(uuid) IS ''A course in one row, for a dashboard. Exact: how many learners are enrolled, how many of them have completed the course, and completions_by_week, how many did in each of the last 12 periods of 168 hours, the last of which ends now. From a sample: how many learners have watched a lesson of it in the last 7 and 30 days (of 24 hours), and the average completion (course_report) of all learners in percent (0.0..100.0; NULL when there is no learner or no required lesson). sampled says how many learners those three come from. They are exact when it equals learners, in a course of up to 1,000. Otherwise 1,000 learners stand for all, the same each time: a share of them is within 3.1 percent of all learners in 19 of 20 courses. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
 		('comment', '', 'function enroll(uuid, uuid)', 'COMMENT ON FUNCTION {schema}.enroll(uuid, uuid) IS ''Enrolls a learner in a published course. The course must be open, also to the tier in the JWT''''s app_metadata (free < pro < studio), and its prerequisites completed. service_role enrolls anyone in any course: the enrollment is then granted, and renewed if it had expired. The learner is user_id, by default the caller. Returns the enrollment, also when it was there already. Fails with 22004 for a NULL course, 28000 when nobody is signed in, 42501 for another user''''s id, a closed course, one of a higher tier or with missing prerequisites, 23503 for an unknown or unpublished course or an unknown user.'';'),
 		('comment', '', 'function issue_certificate(uuid, uuid, text, jsonb)', 'COMMENT ON FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) IS ''Certifies that a learner has completed a course. Only service_role may, because learner_name is printed as it is given: it must not come from what users write about themselves. Returns the certificate, which is the one that is there already for this completion, with the name of then; a revoked one does not count. A completion whose date has moved back keeps its certificate, a later one has another. It expires when the course''''s certificate_valid_for has passed since completed_at. Fails with 22004 for a NULL, 22023 for a name that is empty or longer than 255 characters or for metadata that are no JSON object, 23503 for an unknown course, 55000 when the user has not completed the course.'';'),
 		('comment', '', 'function lesson_report(uuid)', 'COMMENT ON FUNCTION {schema}.lesson_report(uuid) IS ''The lessons of a course, with how many watch them. One row for each lesson, drafts too, in order: how many enrolled learners have started and completed it, and the average percent (0.0..100.0) that those who started have watched; NULL when nobody has. For the staff of the course, and for service_role. Fails with 22004 for NULL, 28000 when nobody is signed in, 42501 for a user who is not staff of the course, 23503 for an unknown course.'';'),
@@ -2285,6 +2308,7 @@ BEGIN ATOMIC
 		('function', '', 'course_outline(uuid, uuid)', 'ALTER FUNCTION {schema}.course_outline(uuid, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 RESET ALL;'),
 		('function', '', 'course_progress(uuid)', 'ALTER FUNCTION {schema}.course_progress(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 20 RESET ALL;'),
 		('function', '', 'course_report(uuid, integer, uuid)', 'ALTER FUNCTION {schema}.course_report(uuid, integer, uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1000 RESET ALL;'),
+		('function', '', 'course_summary(uuid)', 'ALTER FUNCTION {schema}.course_summary(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 1 RESET ALL;'),
 		('function', '', 'enroll(uuid, uuid)', 'ALTER FUNCTION {schema}.enroll(uuid, uuid) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'issue_certificate(uuid, uuid, text, jsonb)', 'ALTER FUNCTION {schema}.issue_certificate(uuid, uuid, text, jsonb) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'lesson_report(uuid)', 'ALTER FUNCTION {schema}.lesson_report(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL RESTRICTED COST 1 ROWS 100 RESET ALL;'),
@@ -2748,6 +2772,7 @@ GRANT EXECUTE ON FUNCTION
 -- For the staff of a course: each asks that itself.
 GRANT EXECUTE ON FUNCTION
 	@extschema@.course_report(uuid, integer, uuid),
+	@extschema@.course_summary(uuid),
 	@extschema@.lesson_report(uuid),
 	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),
@@ -2799,6 +2824,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.continue_watching(integer, uuid),
 	@extschema@.mux_playback_claims(uuid, interval, uuid, text),
 	@extschema@.course_report(uuid, integer, uuid),
+	@extschema@.course_summary(uuid),
 	@extschema@.lesson_report(uuid),
 	@extschema@.lesson_retention(uuid, integer),
 	@extschema@.move_lesson(uuid, uuid, uuid),

@@ -364,6 +364,28 @@ AS $$
 	LIMIT max_rows
 $$;
 
+-- Each cell has a sample of its own learners. So its averages count as often as it has learners.
+CREATE OR REPLACE FUNCTION public.course_summary(course_id uuid)
+RETURNS TABLE (learners integer, active_7_days integer, active_30_days integer, completed integer, average_completion numeric,
+	completions_by_week integer[], sampled integer)
+LANGUAGE sql STABLE ROWS 1
+AS $$
+	WITH cells AS (
+		SELECT r.*
+		FROM content_library_cells.ask(NULL, 'course_summary', course_id::text) AS a,
+			jsonb_to_record(a.answer) AS r(learners integer, active_7_days integer, active_30_days integer, completed integer,
+				average_completion numeric, completions_by_week integer[], sampled integer)
+	)
+	SELECT sum(c.learners)::integer, sum(c.active_7_days)::integer, sum(c.active_30_days)::integer, sum(c.completed)::integer,
+		round(sum(c.average_completion * c.learners) / nullif(sum(c.learners), 0), 1),
+		(SELECT array_agg(w.completed ORDER BY w.place)
+		 FROM (SELECT u.place, sum(u.completed)::integer AS completed
+			   FROM cells AS d, unnest(d.completions_by_week) WITH ORDINALITY AS u(completed, place)
+			   GROUP BY u.place) AS w),
+		sum(c.sampled)::integer
+	FROM cells AS c
+$$;
+
 -- The first cell gives the order of the lessons. A cell's average counts as often as learners have started
 -- there, so the last digit may be one off.
 CREATE OR REPLACE FUNCTION public.lesson_report(course_id uuid)
@@ -420,6 +442,7 @@ REVOKE ALL ON FUNCTION
 	public.continue_watching(integer, uuid),
 	public.mux_playback_claims(uuid, interval, uuid, text),
 	public.course_report(uuid, integer, uuid),
+	public.course_summary(uuid),
 	public.lesson_report(uuid),
 	public.lesson_retention(uuid, integer),
 	public.recompute_completion(uuid)
@@ -438,6 +461,7 @@ GRANT EXECUTE ON FUNCTION
 	public.continue_watching(integer, uuid),
 	public.mux_playback_claims(uuid, interval, uuid, text),
 	public.course_report(uuid, integer, uuid),
+	public.course_summary(uuid),
 	public.lesson_report(uuid),
 	public.lesson_retention(uuid, integer),
 	public.recompute_completion(uuid)

@@ -104,6 +104,59 @@
 /* R4, R6: whether a lesson counts for the percentage of its course. */
 #define COUNTS_SQL(l) "(" l ".is_required AND " l ".is_published)"
 
+/* The lessons of a course, and those that count; NULL if there are none. */
+#define LESSON_IDS_SQL(course_id) \
+	"SELECT array_agg(l.id), array_agg(l.id) FILTER (WHERE " COUNTS_SQL("l") ")" \
+	"  FROM %1$s.modules AS m" \
+	"  JOIN %1$s.lessons AS l ON l.module_id = m.id" \
+	" WHERE m.course_id = " course_id
+
+/* How many required lessons the learner of e has completed, and when one was last watched. */
+#define DONE_BY_LEARNER_SQL(ids, required_ids) \
+	"(SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (" required_ids ")) AS completed," \
+	"        max(p.last_watched) AS last_watched" \
+	"   FROM %1$s.content_progress AS p" \
+	"  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (" ids "))"
+
+/* How many learners a summary looks at one by one. */
+#define SUMMARY_SAMPLE_SQL "1000"
+
+/*
+ * The summary of a course.  Whoever is enrolled, and has completed the course, is counted in
+ * indexes alone.  When a learner was active, and how far the learner has got, is only in the
+ * rows of progress.  A large course has too many of those, so a sample is asked: the first in
+ * the order of a hash, which has nothing to do with what they do.  They are the same each
+ * time, so that the answer changes only if the course does.  A week is of 168 hours, because
+ * a day of a time zone may have 23 or 25.
+ */
+#define COURSE_SUMMARY_SQL(course_id, ids, required_ids, percentage) \
+	"WITH sample AS (" \
+	"  SELECT count(*) AS learners," \
+	"         count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
+	"         count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \
+	"         round(avg(" percentage "), 1) AS average_completion" \
+	"    FROM (SELECT e.user_id FROM %1$s.enrollments AS e" \
+	"           WHERE e.course_id = " course_id \
+	"           ORDER BY uuid_hash(e.user_id), e.user_id LIMIT " SUMMARY_SAMPLE_SQL ") AS e" \
+	"   CROSS JOIN (SELECT cardinality(" required_ids ") AS required) AS n" \
+	"   CROSS JOIN LATERAL " DONE_BY_LEARNER_SQL(ids, required_ids) " AS d)," \
+	" weeks AS MATERIALIZED (" \
+	"  SELECT w.ago," \
+	"         (SELECT count(*) FROM %1$s.enrollments AS e" \
+	"           WHERE e.course_id = " course_id \
+	"             AND e.completed_at > CASE WHEN w.ago < 12 THEN now() - (w.ago + 1) * interval '168 hours' ELSE '-infinity' END" \
+	"             AND e.completed_at <= CASE WHEN w.ago > 0 THEN now() - w.ago * interval '168 hours' ELSE 'infinity' END) AS completed" \
+	"    FROM generate_series(0, 12) AS w (ago))" \
+	" SELECT n.learners::int4," \
+	"        COALESCE(round(s.active_7_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
+	"        COALESCE(round(s.active_30_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
+	"        c.completed::int4, s.average_completion, c.by_week, s.learners::int4" \
+	"   FROM (SELECT count(*) AS learners FROM %1$s.enrollments AS e WHERE e.course_id = " course_id ") AS n" \
+	"  CROSS JOIN sample AS s" \
+	"  CROSS JOIN (SELECT sum(w.completed) AS completed," \
+	"                     array_agg(w.completed::int4 ORDER BY w.ago DESC) FILTER (WHERE w.ago < 12) AS by_week" \
+	"                FROM weeks AS w) AS c"
+
 /* R8: until when an enrollment in course c gives access that is made now. */
 #define EXPIRES_AT_SQL "now() + c.access_period"
 

@@ -18,8 +18,8 @@ ARGUMENTS = {'lesson': 'lesson_id', 'pct': 'watched_pct', 'position': 'position_
 JSON = {'reports', 'metadata', 'played', 'issuer'}
 REPORTS = {'record_progress', 'record_progress_batch'}
 READS = {'completion_threshold', 'course_completion', 'course_progress', 'course_outline', 'next_lesson',
-         'continue_watching', 'course_report', 'lesson_report', 'lesson_retention', 'mux_playback_claims', 'select',
-         'verify_certificate', 'certificate_credential'}
+         'continue_watching', 'course_report', 'course_summary', 'lesson_report', 'lesson_retention',
+         'mux_playback_claims', 'select', 'verify_certificate', 'certificate_credential'}
 # Arguments that are none of the function's.
 OURS = {'name', 'loosely'}
 # Who issues certificates, and what is nobody.
@@ -719,13 +719,13 @@ class Generator:
     def reading(self, session):
         random = self.random
         name = random.choice(('completion_threshold', 'course_completion', 'course_progress', 'course_outline',
-                              'next_lesson', 'continue_watching', 'course_report', 'lesson_report', 'lesson_retention',
-                              'select', 'mux_playback_claims', 'course_outline'))
+                              'next_lesson', 'continue_watching', 'course_report', 'course_summary', 'lesson_report',
+                              'lesson_retention', 'select', 'mux_playback_claims', 'course_outline'))
         if name == 'mux_playback_claims' and session.role == 'service_role' and self.chance(0.9):
             name = 'next_lesson'
         if name == 'select':
             return name, {'table': random.choice(list(TABLES))}
-        if name in ('course_report', 'lesson_report'):
+        if name in ('course_report', 'course_summary', 'lesson_report'):
             args = {'course': self.some('courses')}
             if name == 'course_report' and self.chance(0.4):
                 args['max_rows'] = random.choice((1, 1, 2, 3, 0, -1, None))

@@ -1011,6 +1011,19 @@ class Model:
         answer.limit = max_rows
         return answer
 
+    def course_summary(self, course):
+        self.known_course(course, 'viewer')
+        now, week = instant(self.now), datetime.timedelta(days=7)
+        enrolled = [row for row in self.rows('enrollments').values() if row['course_id'] == course]
+        times = [self.last_watched(course, row['user_id']) for row in enrolled]
+        shares = [self.counts(course, row['user_id'])[2] for row in enrolled]
+        average = None
+        if shares and shares[0] is not None:
+            average = (Decimal(sum(shares)) / len(shares)).quantize(Decimal('0.1'), ROUND_HALF_UP)
+        active = [sum(at is not None and instant(at) > now - week * days / 7 for at in times) for days in (7, 30)]
+        ago = [max((now - instant(row['completed_at'])) // week, 0) for row in enrolled if row['completed_at']]
+        return [(len(enrolled), *active, len(ago), average, [ago.count(n) for n in range(11, -1, -1)], len(enrolled))]
+
     def lesson_report(self, course):
         self.known_course(course, 'viewer')
         answer = []

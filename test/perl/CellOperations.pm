@@ -145,6 +145,7 @@ sub random_request
 		sub { return request(undef, "SELECT user_id, course_id, course_title, completed_at, metadata FROM issue_certificate(${\some('course')}, '$user', 'A name', '{\"n\": null}')") },
 		sub { return request(undef, "SELECT (revoke_certificate('nothing', 'a reason')).revoked_reason") },
 		sub { return request(pick(@staff), "SELECT user_id, required_lessons, completed_lessons, completion, completed_at, last_watched FROM course_report(${\some('course')}) ORDER BY user_id") },
+		sub { return request(pick(@staff, $user), "SELECT learners, active_7_days, active_30_days, completed, completions_by_week, sampled FROM course_summary(${\some('course')})") },
 		sub { return request(pick(@staff, $user), "SELECT lesson_id, module_id, title, is_required, started, completed FROM lesson_report(${\some('course')})") },
 		sub { return request(pick(@staff), "SELECT second, learners FROM lesson_retention(${\some('lesson')}, 7)") },
 		sub { return request(pick(undef, @staff), "SELECT recompute_completion(${\some('course')})") },

@@ -60,6 +60,7 @@ SELECT split_part(command, '(', 1) AS function,
 	   test.outcome('service_role', NULL, 'SELECT public.' || command) AS service_role
 FROM unnest(ARRAY[
 	'course_report(test.id(''fr''))',
+	'course_summary(test.id(''fr''))',
 	'lesson_report(test.id(''fr''))',
 	'lesson_retention(test.id(''fr/1''))',
 	'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
@@ -113,7 +114,7 @@ FROM (SELECT c.command, c.place FROM calls AS c
 	  UNION ALL
 	  SELECT c.command, 100 + c.place
 	  FROM unnest(ARRAY['unenroll(test.id(''fr'')%s)', 'course_report(test.id(''fr''))', 'course_report(test.id(''fr''), 1, test.id(''fr-bob''))',
-		'lesson_report(test.id(''fr''))', 'lesson_retention(test.id(''fr/1''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
+		'course_summary(test.id(''fr''))', 'lesson_report(test.id(''fr''))', 'lesson_retention(test.id(''fr/1''))', 'move_lesson(test.id(''fr/1''), test.id(''fr/m''))',
 		'move_module(test.id(''fr/m''), NULL, test.id(''fr-new''))', 'copy_course(test.id(''fr''), ''fr-copy'')',
 		'recompute_completion(test.id(''fr''))', 'issue_certificate(test.id(''fr''), test.id(''fr-ann''), ''Ann'')',
 		'revoke_certificate(''0000-0000-0000'', ''a test'')', 'certificate_credential(''0000-0000-0000'', ''{"id": "https://example.com"}'')',
@@ -155,6 +156,7 @@ SELECT split_part(command, '(', 1) AS function,
 			CASE WHEN command LIKE 'course_progress%' THEN '' ELSE ', ' END || 'user_id => test.id(''fr-ann'')'))
 FROM calls ORDER BY place;
 SELECT test.outcome('service_role', NULL, 'SELECT public.course_report(test.id(''fr''))') AS course_report,
+	   test.outcome('service_role', NULL, 'SELECT public.course_summary(test.id(''fr''))') AS course_summary,
 	   test.outcome('service_role', NULL, 'SELECT public.lesson_report(test.id(''fr''))') AS lesson_report,
 	   test.outcome('service_role', NULL, 'SELECT public.lesson_retention(test.id(''fr/1''))') AS lesson_retention,
 	   test.outcome('service_role', NULL, 'SELECT public.move_lesson(test.id(''fr/1''), test.id(''fr/m''))') AS move_lesson,

@@ -26,6 +26,7 @@ INSERT INTO calls (call, course)
 SELECT c.call, s.course
 FROM unnest(ARRAY[
 	'course_report(test.id(''%s''))',
+	'course_summary(test.id(''%s''))',
 	'lesson_report(test.id(''%s''))',
 	'lesson_retention(test.id(''%s/1''))',
 	'course_outline(test.id(''%s''))',

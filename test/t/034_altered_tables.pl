@@ -53,7 +53,7 @@ BEGIN
 		'record_progress_batch(jsonb_build_array(jsonb_build_object(''lesson_id'', \$4, ''watched_pct'', 97),
 			jsonb_build_object(''lesson_id'', \$5, ''watched_pct'', 98, ''position_seconds'', 3)), \$1)',
 		'reset_progress(\$2, \$1, true)', 'reset_progress(\$2, \$1)', 'record_progress_batch(jsonb_build_array(jsonb_build_object(''lesson_id'', \$4, ''watched_pct'', 97)), \$1)',
-		'enroll(\$2, \$1)', 'course_report(\$2)', 'course_report(\$2, 1, \$1)', 'lesson_report(\$2)', 'lesson_retention(\$4)', 'move_lesson(\$4, \$3)', 'move_module(\$3)', 'copy_course(\$2, gen_random_uuid()::text)', 'recompute_completion(\$2)',
+		'enroll(\$2, \$1)', 'course_report(\$2)', 'course_report(\$2, 1, \$1)', 'course_summary(\$2)', 'lesson_report(\$2)', 'lesson_retention(\$4)', 'move_lesson(\$4, \$3)', 'move_module(\$3)', 'copy_course(\$2, gen_random_uuid()::text)', 'recompute_completion(\$2)',
 		'verify_certificate(''0000-0000-0001'')', 'certificate_credential(''0000-0000-0001'', ''{"id": "urn:x"}'')', 'issue_certificate(\$2, \$1, ''Ann'')', 'revoke_certificate(''0000-0000-0001'', ''a test'')']
 	LOOP
 		BEGIN

@@ -56,6 +56,7 @@ my %calls = (
 	course_outline => $as_learner . "SELECT course_outline('$course')",
 	course_progress => $as_learner . 'SELECT * FROM course_progress()',
 	course_report => $as_service . "SELECT * FROM course_report('$course')",
+	course_summary => $as_service . "SELECT * FROM course_summary('$course')",
 	certificate_credential => $as_service . "SELECT certificate_credential('0000-0000-0001', '{\"id\": \"https://example.com\"}')",
 	verify_certificate => "SET ROLE anon;\nSELECT * FROM verify_certificate('0000-0000-0001')",
 	lesson_report => $as_service . "SELECT * FROM lesson_report('$course')",

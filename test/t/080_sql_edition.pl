@@ -250,7 +250,7 @@ foreach my $database ('extension', 'doors')
 {
 	rows($database);
 	is($node->safe_psql($database, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'content\\_library%' AND has_function_privilege('authenticated', oid, 'EXECUTE')
-			AND proname <> ALL ('{course_report,lesson_report,lesson_retention,move_lesson,move_module,copy_course,recompute_completion}') ORDER BY 1"),
+			AND proname <> ALL ('{course_report,course_summary,lesson_report,lesson_retention,move_lesson,move_module,copy_course,recompute_completion}') ORDER BY 1"),
 		join("\n", sort keys %called), "$database: each of the learners' functions is called");
 	is(answers($database, 1, $day), $usual_day, "$database: they answer");
 	$node->safe_psql($database, 'REVOKE INSERT, UPDATE, DELETE ON content_progress FROM authenticated; REVOKE INSERT ON enrollments FROM authenticated');
@@ -349,6 +349,7 @@ my %by_hand = (
 	own_continue_watching => [ '(100, NULL, NULL)', '' ],
 	own_mux_playback_claims => [ "('${\uuid(111)}', 'infinity', 'v')", '42501' ],
 	own_course_report => [ "('$open', NULL, NULL)", '42501' ],
+	own_course_summary => [ "('$open')", '42501' ],
 	own_lesson_report => [ "('$open')", '42501' ],
 	own_lesson_retention => [ "('${\uuid(111)}', 5)", '42501' ],
 	own_course_of_lesson => [ "('${\uuid(111)}')", '42501' ],
