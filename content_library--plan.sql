@@ -316,8 +316,7 @@ ALTER TABLE @extschema@.content_progress
 	SET (fillfactor = 90);
 
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
-CREATE INDEX idx_enrollments_completed_at ON @extschema@.enrollments (course_id, completed_at)
-	WHERE completed_at IS NOT NULL;
+CREATE INDEX idx_enrollments_completed_at ON @extschema@.enrollments (course_id, completed_at);
 CREATE INDEX idx_enrollments_sample ON @extschema@.enrollments (course_id, uuid_hash(user_id), user_id);
 CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
 	INCLUDE (user_id);

@@ -119,43 +119,41 @@
 	"  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (" ids "))"
 
 /* How many learners a summary looks at one by one. */
-#define SUMMARY_SAMPLE_SQL "1000"
+#define SUMMARY_SAMPLE_SQL "500"
 
 /*
- * The summary of a course.  Whoever is enrolled, and has completed the course, is counted in
- * indexes alone.  When a learner was active, and how far the learner has got, is only in the
+ * The summary of a course.  Who is enrolled, and who has completed the course, is counted in
+ * an index alone.  When a learner was active, and how far the learner has got, is only in the
  * rows of progress.  A large course has too many of those, so a sample is asked: the first in
  * the order of a hash, which has nothing to do with what they do.  They are the same each
  * time, so that the answer changes only if the course does.  A week is of 168 hours, because
  * a day of a time zone may have 23 or 25.
  */
 #define COURSE_SUMMARY_SQL(course_id, ids, required_ids, percentage) \
-	"WITH sample AS (" \
-	"  SELECT count(*) AS learners," \
-	"         count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
-	"         count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \
-	"         round(avg(" percentage "), 1) AS average_completion" \
-	"    FROM (SELECT e.user_id FROM %1$s.enrollments AS e" \
-	"           WHERE e.course_id = " course_id \
-	"           ORDER BY uuid_hash(e.user_id), e.user_id LIMIT " SUMMARY_SAMPLE_SQL ") AS e" \
-	"   CROSS JOIN (SELECT cardinality(" required_ids ") AS required) AS n" \
-	"   CROSS JOIN LATERAL " DONE_BY_LEARNER_SQL(ids, required_ids) " AS d)," \
-	" weeks AS MATERIALIZED (" \
-	"  SELECT w.ago," \
-	"         (SELECT count(*) FROM %1$s.enrollments AS e" \
-	"           WHERE e.course_id = " course_id \
-	"             AND e.completed_at > CASE WHEN w.ago < 12 THEN now() - (w.ago + 1) * interval '168 hours' ELSE '-infinity' END" \
-	"             AND e.completed_at <= CASE WHEN w.ago > 0 THEN now() - w.ago * interval '168 hours' ELSE 'infinity' END) AS completed" \
-	"    FROM generate_series(0, 12) AS w (ago))" \
-	" SELECT n.learners::int4," \
-	"        COALESCE(round(s.active_7_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
-	"        COALESCE(round(s.active_30_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
-	"        c.completed::int4, s.average_completion, c.by_week, s.learners::int4" \
-	"   FROM (SELECT count(*) AS learners FROM %1$s.enrollments AS e WHERE e.course_id = " course_id ") AS n" \
-	"  CROSS JOIN sample AS s" \
-	"  CROSS JOIN (SELECT sum(w.completed) AS completed," \
-	"                     array_agg(w.completed::int4 ORDER BY w.ago DESC) FILTER (WHERE w.ago < 12) AS by_week" \
-	"                FROM weeks AS w) AS c"
+	"SELECT n.learners::int4," \
+	"       COALESCE(round(s.active_7_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
+	"       COALESCE(round(s.active_30_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
+	"       n.completed::int4, s.average_completion," \
+	"       ARRAY(SELECT (SELECT count(*) FROM %1$s.enrollments AS e" \
+	"                      WHERE e.course_id = " course_id \
+	"                        AND e.completed_at > now() - (w.ago + 1) * interval '168 hours'" \
+	"                        AND e.completed_at <= CASE WHEN w.ago > 0 THEN now() - w.ago * interval '168 hours'" \
+	"                                                   ELSE 'infinity' END)::int4" \
+	"               FROM generate_series(0, 11) AS w (ago) ORDER BY w.ago DESC)," \
+	"       s.learners::int4" \
+	"  FROM (SELECT count(*) AS learners, count(e.completed_at) AS completed" \
+	"          FROM %1$s.enrollments AS e" \
+	"         WHERE e.course_id = " course_id ") AS n" \
+	" CROSS JOIN (" \
+	"   SELECT count(*) AS learners," \
+	"          count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
+	"          count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \
+	"          round(avg(" percentage "), 1) AS average_completion" \
+	"     FROM (SELECT e.user_id FROM %1$s.enrollments AS e" \
+	"            WHERE e.course_id = " course_id \
+	"            ORDER BY uuid_hash(e.user_id), e.user_id LIMIT " SUMMARY_SAMPLE_SQL ") AS e" \
+	"    CROSS JOIN (SELECT cardinality(" required_ids ") AS required) AS n" \
+	"    CROSS JOIN LATERAL " DONE_BY_LEARNER_SQL(ids, required_ids) " AS d) AS s"
 
 /* R8: until when an enrollment in course c gives access that is made now. */
 #define EXPIRES_AT_SQL "now() + c.access_period"

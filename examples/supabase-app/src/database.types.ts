@@ -310,6 +310,11 @@ isOneToOne: false
               "completed_at": string,"completed_lessons": number,"completion": number,"enrolled_at": string,"last_watched": string,"required_lessons": number,"user_id": string
             }[]
                            },
+"course_summary":
+{ Args: { "course_id": string }; Returns: {
+              "active_30_days": number,"active_7_days": number,"average_completion": number,"completed": number,"completions_by_week": number[],"learners": number,"sampled": number
+            }[]
+                           },
 "enroll":
 { Args: { "course_id": string,"user_id"?: string }; Returns: {
               "completed_at": string | null,

@@ -23,6 +23,15 @@ export const teaching: Page = async () => {
 	};
 };
 
+// Of a course of more learners than the server asks one by one, two of these numbers are estimates.
+async function summary(course_id: string): Promise<HTMLElement> {
+	const { data } = await supabase().rpc('course_summary', { course_id }, { get: true }).single().throwOnError();
+	const about = data.sampled < data.learners ? 'about ' : '';
+
+	return h('p', {}, `${data.learners} enrolled, ${data.completed} completed, ${about}${data.active_7_days} active in the last 7 days`,
+		data.average_completion !== null && `, ${about}${data.average_completion} % on average`);
+}
+
 async function funnel(course_id: string): Promise<HTMLElement> {
 	const { data: lessons } = await supabase().rpc('lesson_report', { course_id }, { get: true }).throwOnError();
 	const most = Math.max(1, ...lessons.map(({ started }) => started));
@@ -45,7 +54,7 @@ export const dashboard: Page = async ([course_id], signal) => {
 		title: course.title,
 		content: [
 			h('p', {}, h('a', { href: '#/teach' }, '← Teach')),
-			section('Learners', await learners(course_id!)),
+			section('Learners', await summary(course_id!), await learners(course_id!)),
 			section('Where learners stop', await funnel(course_id!)),
 			section('What they watch of a lesson', await retention(course, signal)),
 			role === 'editor' && section('Lessons', await lessonOrder(course_id!)),
