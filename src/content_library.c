@@ -12,7 +12,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
-#include "content_library.h"
+#include "direct_tables.h"
 
 PG_MODULE_MAGIC;
 
@@ -21,6 +21,7 @@ int			library_heartbeat_interval = 15;
 double		library_max_playback_rate = 2.5;
 int			library_watch_grace = 30;
 char	   *library_mux_playback_policies = NULL;
+bool		library_direct_paths = true;
 
 void		_PG_init(void);
 
@@ -98,8 +99,19 @@ _PG_init(void)
 							   PGC_SUSET, GUC_LIST_INPUT,
 							   check_mux_playback_policies, NULL, NULL);
 
+	/* For tests: what a direct path does, SQL must do as well. */
+	DefineCustomBoolVariable("content_library.direct_paths",
+							 "Whether reports reach rows without SQL where that is the same.",
+							 NULL,
+							 &library_direct_paths,
+							 true,
+							 PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
+
 	/* A misspelled name of a setting is an error from here on. */
 	MarkGUCPrefixReserved("content_library");
+
+	direct_tables_init();
 }
 
 /* A table of the library, found by its name in the library's schema. */

@@ -22,6 +22,12 @@
 #define object_aclcheck(classid, objectid, roleid, mode) pg_proc_aclcheck(objectid, roleid, mode)
 #endif
 
+/* Since 18 an index scan is told where to count. */
+#if PG_VERSION_NUM >= 180000
+#define index_beginscan(table, index, snapshot, nkeys, norderbys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, norderbys)
+#endif
+
 /* Before 16 the server declares a walker without its arguments, which C23 reads as none. */
 #if PG_VERSION_NUM < 160000
 #define tree_walker(function) ((bool (*) ()) (void (*) (void)) (function))
@@ -34,6 +40,7 @@ extern int	library_completion_threshold;	/* percent */
 extern int	library_heartbeat_interval; /* seconds */
 extern double library_max_playback_rate;	/* 0 for no bound */
 extern int	library_watch_grace;	/* seconds */
+extern bool library_direct_paths;	/* a developer's */
 extern char *library_mux_playback_policies; /* a list, the best first */
 extern List *library_mux_policies(const char *setting);
 

@@ -1,8 +1,11 @@
 /* progress_rules.c: how a report changes its row of progress (rules R1, R2, R3, R9). */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "progress_rules.h"
 #include "result.h"
@@ -26,30 +29,72 @@ static const Oid recorded_types[] = {
 };
 
 /*
- * Reads PROGRESS_COLUMNS_SQL, whose first column has the number first.  A completed lesson is
- * completed whatever a report says, unless it claims more, or dates the lesson earlier.
+ * Sets what decides whether a report changes a row.  A completed lesson is completed whatever
+ * a report says, unless it claims more, or dates the lesson earlier.
  */
+static void
+set_progress(Progress *progress, const Report *report, const ResultRow *it, bool plain, int32 threshold)
+{
+	bool		may_date = !it->nulls[7] && DatumGetTimestampTz(it->values[7]) > report->watched_at;
+
+	progress->watched_pct = DatumGetInt32(result_row_value(it, 3));
+	progress->completed = DatumGetBool(result_row_value(it, 4));
+	progress->last_watched = DatumGetTimestampTz(result_row_value(it, 5));
+	progress->has_position = !it->nulls[6];
+	progress->position = it->nulls[6] ? 0 : DatumGetInt32(it->values[6]);
+	progress->plain = progress->completed ? !may_date && report->claimed_pct <= progress->watched_pct : plain;
+	progress->threshold = plain && (!progress->completed || may_date) ? threshold : NO_THRESHOLD;
+}
+
+/* Reads PROGRESS_COLUMNS_SQL, whose first column has the number first. */
 void
 progress_from_row(Progress *progress, const Report *report, const Call *call, uint64 row, int first)
 {
 	ResultRow	it;
-	bool		may_date;
 	bool		isnull;
+	int32		threshold;
 
 	progress->row = result_value(row, first, call_row_type(call));
+	threshold = DatumGetInt32(result_nullable(row, first + 1, INT4OID, &isnull));
 	it = result_record(progress->row, lengthof(recorded_types), recorded_types);
-	progress->watched_pct = DatumGetInt32(result_row_value(&it, 3));
-	progress->completed = DatumGetBool(result_row_value(&it, 4));
-	progress->last_watched = DatumGetTimestampTz(result_row_value(&it, 5));
-	progress->has_position = !it.nulls[6];
-	progress->position = it.nulls[6] ? 0 : DatumGetInt32(it.values[6]);
-	may_date = !it.nulls[7] && DatumGetTimestampTz(it.values[7]) > report->watched_at;
+	set_progress(progress, report, &it, !isnull, threshold);
 	result_record_end(&it);
+}
 
-	progress->threshold = DatumGetInt32(result_nullable(row, first + 1, INT4OID, &isnull));
-	progress->plain = progress->completed ? !may_date && report->claimed_pct <= progress->watched_pct : !isnull;
-	if (isnull || (progress->completed && !may_date))
-		progress->threshold = NO_THRESHOLD;
+/* A row of the type recorded_progress; false if that has other columns than ours. */
+static bool
+make_recorded(const Call *call, const ResultRow *it, Datum *row)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(call_row_type(call), -1);
+	bool		same = desc->natts == lengthof(recorded_types);
+
+	for (int i = 0; same && i < lengthof(recorded_types); i++)
+		same = TupleDescAttr(desc, i)->atttypid == recorded_types[i];
+	if (same)
+		*row = HeapTupleGetDatum(heap_form_tuple(desc, it->values, it->nulls));
+	ReleaseTupleDesc(desc);
+	return same;
+}
+
+/* The same of a row that was read directly; false where SQL must do. */
+bool
+progress_from_values(Progress *progress, const Report *report, const Call *call,
+					 const DirectProgress *found)
+{
+	int			last = lengthof(recorded_types) - 1;
+	Datum		values[lengthof(recorded_types)];
+	bool		nulls[lengthof(recorded_types)];
+	ResultRow	it = {.values = values, .nulls = nulls};
+
+	memcpy(values, found->values, last * sizeof(Datum));
+	memcpy(nulls, found->nulls, last * sizeof(bool));
+	/* course_completed: see recorded_row(). */
+	values[last] = BoolGetDatum(false);
+	nulls[last] = false;
+	if (!make_recorded(call, &it, &progress->row))
+		return false;
+	set_progress(progress, report, &it, found->plain, found->threshold);
+	return true;
 }
 
 /* Whether the stored time lies in the future.  No report of ours stores such a time. */

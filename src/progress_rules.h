@@ -5,6 +5,7 @@
 #include "datatype/timestamp.h"
 
 #include "call.h"
+#include "direct_read.h"
 #include "played.h"
 #include "rules.h"
 
@@ -77,6 +78,8 @@ typedef struct Progress
 
 extern void progress_from_row(Progress *progress, const Report *report, const Call *call,
 							  uint64 row, int first);
+extern bool progress_from_values(Progress *progress, const Report *report, const Call *call,
+								 const DirectProgress *found);
 extern void clear_future_timestamp(const Call *call, const Report *report, const Progress *progress);
 extern bool needs_write(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);

@@ -132,10 +132,26 @@ read_one(Recording *recording, const LibraryQuery *query)
 		progress_from_row(&one->progress, &one->report, recording->call, 0, 1);
 }
 
+/* Reads the same without SQL; false where SQL must do. */
+static bool
+read_directly(Recording *recording)
+{
+	RecordedReport *one = recording->reports;
+	DirectProgress found;
+
+	if (!direct_read_progress(&recording->call->library, recording->call->user_id,
+							  one->report.lesson_id, &found))
+		return false;
+	one->exists = found.row != NULL;
+	return !one->exists ||
+		progress_from_values(&one->progress, &one->report, recording->call, &found);
+}
+
 static void
 read_rows(Recording *recording)
 {
-	read_one(recording, &read_row);
+	if (!read_directly(recording))
+		read_one(recording, &read_row);
 }
 
 static void

@@ -1,6 +1,7 @@
 -- setup: the database of all tests: Supabase-shaped, with the extension in
 -- public, or the SQL edition where CONTENT_LIBRARY_EDITION says so, strict where
--- CONTENT_LIBRARY_STRICT is set, and the few helpers that the other files use.
+-- CONTENT_LIBRARY_STRICT is set, without direct paths where CONTENT_LIBRARY_DIRECT
+-- is off, and the few helpers that the other files use.
 
 \getenv srcdir PG_ABS_SRCDIR
 \getenv edition CONTENT_LIBRARY_EDITION
@@ -9,6 +10,7 @@
 \set edition extension
 \endif
 \getenv strict CONTENT_LIBRARY_STRICT
+\getenv direct CONTENT_LIBRARY_DIRECT
 \set supabase :srcdir '/supabase.sql'
 \set install :srcdir '/install_' :edition '.sql'
 \set ECHO none
@@ -16,6 +18,9 @@
 \i :install
 \if :{?strict}
 DO $$ BEGIN PERFORM public.content_library_strict(); END $$;
+\endif
+\if :{?direct}
+ALTER DATABASE :"DBNAME" SET content_library.direct_paths = :direct;
 \endif
 \set ECHO all
 

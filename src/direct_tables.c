@@ -1,0 +1,213 @@
+/* direct_tables.c: whether the tables that a report reads and writes are as we made them, and where their columns are. */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "direct_tables.h"
+#include "members.h"
+
+/*
+ * A heartbeat needs a few rows by their keys, and most of what a query for these takes is
+ * starting it.  So direct_read.c and direct_write.c do the same without a query.  They may do
+ * so only where a query would do exactly that: the table is a plain one of ours, whose columns
+ * have our types and whose key has a unique index.  All else is left to SQL.
+ *
+ * What is found out here is kept while the backend lives.  The server calls forget_table()
+ * when something about a table or its index has changed, also if this backend has changed it.
+ * It does so before it grants a lock.  So what is known is asked for again once the table is
+ * locked, and from then on it cannot change.
+ */
+DirectTable direct_progress = {
+	"content_progress", 9, {
+		{"id", UUIDOID}, {"user_id", UUIDOID}, {"lesson_id", UUIDOID}, {"watched_pct", INT4OID},
+		{"completed", BOOLOID}, {"last_watched", TIMESTAMPTZOID}, {"position_seconds", INT4OID},
+		{"completed_at", TIMESTAMPTZOID}, {"started_at", TIMESTAMPTZOID}
+	},
+	PROGRESS_USER_ID, 2
+};
+DirectTable direct_lessons = {
+	"lessons", 4, {
+		{"id", UUIDOID}, {"module_id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}
+	},
+	LESSON_ID, 1
+};
+DirectTable direct_modules = {
+	"modules", 2, {{"id", UUIDOID}, {"course_id", UUIDOID}}, MODULE_ID, 1
+};
+DirectTable direct_courses = {
+	"courses", 3, {{"id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}},
+	COURSE_ID, 1
+};
+
+static DirectTable *const tables[] = {
+	&direct_progress, &direct_lessons, &direct_modules, &direct_courses
+};
+
+/* The server says that something about a relation has changed, or about all if it is 0. */
+static void
+forget_table(Datum arg, Oid relation)
+{
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		DirectTable *table = tables[i];
+
+		if (OidIsValid(relation) && relation != table->relation && relation != table->index)
+			continue;
+		table->known = false;
+		table->write_known = false;
+		table->changes++;
+	}
+}
+
+void
+direct_tables_init(void)
+{
+	CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+}
+
+/* Whether the relation is a table of ours, and has no children whose rows a query would read. */
+static bool
+is_our_table(const DirectTable *table, const Library *library, Relation relation)
+{
+	Form_pg_class form = relation->rd_rel;
+
+	return strcmp(NameStr(form->relname), table->name) == 0 &&
+		form->relnamespace == library->schema &&
+		form->relkind == RELKIND_RELATION &&
+		relation->rd_tableam == GetHeapamTableAmRoutine() &&
+		!form->relhassubclass && !form->relispartition &&
+		is_member(library, RelationRelationId, RelationGetRelid(relation)) &&
+		pg_class_aclcheck(RelationGetRelid(relation), form->relowner, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/*
+ * Finds the number of a column; false if it has another type.  Of texts the collation must be
+ * the database's, because others may take different bytes as equal.
+ */
+static bool
+find_column(TupleDesc desc, const DirectColumn *column, AttrNumber *number)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), column->name) != 0)
+			continue;
+		*number = attribute->attnum;
+		return attribute->atttypid == column->type &&
+			(column->type != TEXTOID || attribute->attcollation == DEFAULT_COLLATION_OID);
+	}
+	return false;
+}
+
+static bool
+find_columns(DirectTable *table, Relation relation)
+{
+	for (int i = 0; i < table->ncolumns; i++)
+		if (!find_column(RelationGetDescr(relation), &table->columns[i], &table->numbers[i]))
+			return false;
+	return true;
+}
+
+/* Whether an index finds the one row that has a key, as uuids are compared by the server. */
+static bool
+is_key(const DirectTable *table, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (index->rd_rel->relam != BTREE_AM_OID || form->indnkeyatts != table->nkeys ||
+		!form->indisunique || !form->indimmediate || !form->indisvalid || !form->indisready ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return false;
+	for (int i = 0; i < table->nkeys; i++)
+		if (form->indkey.values[i] != table->numbers[table->first_key + i] ||
+			index->rd_opcintype[i] != UUIDOID ||
+			index_getprocid(index, i + 1, BTORDER_PROC) != F_UUID_CMP)
+			return false;
+	return true;
+}
+
+static bool
+find_key(DirectTable *table, Relation relation)
+{
+	ListCell   *cell;
+
+	table->index = InvalidOid;
+	foreach(cell, RelationGetIndexList(relation))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (is_key(table, index))
+		{
+			table->index = RelationGetRelid(index);
+			table->index_xmin = index->rd_index->indcheckxmin ?
+				HeapTupleHeaderGetXmin(index->rd_indextuple->t_data) : InvalidTransactionId;
+		}
+		index_close(index, NoLock);
+	}
+	return OidIsValid(table->index);
+}
+
+/*
+ * Finds out about a table that is locked; false if it cannot be said.  Looking it up may bring
+ * word of a further change, and then the next call looks again.
+ */
+static bool
+learn(DirectTable *table, const Library *library, Relation relation)
+{
+	int			changes = table->changes;
+
+	table->readable = is_our_table(table, library, relation) &&
+		find_columns(table, relation) && find_key(table, relation);
+	table->known = table->changes == changes;
+	return table->known;
+}
+
+/*
+ * Opens a table for a direct path; NULL where SQL must do.  The owner is asked each time: a
+ * query works as the owner of content_progress, whom the policies of other owners' tables
+ * would bind.  About index_xmin see the server's planner.
+ */
+Relation
+direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
+{
+	Relation	relation;
+
+	if (!table->known || table->schema != library->schema)
+	{
+		table->known = false;
+		table->write_known = false;
+		table->schema = library->schema;
+		table->relation = get_relname_relid(table->name, library->schema);
+	}
+	/* The server has an error for what is no table at all. */
+	if (!OidIsValid(table->relation) || get_rel_relkind(table->relation) != RELKIND_RELATION)
+		return NULL;
+	relation = try_table_open(table->relation, lock);
+	if (relation == NULL)
+		return NULL;
+	if ((table->known || learn(table, library, relation)) && table->readable &&
+		relation->rd_rel->relowner == library->owner &&
+		(!TransactionIdIsValid(table->index_xmin) ||
+		 TransactionIdPrecedes(table->index_xmin, TransactionXmin)))
+		return relation;
+	table_close(relation, lock);
+	return NULL;
+}

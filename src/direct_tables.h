@@ -1,0 +1,66 @@
+/* direct_tables.h: the tables that a report reads and writes without SQL, if they are as we made them. */
+#ifndef CONTENT_LIBRARY_DIRECT_TABLES_H
+#define CONTENT_LIBRARY_DIRECT_TABLES_H
+
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
+#include "content_library.h"
+
+#define DIRECT_MAX_COLUMNS 9
+
+typedef struct DirectColumn
+{
+	const char *name;
+	Oid			type;
+} DirectColumn;
+
+/* A table, and what is known of it: nothing that a user has written. */
+typedef struct DirectTable
+{
+	const char *name;
+	int			ncolumns;
+	DirectColumn columns[DIRECT_MAX_COLUMNS];	/* those that are read or written */
+	int			first_key;		/* of the columns that its unique index is on */
+	int			nkeys;
+
+	int			changes;		/* how often the server said that something has changed */
+	bool		known;			/* whether what follows is true */
+	bool		readable;		/* as we made it, for reading */
+	bool		write_known;	/* the same for writing: see direct_write.c */
+	bool		writable;
+	Oid			schema;
+	Oid			relation;
+	AttrNumber	numbers[DIRECT_MAX_COLUMNS];
+	Oid			index;			/* the unique one */
+	TransactionId index_xmin;	/* older snapshots must not use it; 0 for none */
+} DirectTable;
+
+/* The columns of content_progress, first those of the type recorded_progress in its order. */
+enum
+{
+	PROGRESS_ID, PROGRESS_USER_ID, PROGRESS_LESSON_ID, PROGRESS_WATCHED_PCT, PROGRESS_COMPLETED,
+	PROGRESS_LAST_WATCHED, PROGRESS_POSITION_SECONDS, PROGRESS_COMPLETED_AT, PROGRESS_STARTED_AT
+};
+enum
+{
+	LESSON_ID, LESSON_MODULE_ID, LESSON_THRESHOLD, LESSON_PROGRESS_BY
+};
+enum
+{
+	MODULE_ID, MODULE_COURSE_ID
+};
+enum
+{
+	COURSE_ID, COURSE_THRESHOLD, COURSE_PROGRESS_BY
+};
+
+extern DirectTable direct_progress;
+extern DirectTable direct_lessons;
+extern DirectTable direct_modules;
+extern DirectTable direct_courses;
+
+extern void direct_tables_init(void);
+extern Relation direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock);
+
+#endif							/* CONTENT_LIBRARY_DIRECT_TABLES_H */
