@@ -24,8 +24,22 @@
 
 /* Since 18 an index scan is told where to count. */
 #if PG_VERSION_NUM >= 180000
-#define index_beginscan(table, index, snapshot, nkeys, norderbys) \
-	index_beginscan(table, index, snapshot, NULL, nkeys, norderbys)
+#define begin_index_scan(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define begin_index_scan(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/* Before 16 an update says yes or no to whether it needs entries in indexes. */
+#if PG_VERSION_NUM < 160000
+#define TU_UpdateIndexes bool
+#define TU_None false
+#endif
+
+/* Since 18 there are generated columns that are not stored. */
+#if PG_VERSION_NUM >= 180000
+#define has_generated(constr) ((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#else
+#define has_generated(constr) ((constr)->has_generated_stored)
 #endif
 
 /* Before 16 the server declares a walker without its arguments, which C23 reads as none. */

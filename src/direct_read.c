@@ -53,7 +53,7 @@ fetch(int number, const Relation *relations, const Datum *key)
 	const DirectTable *table = tables[number];
 	Relation	index = index_open(table->index, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(relations[number], NULL);
-	IndexScanDesc scan = index_beginscan(relations[number], index, GetActiveSnapshot(), table->nkeys, 0);
+	IndexScanDesc scan = begin_index_scan(relations[number], index, GetActiveSnapshot(), table->nkeys);
 	ScanKeyData keys[2];
 	HeapTuple	row = NULL;
 

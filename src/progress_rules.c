@@ -54,6 +54,8 @@ progress_from_row(Progress *progress, const Report *report, const Call *call, ui
 	bool		isnull;
 	int32		threshold;
 
+	/* What was read by SQL is written by SQL. */
+	progress->direct = NULL;
 	progress->row = result_value(row, first, call_row_type(call));
 	threshold = DatumGetInt32(result_nullable(row, first + 1, INT4OID, &isnull));
 	it = result_record(progress->row, lengthof(recorded_types), recorded_types);
@@ -63,42 +65,66 @@ progress_from_row(Progress *progress, const Report *report, const Call *call, ui
 
 /* A row of the type recorded_progress; false if that has other columns than ours. */
 static bool
-make_recorded(const Call *call, const ResultRow *it, Datum *row)
+make_recorded(const Call *call, const DirectProgress *from, Datum *row)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(call_row_type(call), -1);
+	int			last = lengthof(recorded_types) - 1;
 	bool		same = desc->natts == lengthof(recorded_types);
+	Datum		values[lengthof(recorded_types)];
+	bool		nulls[lengthof(recorded_types)];
 
-	for (int i = 0; same && i < lengthof(recorded_types); i++)
+	for (int i = 0; same && i <= last; i++)
 		same = TupleDescAttr(desc, i)->atttypid == recorded_types[i];
+	memcpy(values, from->values, last * sizeof(Datum));
+	memcpy(nulls, from->nulls, last * sizeof(bool));
+	/* course_completed: see recorded_row(). */
+	values[last] = BoolGetDatum(false);
+	nulls[last] = false;
 	if (same)
-		*row = HeapTupleGetDatum(heap_form_tuple(desc, it->values, it->nulls));
+		*row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	ReleaseTupleDesc(desc);
 	return same;
 }
 
 /* The same of a row that was read directly; false where SQL must do. */
 bool
-progress_from_values(Progress *progress, const Report *report, const Call *call,
-					 const DirectProgress *found)
+progress_from_values(Progress *progress, const Report *report, const Call *call, DirectProgress *found)
 {
-	int			last = lengthof(recorded_types) - 1;
-	Datum		values[lengthof(recorded_types)];
-	bool		nulls[lengthof(recorded_types)];
-	ResultRow	it = {.values = values, .nulls = nulls};
+	ResultRow	it = {.values = found->values, .nulls = found->nulls};
 
-	memcpy(values, found->values, last * sizeof(Datum));
-	memcpy(nulls, found->nulls, last * sizeof(bool));
-	/* course_completed: see recorded_row(). */
-	values[last] = BoolGetDatum(false);
-	nulls[last] = false;
-	if (!make_recorded(call, &it, &progress->row))
+	if (!make_recorded(call, found, &progress->row))
 		return false;
+	progress->direct = found;
 	set_progress(progress, report, &it, found->plain, found->threshold);
 	return true;
 }
 
+/*
+ * Advances a row that was read directly, and the row that is the answer; it is written
+ * elsewhere.  False where SQL must do.
+ */
+bool
+advance_values(Progress *progress, const Report *report, const Call *call, Advance *advanced)
+{
+	DirectProgress new = *progress->direct;
+	Datum	   *values = new.values;
+	bool	   *nulls = new.nulls;
+
+	*advanced = advance((Advance) {
+		.watched_pct = progress->watched_pct, .last_watched = progress->last_watched,
+		.position = progress->position, .has_position = progress->has_position,
+		.started_at = DatumGetTimestampTz(values[PROGRESS_STARTED_AT]),
+		.has_started = !nulls[PROGRESS_STARTED_AT]
+	}, report->watched_pct, report->watched_at, report->has_position, report->position);
+	values[PROGRESS_WATCHED_PCT] = Int32GetDatum(advanced->watched_pct);
+	values[PROGRESS_LAST_WATCHED] = TimestampTzGetDatum(advanced->last_watched);
+	values[PROGRESS_POSITION_SECONDS] = Int32GetDatum(advanced->position);
+	nulls[PROGRESS_POSITION_SECONDS] = !advanced->has_position;
+	return make_recorded(call, &new, &progress->row);
+}
+
 /* Whether the stored time lies in the future.  No report of ours stores such a time. */
-static bool
+bool
 is_in_future(const Report *report, const Progress *progress)
 {
 	return progress->last_watched > report->watched_at &&

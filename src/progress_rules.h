@@ -4,6 +4,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "advance.h"
 #include "call.h"
 #include "direct_read.h"
 #include "played.h"
@@ -39,6 +40,7 @@ typedef struct Progress
 	bool		completed;
 	int32		threshold;		/* of the lesson, if the report may complete or date it */
 	bool		plain;			/* nothing more must be known */
+	DirectProgress *direct;		/* if it was read without SQL, else NULL */
 
 	/* Read only where the seconds count. */
 	Datum		watched_value;	/* as it is stored */
@@ -79,8 +81,11 @@ typedef struct Progress
 extern void progress_from_row(Progress *progress, const Report *report, const Call *call,
 							  uint64 row, int first);
 extern bool progress_from_values(Progress *progress, const Report *report, const Call *call,
-								 const DirectProgress *found);
+								 DirectProgress *found);
+extern bool advance_values(Progress *progress, const Report *report, const Call *call,
+						   Advance *advanced);
 extern void clear_future_timestamp(const Call *call, const Report *report, const Progress *progress);
+extern bool is_in_future(const Report *report, const Progress *progress);
 extern bool needs_write(const Report *report, const Progress *progress);
 extern bool completes_lesson(const Report *report, const Progress *progress);
 

@@ -8,6 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "course.h"
+#include "direct_write.h"
 #include "recording.h"
 #include "result.h"
 #include "watching.h"
@@ -137,14 +138,14 @@ static bool
 read_directly(Recording *recording)
 {
 	RecordedReport *one = recording->reports;
-	DirectProgress found;
+	DirectProgress *found = palloc(sizeof(DirectProgress));
 
 	if (!direct_read_progress(&recording->call->library, recording->call->user_id,
-							  one->report.lesson_id, &found))
+							  one->report.lesson_id, found))
 		return false;
-	one->exists = found.row != NULL;
+	one->exists = found->row != NULL;
 	return !one->exists ||
-		progress_from_values(&one->progress, &one->report, recording->call, &found);
+		progress_from_values(&one->progress, &one->report, recording->call, found);
 }
 
 static void
@@ -225,11 +226,26 @@ insert_rows(Recording *recording)
 	return inserted;
 }
 
+/* Advances the row without SQL; false where SQL must do. */
+static bool
+advance_directly(Recording *recording)
+{
+	RecordedReport *one = recording->reports;
+	Advance		advanced;
+
+	return one->progress.direct != NULL && !one->report.is_news && !completes(one) &&
+		!is_in_future(&one->report, &one->progress) &&
+		advance_values(&one->progress, &one->report, recording->call, &advanced) &&
+		direct_write_progress(&recording->call->library, one->progress.direct, &advanced);
+}
+
 static bool
 update_rows(Recording *recording)
 {
 	RecordedReport *one = recording->reports;
 
+	if (advance_directly(recording))
+		return true;
 	clear_future_timestamp(recording->call, &one->report, &one->progress);
 	if (one->report.is_news)
 		return write_row(recording, completes(one) ? &complete_watched_row : &watch_row);

@@ -1,7 +1,9 @@
 -- direct_paths: a report reaches its rows without SQL only where the tables are as the
 -- library made them, and its answer is the same either way. A session that has run a
--- query has its plan, so that is how to tell.
-SET client_min_messages = warning;
+-- query has its plan, so that is how to tell. Each case has a session of its own.
+SET client_min_messages = error;
+ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" SET content_library.direct_paths = on;
+ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" SET client_min_messages = error;
 CALL test.make_course('direct', 4);
 CALL test.make_learner('direct-ann', 'direct');
 INSERT INTO content_progress (user_id, lesson_id, watched_pct, last_watched, position_seconds)
@@ -12,36 +14,365 @@ CREATE FUNCTION test.report(pct double precision, pos double precision DEFAULT N
 RETURNS TABLE (pct_now integer, pos_now integer, done boolean, by_sql text)
 LANGUAGE plpgsql AS $$
 DECLARE
-	row recorded_progress := record_progress(test.id(lesson), pct, pos, test.id('direct-ann'));
+	row record := public.record_progress(test.id(lesson), pct, pos, test.id('direct-ann'));
 BEGIN
 	RETURN QUERY SELECT row.watched_pct, row.position_seconds, row.completed, coalesce(string_agg(DISTINCT
 			CASE WHEN ident LIKE 'SELECT ROW(p.id%' THEN 'read' ELSE 'written' END, ', '), 'nothing')
 	FROM pg_backend_memory_contexts
-	WHERE name = 'CachedPlanSource' AND ident ~ '^(SELECT ROW|UPDATE)\(?[^(]*(p\.id|content_progress AS p SET watched_pct)';
+	WHERE name = 'CachedPlanSource'
+		AND (ident LIKE 'SELECT ROW(p.id%' OR ident LIKE 'UPDATE public.content_progress AS p SET%');
 END
 $$;
+CREATE FUNCTION test.double() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.watched_pct := NEW.watched_pct * 2; RETURN NEW; END $$;
 
--- As it should be; a completed lesson, too, and one that has no row yet.
+-- A completed lesson, one that has no row yet, and a report that changes nothing.
 \c -
-SET content_library.direct_paths = on;
-SELECT * FROM test.report(1, 1);
 UPDATE content_progress SET completed = true WHERE lesson_id = test.id('direct/2');
 SELECT * FROM test.report(1, 1, 'direct/2');
 SELECT * FROM test.report(1, 1, 'direct/4');
-\c -
+SELECT * FROM test.report(1, 1, 'direct/2');
+
+-- Switched off.
 SET content_library.direct_paths = off;
 SELECT * FROM test.report(1, 1, 'direct/3');
 
--- What is left to SQL.
+-- What lets both be direct: as it is, and after what changes nothing that matters.
 \c -
-SET content_library.direct_paths = on;
 BEGIN;
-CREATE TABLE test.child () INHERITS (lessons);
-SELECT * FROM test.report(2);
+SELECT 1;
+SELECT * FROM test.report(2, 7);
+SELECT * FROM test.report(3);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ADD note text DEFAULT 'x';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE INDEX ON content_progress (completed_at);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+REINDEX TABLE content_progress;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CLUSTER content_progress USING content_progress_pkey;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress FORCE ROW LEVEL SECURITY;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.mine (user_id uuid, lesson_id uuid, FOREIGN KEY (user_id, lesson_id) REFERENCES content_progress (user_id, lesson_id) ON UPDATE CASCADE);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TRIGGER mine AFTER UPDATE OF completed ON content_progress FOR EACH ROW EXECUTE FUNCTION test.double();
+SELECT * FROM test.report(2, 7);
+SELECT * FROM test.report(3);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP COLUMN started_at; ALTER TABLE content_progress ADD started_at timestamptz DEFAULT '2026-01-01';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TEMPORARY TABLE content_progress (LIKE public.content_progress);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER SCHEMA public RENAME TO other; CREATE SCHEMA public; ALTER SCHEMA public RENAME TO empty; ALTER SCHEMA other RENAME TO public;
+SELECT * FROM test.report(2, 7);
 ROLLBACK;
 
--- Other files do not expect these.
+-- What is read directly and written by SQL, with all that hangs on an update.
 \c -
+BEGIN;
+CREATE TRIGGER mine BEFORE UPDATE ON content_progress FOR EACH ROW EXECUTE FUNCTION test.double();
+SELECT * FROM test.report(2, 7);
+SELECT * FROM test.report(3);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TRIGGER mine BEFORE UPDATE OF watched_pct ON content_progress FOR EACH ROW EXECUTE FUNCTION test.double();
+SELECT * FROM test.report(2, 7);
+SELECT * FROM test.report(3);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ADD twice integer GENERATED ALWAYS AS (watched_pct * 2) STORED;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ADD CHECK (watched_pct < 1000);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE INDEX ON content_progress (watched_pct);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE INDEX ON content_progress (lesson_id) INCLUDE (last_watched);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE INDEX ON content_progress ((user_id::text));
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE INDEX ON content_progress (user_id) WHERE completed;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.levels (pct integer PRIMARY KEY); INSERT INTO test.levels VALUES (1), (2); ALTER TABLE content_progress ADD FOREIGN KEY (watched_pct) REFERENCES test.levels;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE content_progress SET last_watched = now() + interval '1 year';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM content_progress; INSERT INTO content_progress (user_id, lesson_id, watched_pct, last_watched) VALUES (test.id('direct-ann'), test.id('direct/1'), 1, '2026-01-01');
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+
+-- What is left to SQL altogether.
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (content_progress);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (lessons);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP CONSTRAINT content_progress_user_id_lesson_id_key CASCADE; CREATE INDEX ON content_progress (user_id, lesson_id);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP CONSTRAINT content_progress_user_id_lesson_id_key; CREATE UNIQUE INDEX ON content_progress (user_id, lesson_id) WHERE watched_pct >= 0;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE modules DROP CONSTRAINT modules_pkey CASCADE; CREATE UNIQUE INDEX ON modules (id, title);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE ROLE regress_direct; GRANT USAGE, CREATE ON SCHEMA public TO regress_direct; ALTER TABLE lessons OWNER TO regress_direct;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER EXTENSION content_library DROP TABLE modules;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE lessons SET progress_by = 'report';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE courses SET progress_by = 'server';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+
+-- What is an error is the same error.
+\set VERBOSITY sqlstate
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER completion_threshold TYPE bigint;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE courses RENAME completion_threshold TO bar;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE RULE mine AS ON UPDATE TO content_progress DO INSTEAD NOTHING;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ADD CHECK (watched_pct < 2);
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE PUBLICATION regress_direct FOR TABLE content_progress; ALTER TABLE content_progress REPLICA IDENTITY NOTHING;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TYPE recorded_progress ADD ATTRIBUTE note text;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ALTER last_watched DROP NOT NULL; UPDATE content_progress SET last_watched = NULL;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE ROLE regress_direct; GRANT USAGE, CREATE ON SCHEMA public TO regress_direct; ALTER TABLE content_progress OWNER TO regress_direct; ALTER TABLE lessons OWNER TO regress_direct; ALTER TABLE modules OWNER TO regress_direct; ALTER TABLE courses OWNER TO regress_direct; REVOKE UPDATE ON content_progress FROM regress_direct;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+
+-- Published, with what tells rows apart.
+\c -
+BEGIN;
+CREATE PUBLICATION regress_direct FOR TABLE content_progress;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+CREATE PUBLICATION regress_direct FOR TABLE content_progress; ALTER TABLE content_progress REPLICA IDENTITY FULL;
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+
+-- What is known of a table is known no more once it has changed; all in one session.
+\c -
+SELECT * FROM test.report(2);
+BEGIN;
+CREATE TRIGGER mine BEFORE UPDATE ON content_progress FOR EACH ROW EXECUTE FUNCTION test.double();
+SELECT * FROM test.report(3);
+ROLLBACK;
+BEGIN;
+ALTER TABLE content_progress ALTER watched_pct TYPE bigint;
+SELECT * FROM test.report(3);
+ROLLBACK;
+BEGIN;
+TRUNCATE content_progress;
+SELECT * FROM test.report(3);
+ROLLBACK;
+BEGIN;
+DROP EXTENSION content_library CASCADE;
+CREATE EXTENSION content_library;
+SELECT * FROM test.report(3);
+ROLLBACK;
+SELECT * FROM test.report(3);
+
+-- Above READ COMMITTED; a row that the same transaction has written is left to SQL.
+\c -
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM test.report(4);
+SELECT * FROM test.report(5);
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT * FROM test.report(6);
+COMMIT;
+
+-- The server counts what was updated.
+\c -
+BEGIN;
+SELECT * FROM test.report(7);
+SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'content_progress';
+ROLLBACK;
+
+-- Rows that find no room on their page, and so need entries in the indexes.
+\c -
+CREATE EXTENSION amcheck;
+INSERT INTO auth.users (id, email) SELECT test.id('direct-' || n), 'direct-' || n FROM generate_series(1, 200) AS n;
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, last_watched)
+SELECT test.id('direct-' || n), test.id('direct/1'), 1, '2026-01-01' FROM generate_series(1, 200) AS n;
+SELECT format('SELECT sum((record_progress(test.id(''direct/1''), %s, NULL, test.id(''direct-'' || n))).watched_pct) FROM generate_series(1, 200) AS n', pct)
+FROM generate_series(2, 9) AS pct \gexec
+SELECT * FROM test.report(7);
+SELECT bool_and(bt_index_check(indexrelid, true) IS NOT NULL) FROM pg_index WHERE indrelid = 'content_progress'::regclass;
+SET enable_seqscan = off;
+SELECT count(*), sum(watched_pct) FROM content_progress WHERE lesson_id = test.id('direct/1') AND NOT completed AND user_id <> test.id('direct-ann');
+DROP EXTENSION amcheck;
+
+-- The same from either way, whatever the row and the report; apart from the time of day.
+\c -
+SET datestyle = ISO;
+CREATE FUNCTION test.outcome(direct boolean, pct integer, pos integer) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	PERFORM set_config('content_library.direct_paths', direct::text, true);
+	BEGIN
+		said := record_progress(test.id('direct/3'), pct, pos, test.id('direct-ann'))::text;
+	EXCEPTION WHEN OTHERS THEN
+		said := SQLERRM;
+	END;
+	RETURN concat(regexp_replace(said, '20(2[1-9]|[3-9]\d)-[^",)]*', 'now', 'g'), ' ', (
+		SELECT regexp_replace(p::text, '20(2[1-9]|[3-9]\d)-[^",)]*', 'now', 'g')
+		FROM content_progress AS p WHERE lesson_id = test.id('direct/3')));
+END
+$$;
+CREATE TABLE test.differences_found (said text);
+CREATE PROCEDURE test.compare(cases integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+	pct integer;
+	pos integer;
+	said text[];
+BEGIN
+	FOR n IN 1 .. cases LOOP
+		UPDATE content_progress SET watched_pct = random() * 100, completed = random() < 0.3,
+			completed_at = CASE WHEN random() < 0.5 THEN '2020-01-01'::timestamptz END,
+			last_watched = CASE WHEN random() < 0.1 THEN '-infinity' WHEN random() < 0.2 THEN clock_timestamp() + interval '1 hour' WHEN random() < 0.4 THEN clock_timestamp() ELSE '2020-01-01' END,
+			position_seconds = CASE WHEN random() < 0.6 THEN random() * 40 END,
+			started_at = CASE WHEN random() < 0.6 THEN '2020-01-01'::timestamptz END
+		WHERE lesson_id = test.id('direct/3');
+		UPDATE lessons SET completion_threshold = CASE WHEN random() < 0.5 THEN 1 + random() * 99 END,
+			progress_by = CASE WHEN random() < 0.2 THEN (ARRAY['report', 'watch', 'server'])[1 + n % 3] END
+		WHERE id = test.id('direct/3');
+		UPDATE courses SET completion_threshold = CASE WHEN random() < 0.5 THEN 1 + random() * 99 END,
+			progress_by = CASE WHEN random() < 0.1 THEN 'watch' WHEN random() < 0.1 THEN 'server' ELSE 'report' END
+		WHERE id = test.id('direct');
+		-- Else the row would be left to SQL.
+		COMMIT;
+		pct := random() * 100;
+		pos := CASE WHEN random() < 0.6 THEN random() * 40 END;
+		FOR direct IN 0 .. 1 LOOP
+			BEGIN
+				said[direct] := test.outcome(direct = 1, pct, pos);
+				RAISE EXCEPTION 'undone' USING ERRCODE = 'UNDO0';
+			EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+				NULL;
+			END;
+		END LOOP;
+		INSERT INTO test.differences_found
+		SELECT format('%s %s: %s, by SQL %s', pct, pos, said[1], said[0]) WHERE said[0] IS DISTINCT FROM said[1];
+	END LOOP;
+END
+$$;
+CALL test.compare(1000);
+SELECT * FROM test.differences_found;
+
+-- Other files do not expect these.
 DELETE FROM courses WHERE id = test.id('direct');
-DELETE FROM auth.users WHERE id = test.id('direct-ann');
-DROP FUNCTION test.report;
+DELETE FROM auth.users WHERE email LIKE 'direct-%';
+DROP FUNCTION test.report, test.double, test.outcome;
+DROP PROCEDURE test.compare;
+DROP TABLE test.differences_found;
+ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" RESET ALL;
