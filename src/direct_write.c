@@ -32,7 +32,7 @@ static const int written[] = {
 
 #define WRITTEN lengthof(written)
 
-/* The CHECKs of the library, as the server shows them.  check_values() asks the same in C. */
+/* The CHECKs of the library, as the server shows them.  make_row() asks the same in C. */
 static const char *const our_checks[] = {
 	"((watched_pct >= 0) AND (watched_pct <= 100))",
 	"(position_seconds >= 0)"
@@ -243,7 +243,8 @@ direct_write_progress(const Library *library, const DirectProgress *read, const 
 	HeapTuple	new = NULL;
 	bool		done;
 
-	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(read->row->t_data)))
+	if (!ActiveSnapshotSet() ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(read->row->t_data)))
 		return false;
 	relation = direct_table_open(&direct_progress, library, RowExclusiveLock);
 	if (relation == NULL)
