@@ -297,17 +297,15 @@ ROLLBACK;
 
 -- Rows that find no room on their page, and so need entries in the indexes.
 \c -
-CREATE EXTENSION amcheck;
 INSERT INTO auth.users (id, email) SELECT test.id('direct-' || n), 'direct-' || n FROM generate_series(1, 200) AS n;
 INSERT INTO content_progress (user_id, lesson_id, watched_pct, last_watched)
 SELECT test.id('direct-' || n), test.id('direct/1'), 1, '2026-01-01' FROM generate_series(1, 200) AS n;
 SELECT format('SELECT sum((record_progress(test.id(''direct/1''), %s, NULL, test.id(''direct-'' || n))).watched_pct) FROM generate_series(1, 200) AS n', pct)
 FROM generate_series(2, 9) AS pct \gexec
 SELECT * FROM test.report(7);
-SELECT bool_and(bt_index_check(indexrelid, true) IS NOT NULL) FROM pg_index WHERE indrelid = 'content_progress'::regclass;
 SET enable_seqscan = off;
 SELECT count(*), sum(watched_pct) FROM content_progress WHERE lesson_id = test.id('direct/1') AND NOT completed AND user_id <> test.id('direct-ann');
-DROP EXTENSION amcheck;
+SELECT count(*), sum(p.watched_pct) FROM generate_series(1, 200) AS n JOIN content_progress AS p ON p.user_id = test.id('direct-' || n) AND p.lesson_id = test.id('direct/1');
 
 -- The same from either way, whatever the row and the report; apart from the time of day.
 \c -
