@@ -3241,7 +3241,7 @@ GRANT USAGE ON SCHEMA content_library TO anon, authenticated, service_role;
 -- As the caller, who reads nobody's rows of course_staff but their own.
 CREATE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
 AS $$
 BEGIN
 	IF course_id IS NULL OR role IS NULL THEN

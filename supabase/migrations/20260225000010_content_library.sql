@@ -569,7 +569,7 @@ $$;
 -- 6. Row-level security ------------------------------------------------------
 CREATE OR REPLACE FUNCTION public.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
