@@ -312,7 +312,7 @@ isOneToOne: false
                            },
 "course_summary":
 { Args: { "course_id": string }; Returns: {
-              "active_30_days": number,"active_7_days": number,"average_completion": number,"completed": number,"completions_by_week": number[],"learners": number,"sampled": number
+              "active_30_days": number,"active_7_days": number,"average_completion": number,"completed": number,"completions_by_week": (number)[],"learners": number,"sampled": number
             }[]
                            },
 "enroll":
