@@ -63,7 +63,7 @@ BEGIN;
 CREATE ROLE regress_another;
 GRANT CREATE ON SCHEMA public TO regress_another;
 ALTER FUNCTION move_module(uuid, uuid, uuid) OWNER TO regress_another;
--- Functions of the extension are the bootstrap superuser's, whoever runs this.
+-- The bootstrap superuser owns the functions of the extension, also if another superuser created it.
 SELECT severity, object, problem, replace(remedy, 10::regrole::text, 'me') AS remedy FROM test.findings();
 CALL test.mend();
 SELECT * FROM test.findings();

@@ -75,13 +75,13 @@ export async function play(page: Page, seconds = Infinity): Promise<void> {
 		const end = Date.now() + limit!;
 
 		video.playbackRate = seconds === null ? 2 : 1;
-		const begun = video.play();
+		const playing = video.play();
 		while (!video.paused) {
 			await new Promise((resolve) => setTimeout(resolve, 20));
 			if (video.currentTime >= until) video.pause();
 			if (Date.now() > end) throw new Error(`the video stands at second ${video.currentTime}: readyState ${video.readyState}`);
 		}
-		await begun;
+		await playing;
 	}, [Number.isFinite(seconds) ? seconds : null, minute]);
 }
 
