@@ -220,8 +220,7 @@ same_ids(const Datum *ids, int count, const Datum *others, int others_count)
 int
 claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids)
 {
-	Datum		array = PointerGetDatum(construct_array(*lesson_ids, lessons, UUIDOID, UUID_LEN,
-														false, TYPALIGN_CHAR));
+	Datum		array = uuid_array(*lesson_ids, lessons);
 	Datum	   *locked = NULL;
 	int			locked_count = 0;
 

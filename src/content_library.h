@@ -84,6 +84,7 @@ extern int32 whole_percent(double watched_pct);
 extern int32 whole_position(double position_seconds);
 extern char *uuid_text(Datum uuid);
 extern bool same_uuid(Datum a, Datum b);
+extern Datum uuid_array(Datum *uuids, int count);
 extern bool same_text(const char *a, const char *b);
 extern char *quotable(const char *text, int len);
 

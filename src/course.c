@@ -2,7 +2,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -92,8 +91,7 @@ sees_course(Call *call, Datum course_id)
 void
 see_courses(Call *call, Datum *course_ids, int count, bool *seen)
 {
-	Datum		ids = PointerGetDatum(construct_array(course_ids, count, UUIDOID, UUID_LEN,
-													  false, TYPALIGN_CHAR));
+	Datum		ids = uuid_array(course_ids, count);
 	SPITupleTable *last_table = SPI_tuptable;
 	uint64		last_processed = SPI_processed;
 	uint64		rows;

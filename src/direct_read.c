@@ -12,17 +12,6 @@
 
 #include "direct_read.h"
 
-/* The tables, in the order in which they are read. */
-static DirectTable *const tables[] = {
-	&direct_progress, &direct_lessons, &direct_modules, &direct_courses
-};
-
-#define TABLES lengthof(tables)
-#define PROGRESS 0
-#define LESSONS 1
-#define MODULES 2
-#define COURSES 3
-
 /* Closes the first of the tables.  Their locks stay until the transaction ends, as after SQL. */
 static void
 close_tables(const Relation *relations, int count)
@@ -35,9 +24,9 @@ close_tables(const Relation *relations, int count)
 static bool
 open_tables(const Library *library, Relation *relations)
 {
-	for (int i = 0; i < TABLES; i++)
+	for (int i = 0; i < DIRECT_TABLES; i++)
 	{
-		relations[i] = direct_table_open(tables[i], library, AccessShareLock);
+		relations[i] = direct_table_open(direct_tables[i], library, AccessShareLock);
 		if (relations[i] != NULL)
 			continue;
 		close_tables(relations, i);
@@ -50,7 +39,7 @@ open_tables(const Library *library, Relation *relations)
 static HeapTuple
 fetch(int number, const Relation *relations, const Datum *key)
 {
-	const DirectTable *table = tables[number];
+	const DirectTable *table = direct_tables[number];
 	Relation	index = index_open(table->index, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(relations[number], NULL);
 	IndexScanDesc scan = begin_index_scan(relations[number], index, GetActiveSnapshot(), table->nkeys);
@@ -72,7 +61,7 @@ fetch(int number, const Relation *relations, const Datum *key)
 static Datum
 value(int number, const Relation *relations, HeapTuple row, int column, bool *isnull)
 {
-	return heap_getattr(row, tables[number]->numbers[column],
+	return heap_getattr(row, direct_tables[number]->numbers[column],
 						RelationGetDescr(relations[number]), isnull);
 }
 
@@ -149,7 +138,7 @@ bool
 direct_read_progress(const Library *library, Datum user_id, Datum lesson_id, DirectProgress *found)
 {
 	Datum		key[] = {user_id, lesson_id};
-	Relation	relations[TABLES];
+	Relation	relations[DIRECT_TABLES];
 	bool		done;
 
 	if (!library_direct_paths || !open_tables(library, relations))
@@ -158,6 +147,6 @@ direct_read_progress(const Library *library, Datum user_id, Datum lesson_id, Dir
 	PushActiveSnapshot(GetTransactionSnapshot());
 	done = read_progress(relations, key, found);
 	PopActiveSnapshot();
-	close_tables(relations, TABLES);
+	close_tables(relations, DIRECT_TABLES);
 	return done;
 }

@@ -41,31 +41,32 @@ DirectTable direct_progress = {
 	},
 	PROGRESS_USER_ID, 2
 };
-DirectTable direct_lessons = {
+static DirectTable direct_lessons = {
 	"lessons", 4, {
 		{"id", UUIDOID}, {"module_id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}
 	},
 	LESSON_ID, 1
 };
-DirectTable direct_modules = {
+static DirectTable direct_modules = {
 	"modules", 2, {{"id", UUIDOID}, {"course_id", UUIDOID}}, MODULE_ID, 1
 };
-DirectTable direct_courses = {
+static DirectTable direct_courses = {
 	"courses", 3, {{"id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}},
 	COURSE_ID, 1
 };
 
-static DirectTable *const tables[] = {
-	&direct_progress, &direct_lessons, &direct_modules, &direct_courses
+DirectTable *const direct_tables[DIRECT_TABLES] = {
+	[PROGRESS] = &direct_progress, [LESSONS] = &direct_lessons,
+	[MODULES] = &direct_modules, [COURSES] = &direct_courses
 };
 
 /* The server says that something about a relation has changed, or about all if it is 0. */
 static void
 forget_table(Datum arg, Oid relation)
 {
-	for (int i = 0; i < lengthof(tables); i++)
+	for (int i = 0; i < DIRECT_TABLES; i++)
 	{
-		DirectTable *table = tables[i];
+		DirectTable *table = direct_tables[i];
 
 		if (OidIsValid(relation) && relation != table->relation && relation != table->index)
 			continue;

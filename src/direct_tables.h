@@ -36,6 +36,11 @@ typedef struct DirectTable
 	TransactionId index_xmin;	/* older snapshots must not use it; 0 for none */
 } DirectTable;
 
+/* The tables, in the order in which they are read. */
+enum
+{
+	PROGRESS, LESSONS, MODULES, COURSES, DIRECT_TABLES
+};
 /* The columns of content_progress, first those of the type recorded_progress in its order. */
 enum
 {
@@ -55,10 +60,8 @@ enum
 	COURSE_ID, COURSE_THRESHOLD, COURSE_PROGRESS_BY
 };
 
+extern DirectTable *const direct_tables[DIRECT_TABLES];
 extern DirectTable direct_progress;
-extern DirectTable direct_lessons;
-extern DirectTable direct_modules;
-extern DirectTable direct_courses;
 
 extern void direct_tables_init(void);
 extern Relation direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock);

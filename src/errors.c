@@ -3,7 +3,9 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -58,6 +60,13 @@ bool
 same_uuid(Datum a, Datum b)
 {
 	return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN) == 0;
+}
+
+/* An array of uuids, for a query. */
+Datum
+uuid_array(Datum *uuids, int count)
+{
+	return PointerGetDatum(construct_array(uuids, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }
 
 /* Of texts that may be missing, which is NULL. */

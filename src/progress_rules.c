@@ -35,13 +35,14 @@ static const Oid recorded_types[] = {
 static void
 set_progress(Progress *progress, const Report *report, const ResultRow *it, bool plain, int32 threshold)
 {
-	bool		may_date = !it->nulls[7] && DatumGetTimestampTz(it->values[7]) > report->watched_at;
+	bool		may_date = !it->nulls[PROGRESS_COMPLETED_AT] &&
+		DatumGetTimestampTz(it->values[PROGRESS_COMPLETED_AT]) > report->watched_at;
 
-	progress->watched_pct = DatumGetInt32(result_row_value(it, 3));
-	progress->completed = DatumGetBool(result_row_value(it, 4));
-	progress->last_watched = DatumGetTimestampTz(result_row_value(it, 5));
-	progress->has_position = !it->nulls[6];
-	progress->position = it->nulls[6] ? 0 : DatumGetInt32(it->values[6]);
+	progress->watched_pct = DatumGetInt32(result_row_value(it, PROGRESS_WATCHED_PCT));
+	progress->completed = DatumGetBool(result_row_value(it, PROGRESS_COMPLETED));
+	progress->last_watched = DatumGetTimestampTz(result_row_value(it, PROGRESS_LAST_WATCHED));
+	progress->has_position = !it->nulls[PROGRESS_POSITION_SECONDS];
+	progress->position = progress->has_position ? DatumGetInt32(it->values[PROGRESS_POSITION_SECONDS]) : 0;
 	progress->plain = progress->completed ? !may_date && report->claimed_pct <= progress->watched_pct : plain;
 	progress->threshold = plain && (!progress->completed || may_date) ? threshold : NO_THRESHOLD;
 }

@@ -175,7 +175,7 @@ keys_of(const Choice *choice, bool ids)
 
 	for (int i = 0; i < choice->size; i++)
 		keys[i] = ids ? choice->reports[i]->id : choice->reports[i]->report.lesson_id;
-	return array_of(keys, NULL, choice->size, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+	return uuid_array(keys, choice->size);
 }
 
 /* What the rows of a choice are to hold; NULL where it stays as it is. */

@@ -4,7 +4,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -43,8 +42,7 @@ bar_reports(Recording *recording)
 {
 	Datum		values[] = {
 		recording->call->signed_in, recording->call->user_id,
-		PointerGetDatum(construct_array(reported_lessons(recording), recording->size, UUIDOID, UUID_LEN,
-										false, TYPALIGN_CHAR))
+		uuid_array(reported_lessons(recording), recording->size)
 	};
 
 	for (int i = 0; i < recording->size; i++)
