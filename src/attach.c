@@ -248,6 +248,7 @@ attach(const Library *library)
 				 errhint("Create what is missing, then call content_library_attach() again.")));
 
 	become_owner(&boundary, library);
+	pin_search_path();
 	/* The server collects commands for event triggers by their statement; these have none. */
 	EventTriggerInhibitCommandCollection();
 	PG_TRY();

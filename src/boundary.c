@@ -1,11 +1,14 @@
 /* boundary.c: where a call stops being the caller and works as the owner of the tables. */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 
 #include "boundary.h"
+
+#define PINNED_SEARCH_PATH "pg_catalog, pg_temp"
 
 /* Refuses a caller who could not do the same without us. */
 void
@@ -32,8 +35,7 @@ set_until_caller(const char *name, const char *value)
  * Triggers of the tables' owner may run in here.  In a security-restricted operation they
  * cannot leave anything in the session that the caller would run later.
  * SECURITY_NOFORCE_RLS is for tables with FORCE ROW LEVEL SECURITY, which would hide rows
- * from their owner.  With a fixed search_path, the names and operators in our queries are
- * the server's own.
+ * from their owner.  The search_path is still the caller's: see pin_search_path().
  *
  * After an error nothing has to be done here: the server restores the user and the settings
  * when it aborts the transaction or the subtransaction.
@@ -46,7 +48,21 @@ become_owner(Boundary *boundary, const Library *library)
 	SetUserIdAndSecContext(library->owner,
 						   boundary->security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	set_until_caller("search_path", "pg_catalog, pg_temp");
+}
+
+/*
+ * To be called inside the boundary before any SQL: then names and operators in it are the
+ * server's own.  A heartbeat often needs no SQL, and setting the path would be a tenth of it.
+ * A trigger may have changed the path since the last query, so it is asked each time.  The
+ * level is new because within one level the server saves a value only once.
+ */
+void
+pin_search_path(void)
+{
+	if (strcmp(namespace_search_path, PINNED_SEARCH_PATH) == 0)
+		return;
+	(void) NewGUCNestLevel();
+	set_until_caller("search_path", PINNED_SEARCH_PATH);
 }
 
 /* Gives the caller's role and search path back. */

@@ -390,6 +390,7 @@ warn_of_columns(Oid function)
 	if (tables != NIL)
 	{
 		become_owner(&boundary, &library);
+		pin_search_path();
 		rows = findings(&library, &desc);
 		foreach(cell, tables)
 			warn_of(rows, desc, lfirst_oid(cell));

@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "boundary.h"
 #include "direct_write.h"
 
 /*
@@ -119,7 +120,7 @@ has_plain_indexes(Relation relation)
 	return plain;
 }
 
-/* search_path is the server's own schema, so an operator of another one is shown with it. */
+/* With a pinned search_path, an operator of another schema is shown with that. */
 static bool
 is_our_check(Relation relation, const ConstrCheck *check)
 {
@@ -155,6 +156,7 @@ is_writable(Relation relation)
 
 	if (direct_progress.write_known)
 		return direct_progress.writable;
+	pin_search_path();
 	direct_progress.writable = !relation->rd_rel->relhasrules &&
 		has_no_trigger(relation) && has_plain_keys(relation) &&
 		has_plain_indexes(relation) && has_plain_constraints(relation) &&

@@ -9,6 +9,7 @@
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
+#include "boundary.h"
 #include "members.h"
 #include "plans.h"
 
@@ -144,6 +145,8 @@ find_plan(const Library *library, const LibraryQuery *query)
 	SPIPlanPtr	plan;
 	int			checked = UNCHECKED;
 
+	if (!query->as_caller)
+		pin_search_path();
 	if (kept_plans == NULL)
 		kept_plans = make_kept_plans();
 	kept = hash_search(kept_plans, &key, HASH_FIND, NULL);

@@ -67,6 +67,7 @@ content_library_strict(PG_FUNCTION_ARGS)
 	/* As the owner, and not with the rights of a superuser who may call it: see above. */
 	SPI_connect();
 	become_owner(&boundary, &library);
+	pin_search_path();
 	grant_or_revoke(&library, enabled);
 	become_caller(&boundary);
 	SPI_finish();
