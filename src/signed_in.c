@@ -1,6 +1,7 @@
 /* signed_in.c: the signed-in user, as auth.uid() says. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
@@ -49,12 +50,8 @@ is_supabase_body(const char *text)
 	return *expected == '\0';
 }
 
-/*
- * Whether auth.uid() is Supabase's own, and the caller may call it.  Looked at
- * again in each call: whoever owns auth may have replaced it.
- */
 static bool
-is_supabase_function(HeapTuple function)
+has_supabase_text(HeapTuple function)
 {
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(function);
 	bool		no_settings;
@@ -65,8 +62,34 @@ is_supabase_function(HeapTuple function)
 	body = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &isnull);
 	return form->prolang == SQLlanguageId && !form->prosecdef && no_settings && !isnull &&
 		form->prorettype == UUIDOID && !form->proretset &&
-		object_aclcheck(ProcedureRelationId, form->oid, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK &&
 		is_supabase_body(TextDatumGetCString(body));
+}
+
+/*
+ * Whether auth.uid() is Supabase's own, and the caller may call it.  Its text is read once for
+ * each version of its row in pg_proc, by which the server's languages know a function, too:
+ * whoever owns auth may have replaced it.
+ */
+static bool
+is_supabase_function(HeapTuple function)
+{
+	static Oid	known = InvalidOid;
+	static TransactionId xmin;
+	static ItemPointerData tid;
+	static bool result;
+	Oid			oid = ((Form_pg_proc) GETSTRUCT(function))->oid;
+
+	if (known != oid || xmin != HeapTupleHeaderGetRawXmin(function->t_data) ||
+		!ItemPointerEquals(&tid, &function->t_self))
+	{
+		known = InvalidOid;
+		result = has_supabase_text(function);
+		xmin = HeapTupleHeaderGetRawXmin(function->t_data);
+		tid = function->t_self;
+		known = oid;
+	}
+	return result &&
+		object_aclcheck(ProcedureRelationId, oid, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 }
 
 static bool
