@@ -13,11 +13,16 @@ typedef struct Advance
 	bool		has_position;
 	TimestampTz started_at;		/* if has_started */
 	bool		has_started;
+	Datum		watched;		/* a multirange; 0 if it stays as it is */
 } Advance;
 
-/* What a row holds after a report: test/t/053_direct_paths.pl holds it to the SQL. */
+/*
+ * What a row holds after a report that comes now: test/t/053_direct_paths.pl holds it to the
+ * SQL.  What was watched is counted elsewhere.
+ */
 static inline Advance
-advance(Advance row, int32 watched_pct, TimestampTz at, bool has_position, int32 position)
+advance(Advance row, int32 watched_pct, TimestampTz at, bool has_position, int32 position,
+		TimestampTz now)
 {
 	/* Of two reports with the same time the furthest position counts. */
 	if (has_position &&
@@ -33,7 +38,7 @@ advance(Advance row, int32 watched_pct, TimestampTz at, bool has_position, int32
 		row.last_watched = at;
 	if (!row.has_started)
 	{
-		row.started_at = at;
+		row.started_at = now;
 		row.has_started = true;
 	}
 	return row;

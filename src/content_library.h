@@ -35,6 +35,24 @@
 #define TU_None false
 #endif
 
+/* Since 18 a check for conflicts may leave out a row; none has an invalid tid. */
+#if PG_VERSION_NUM >= 180000
+#define check_index_constraints(result, slot, estate, tid, indexes) \
+	ExecCheckIndexConstraints(result, slot, estate, tid, tid, indexes)
+#else
+#define check_index_constraints(result, slot, estate, tid, indexes) \
+	ExecCheckIndexConstraints(result, slot, estate, tid, indexes)
+#endif
+
+/* Since 16 there are indexes that only summarize. */
+#if PG_VERSION_NUM >= 160000
+#define insert_index_tuples(result, slot, estate, conflict, indexes) \
+	ExecInsertIndexTuples(result, slot, estate, false, true, conflict, indexes, false)
+#else
+#define insert_index_tuples(result, slot, estate, conflict, indexes) \
+	ExecInsertIndexTuples(result, slot, estate, false, true, conflict, indexes)
+#endif
+
 /* Since 18 there are generated columns that are not stored. */
 #if PG_VERSION_NUM >= 180000
 #define has_generated(constr) ((constr)->has_generated_stored || (constr)->has_generated_virtual)

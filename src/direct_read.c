@@ -1,7 +1,6 @@
-/* direct_read.c: reads a row of progress and the threshold of its lesson by their keys, without SQL. */
+/* direct_read.c: reads a row of progress, and what is to be known of its lesson, by keys and without SQL. */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -9,144 +8,312 @@
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/uuid.h"
 
+#include "content_library.h"
 #include "direct_read.h"
 
-/* Closes the first of the tables.  Their locks stay until the transaction ends, as after SQL. */
+/* Closes the tables.  Their locks stay until the transaction ends, as after SQL. */
 static void
-close_tables(const Relation *relations, int count)
+close_tables(DirectReader *reader)
 {
-	for (int i = 0; i < count; i++)
-		table_close(relations[i], NoLock);
+	for (int i = 0; i < reader->tables; i++)
+		table_close(reader->relations[i], NoLock);
 }
 
-/* Opens all tables, before a snapshot is taken: false where SQL must do. */
+/* Opens the first so many tables: false where SQL must do. */
 static bool
-open_tables(const Library *library, Relation *relations)
+open_tables(DirectReader *reader, const Library *library, int tables)
 {
-	for (int i = 0; i < DIRECT_TABLES; i++)
+	while (reader->tables < tables)
 	{
-		relations[i] = direct_table_open(direct_tables[i], library, AccessShareLock);
-		if (relations[i] != NULL)
-			continue;
-		close_tables(relations, i);
-		return false;
+		Relation	relation = direct_table_open(direct_tables[reader->tables], library, AccessShareLock);
+
+		if (relation == NULL)
+		{
+			close_tables(reader);
+			return false;
+		}
+		reader->relations[reader->tables++] = relation;
 	}
 	return true;
 }
 
-/* A copy of the row with a key; NULL if there is none that the active snapshot sees. */
-static HeapTuple
-fetch(int number, const Relation *relations, const Datum *key)
+/*
+ * Begins to read as a query would, in the first so many tables: false where SQL must do.  The
+ * tables are locked before the snapshot is taken, which is taken as SPI takes it.  In
+ * SERIALIZABLE the server's index scan takes the same predicate locks.
+ */
+bool
+direct_read_begin(DirectReader *reader, const Library *library, int tables)
 {
-	const DirectTable *table = direct_tables[number];
-	Relation	index = index_open(table->index, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(relations[number], NULL);
-	IndexScanDesc scan = begin_index_scan(relations[number], index, GetActiveSnapshot(), table->nkeys);
+	memset(reader, 0, sizeof(*reader));
+	if (!library_direct_paths || !open_tables(reader, library, tables))
+		return false;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return true;
+}
+
+void
+direct_read_end(DirectReader *reader)
+{
+	for (int i = 0; i < reader->tables; i++)
+	{
+		IndexScanDesc scan = reader->scans[i];
+		Relation	index;
+
+		if (scan == NULL)
+			continue;
+		index = scan->indexRelation;
+		index_endscan(scan);
+		ExecDropSingleTupleTableSlot(reader->slots[i]);
+		index_close(index, NoLock);
+	}
+	PopActiveSnapshot();
+	close_tables(reader);
+}
+
+static void
+begin_scan(DirectReader *reader, int table)
+{
+	const DirectTable *it = direct_tables[table];
+	Relation	relation = reader->relations[table];
+
+	reader->slots[table] = table_slot_create(relation, NULL);
+	reader->scans[table] = begin_index_scan(relation, index_open(it->index, AccessShareLock),
+											GetActiveSnapshot(), it->nkeys);
+}
+
+/* Reads the row of a table with a key; false if there is none. */
+static bool
+fetch(DirectReader *reader, int table, const Datum *key)
+{
+	int			nkeys = direct_tables[table]->nkeys;
 	ScanKeyData keys[2];
-	HeapTuple	row = NULL;
 
-	for (int i = 0; i < table->nkeys; i++)
+	if (reader->scans[table] == NULL)
+		begin_scan(reader, table);
+	for (int i = 0; i < nkeys; i++)
 		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, F_UUID_EQ, key[i]);
-	index_rescan(scan, keys, table->nkeys, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
-		row = ExecCopySlotHeapTuple(slot);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	return row;
+	index_rescan(reader->scans[table], keys, nkeys, NULL, 0);
+	reader->rows[table] = NULL;
+	if (index_getnext_slot(reader->scans[table], ForwardScanDirection, reader->slots[table]))
+		reader->rows[table] = ExecCopySlotHeapTuple(reader->slots[table]);
+	return reader->rows[table] != NULL;
 }
 
-/* A column of a row of that table, by its number in direct_tables.h. */
+/* A column of the row that was read last of a table, by its number in direct_tables.h. */
 static Datum
-value(int number, const Relation *relations, HeapTuple row, int column, bool *isnull)
+value(const DirectReader *reader, int table, int column, bool *isnull)
 {
-	return heap_getattr(row, direct_tables[number]->numbers[column],
-						RelationGetDescr(relations[number]), isnull);
-}
-
-/* The row that a column of another row refers to. */
-static HeapTuple
-follow(int to, const Relation *relations, int from, HeapTuple row, int column)
-{
-	bool		isnull;
-	Datum		key = value(from, relations, row, column, &isnull);
-
-	return isnull ? NULL : fetch(to, relations, &key);
+	return heap_getattr(reader->rows[table], direct_tables[table]->numbers[column],
+						RelationGetDescr(reader->relations[table]), isnull);
 }
 
 static bool
-takes_reports(const Relation *relations, HeapTuple course)
+is_null(const DirectReader *reader, int table, int column)
 {
 	bool		isnull;
-	Datum		progress_by = value(COURSES, relations, course, COURSE_PROGRESS_BY, &isnull);
 
-	return !isnull && strcmp(TextDatumGetCString(progress_by), "report") == 0;
+	(void) value(reader, table, column, &isnull);
+	return isnull;
+}
+
+/* Whether a boolean column is not NULL and has this value. */
+static bool
+is_bool(const DirectReader *reader, int table, int column, bool wanted)
+{
+	bool		isnull;
+	Datum		found = value(reader, table, column, &isnull);
+
+	return !isnull && DatumGetBool(found) == wanted;
+}
+
+/* Whether a text column is not NULL and has this value. */
+static bool
+is_text(const DirectReader *reader, int table, int column, const char *wanted)
+{
+	bool		isnull;
+	Datum		found = value(reader, table, column, &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(found), wanted) == 0;
+}
+
+/* Reads the row that a column of another row refers to. */
+static bool
+follow(DirectReader *reader, int from, int column, int to)
+{
+	bool		isnull;
+	Datum		key = value(reader, from, column, &isnull);
+
+	return !isnull && fetch(reader, to, &key);
+}
+
+/* Finds what was read of a module before. */
+static bool
+find_kept(DirectReader *reader, Datum module_id)
+{
+	for (int i = 0; i < reader->kept_count; i++)
+	{
+		bool		isnull;
+
+		reader->rows[MODULES] = reader->kept[i].module;
+		reader->rows[COURSES] = reader->kept[i].course;
+		if (same_uuid(value(reader, MODULES, MODULE_ID, &isnull), module_id))
+			return true;
+	}
+	return false;
+}
+
+/* Reads the module and the course of the lesson that was read; false if one is not there. */
+static bool
+read_course(DirectReader *reader)
+{
+	bool		isnull;
+	Datum		module_id = value(reader, LESSONS, LESSON_MODULE_ID, &isnull);
+
+	if (isnull)
+		return false;
+	if (find_kept(reader, module_id))
+		return true;
+	if (!fetch(reader, MODULES, &module_id) || !follow(reader, MODULES, MODULE_COURSE_ID, COURSES))
+		return false;
+	if (reader->kept_count < DIRECT_KEPT_MODULES)
+	{
+		reader->kept[reader->kept_count].module = reader->rows[MODULES];
+		reader->kept[reader->kept_count++].course = reader->rows[COURSES];
+	}
+	return true;
+}
+
+/* THRESHOLD_OF_SQL, of what was read. */
+static int32
+threshold(const DirectReader *reader)
+{
+	bool		isnull;
+	Datum		own = value(reader, LESSONS, LESSON_THRESHOLD, &isnull);
+
+	if (isnull)
+		own = value(reader, COURSES, COURSE_THRESHOLD, &isnull);
+	return isnull ? library_completion_threshold : DatumGetInt32(own);
 }
 
 /* PLAIN_THRESHOLD_SQL of a lesson; false for its NULL. */
 static bool
-read_threshold(const Relation *relations, Datum lesson_id, int32 *threshold)
+read_plain_threshold(DirectReader *reader, Datum lesson_id, int32 *result)
 {
-	HeapTuple	lesson = fetch(LESSONS, relations, &lesson_id);
-	HeapTuple	module;
-	HeapTuple	course;
-	Datum		own;
-	bool		isnull = false;
-
-	if (lesson != NULL)
-		(void) value(LESSONS, relations, lesson, LESSON_PROGRESS_BY, &isnull);
-	if (!isnull)
+	if (!fetch(reader, LESSONS, &lesson_id) || !is_null(reader, LESSONS, LESSON_PROGRESS_BY) ||
+		!read_course(reader) || !is_text(reader, COURSES, COURSE_PROGRESS_BY, "report"))
 		return false;
-	module = follow(MODULES, relations, LESSONS, lesson, LESSON_MODULE_ID);
-	if (module == NULL)
-		return false;
-	course = follow(COURSES, relations, MODULES, module, MODULE_COURSE_ID);
-	if (course == NULL || !takes_reports(relations, course))
-		return false;
-	own = value(LESSONS, relations, lesson, LESSON_THRESHOLD, &isnull);
-	if (isnull)
-		own = value(COURSES, relations, course, COURSE_THRESHOLD, &isnull);
-	*threshold = isnull ? library_completion_threshold : DatumGetInt32(own);
+	*result = threshold(reader);
 	return true;
 }
 
-/* Reads the row; false where SQL has an error for it: see result_row_value(). */
-static bool
-read_progress(const Relation *relations, const Datum *key, DirectProgress *found)
+/* PROGRESS_BY_SQL, of what was read; NULL for its NULL. */
+static const char *
+progress_by(const DirectReader *reader, int32 duration)
 {
-	found->row = fetch(PROGRESS, relations, key);
+	bool		isnull;
+	Datum		by = value(reader, LESSONS, LESSON_PROGRESS_BY, &isnull);
+	const char *name;
+
+	if (isnull)
+		by = value(reader, COURSES, COURSE_PROGRESS_BY, &isnull);
+	if (isnull)
+		return NULL;
+	name = TextDatumGetCString(by);
+	if (strcmp(name, "watch") == 0 && duration == 0 &&
+		is_null(reader, LESSONS, LESSON_MUX_UPLOAD) && is_null(reader, LESSONS, LESSON_MUX_ASSET))
+		return "report";
+	return name;
+}
+
+/* Reads a lesson, its module and its course; false where SQL must do. */
+static bool
+read_lesson(DirectReader *reader, Datum lesson_id, DirectLesson *lesson)
+{
+	bool		isnull;
+	Datum		duration;
+
+	if (!fetch(reader, LESSONS, &lesson_id) || !read_course(reader))
+		return false;
+	duration = value(reader, LESSONS, LESSON_DURATION, &isnull);
+	lesson->duration = isnull ? 0 : Max(DatumGetInt32(duration), 0);
+	lesson->threshold = threshold(reader);
+	lesson->progress_by = progress_by(reader, lesson->duration);
+	lesson->course_id = value(reader, COURSES, COURSE_ID, &isnull);
+	return lesson->progress_by != NULL;
+}
+
+/* Reads a row of progress; false where SQL has an error for it: see result_row_value(). */
+static bool
+read_row(DirectReader *reader, Datum user_id, Datum lesson_id, DirectProgress *found)
+{
+	Datum		key[] = {user_id, lesson_id};
+
+	found->row = fetch(reader, PROGRESS, key) ? reader->rows[PROGRESS] : NULL;
 	found->plain = false;
 	if (found->row == NULL)
 		return true;
 	for (int i = 0; i < direct_progress.ncolumns; i++)
-		found->values[i] = value(PROGRESS, relations, found->row, i, &found->nulls[i]);
-	if (found->nulls[PROGRESS_WATCHED_PCT] || found->nulls[PROGRESS_COMPLETED] ||
-		found->nulls[PROGRESS_LAST_WATCHED])
+		found->values[i] = value(reader, PROGRESS, i, &found->nulls[i]);
+	return !found->nulls[PROGRESS_ID] && !found->nulls[PROGRESS_WATCHED_PCT] && !found->nulls[PROGRESS_COMPLETED] &&
+		!found->nulls[PROGRESS_LAST_WATCHED];
+}
+
+/* Reads what PROGRESS_COLUMNS_SQL has with PLAIN_THRESHOLD_SQL; false where SQL must do. */
+bool
+direct_read_progress(DirectReader *reader, Datum user_id, Datum lesson_id, DirectProgress *found)
+{
+	if (!read_row(reader, user_id, lesson_id, found))
 		return false;
-	if (!DatumGetBool(found->values[PROGRESS_COMPLETED]))
-		found->plain = read_threshold(relations, key[1], &found->threshold);
+	if (found->row != NULL && !DatumGetBool(found->values[PROGRESS_COMPLETED]))
+		found->plain = read_plain_threshold(reader, lesson_id, &found->threshold);
+	return true;
+}
+
+/* Reads what WATCHED_COLUMNS_SQL has besides; false where SQL must do. */
+bool
+direct_read_watched(DirectReader *reader, Datum user_id, Datum lesson_id,
+					DirectProgress *found, DirectLesson *lesson)
+{
+	if (!read_row(reader, user_id, lesson_id, found))
+		return false;
+	if (found->row == NULL)
+		return true;
+	if (found->nulls[PROGRESS_WATCHED] || !read_lesson(reader, lesson_id, lesson))
+		return false;
+	found->plain = true;
+	found->threshold = lesson->threshold;
 	return true;
 }
 
 /*
- * Reads what read_row in record_progress.c reads; false where SQL must do.  It sees what that
- * would see, by a snapshot taken as SPI takes it.  In SERIALIZABLE the server's index scan
- * takes the same predicate locks.
+ * NOTHING_CLOSES_SQL, of the lesson that was read: whether lesson and course are published, and
+ * nothing closes the lesson to the learner.
  */
-bool
-direct_read_progress(const Library *library, Datum user_id, Datum lesson_id, DirectProgress *found)
+static bool
+is_open(DirectReader *reader, Datum user_id, Datum course_id)
 {
-	Datum		key[] = {user_id, lesson_id};
-	Relation	relations[DIRECT_TABLES];
-	bool		done;
+	Datum		key[] = {user_id, course_id};
 
-	if (!library_direct_paths || !open_tables(library, relations))
+	if (!is_bool(reader, LESSONS, LESSON_PUBLISHED, true) ||
+		!is_bool(reader, COURSES, COURSE_PUBLISHED, true))
 		return false;
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	done = read_progress(relations, key, found);
-	PopActiveSnapshot();
-	close_tables(relations, DIRECT_TABLES);
-	return done;
+	if (is_bool(reader, LESSONS, LESSON_PREVIEW, true))
+		return true;
+	return fetch(reader, ENROLLMENTS, key) && is_null(reader, ENROLLMENTS, ENROLLMENT_EXPIRES_AT) &&
+		(is_bool(reader, ENROLLMENTS, ENROLLMENT_GRANTED, true) ||
+		 is_text(reader, COURSES, COURSE_TIER, "free")) &&
+		is_null(reader, MODULES, MODULE_UNLOCK_AT) && is_null(reader, MODULES, MODULE_UNLOCK_AFTER) &&
+		is_null(reader, LESSONS, LESSON_UNLOCK_AT) && is_null(reader, LESSONS, LESSON_UNLOCK_AFTER) &&
+		is_bool(reader, COURSES, COURSE_SEQUENTIAL, false);
+}
+
+/* Reads a lesson that nothing closes to a learner; false where SQL must do, which says why. */
+bool
+direct_read_open_lesson(DirectReader *reader, Datum user_id, Datum lesson_id, DirectLesson *lesson)
+{
+	return read_lesson(reader, lesson_id, lesson) && is_open(reader, user_id, lesson->course_id);
 }

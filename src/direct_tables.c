@@ -34,30 +34,46 @@
  * locked, and from then on it cannot change.
  */
 DirectTable direct_progress = {
-	"content_progress", 9, {
+	"content_progress", 10, {
 		{"id", UUIDOID}, {"user_id", UUIDOID}, {"lesson_id", UUIDOID}, {"watched_pct", INT4OID},
 		{"completed", BOOLOID}, {"last_watched", TIMESTAMPTZOID}, {"position_seconds", INT4OID},
-		{"completed_at", TIMESTAMPTZOID}, {"started_at", TIMESTAMPTZOID}
+		{"completed_at", TIMESTAMPTZOID}, {"started_at", TIMESTAMPTZOID},
+		{"watched", INT4MULTIRANGEOID}
 	},
 	PROGRESS_USER_ID, 2
 };
 static DirectTable direct_lessons = {
-	"lessons", 4, {
-		{"id", UUIDOID}, {"module_id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}
+	"lessons", 11, {
+		{"id", UUIDOID}, {"module_id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID},
+		{"duration_seconds", INT4OID}, {"mux_upload_id", TEXTOID}, {"mux_asset_id", TEXTOID},
+		{"is_published", BOOLOID}, {"is_preview", BOOLOID},
+		{"unlock_at", TIMESTAMPTZOID}, {"unlock_after", INTERVALOID}
 	},
 	LESSON_ID, 1
 };
 static DirectTable direct_modules = {
-	"modules", 2, {{"id", UUIDOID}, {"course_id", UUIDOID}}, MODULE_ID, 1
+	"modules", 4, {
+		{"id", UUIDOID}, {"course_id", UUIDOID}, {"unlock_at", TIMESTAMPTZOID}, {"unlock_after", INTERVALOID}
+	},
+	MODULE_ID, 1
 };
 static DirectTable direct_courses = {
-	"courses", 3, {{"id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID}},
+	"courses", 6, {
+		{"id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID},
+		{"is_published", BOOLOID}, {"tier_required", TEXTOID}, {"is_sequential", BOOLOID}
+	},
 	COURSE_ID, 1
+};
+static DirectTable direct_enrollments = {
+	"enrollments", 4, {
+		{"user_id", UUIDOID}, {"course_id", UUIDOID}, {"expires_at", TIMESTAMPTZOID}, {"granted", BOOLOID}
+	},
+	ENROLLMENT_USER_ID, 2
 };
 
 DirectTable *const direct_tables[DIRECT_TABLES] = {
-	[PROGRESS] = &direct_progress, [LESSONS] = &direct_lessons,
-	[MODULES] = &direct_modules, [COURSES] = &direct_courses
+	[PROGRESS] = &direct_progress, [LESSONS] = &direct_lessons, [MODULES] = &direct_modules,
+	[COURSES] = &direct_courses, [ENROLLMENTS] = &direct_enrollments
 };
 
 /* The server says that something about a relation has changed, or about all if it is 0. */
@@ -70,8 +86,7 @@ forget_table(Datum arg, Oid relation)
 
 		if (OidIsValid(relation) && relation != table->relation && relation != table->index)
 			continue;
-		table->known = false;
-		table->write_known = false;
+		table->known = table->write_known = table->insert_known = false;
 		table->changes++;
 	}
 }
@@ -193,8 +208,7 @@ direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
 
 	if (!table->known || table->schema != library->schema)
 	{
-		table->known = false;
-		table->write_known = false;
+		table->known = table->write_known = table->insert_known = false;
 		table->schema = library->schema;
 		table->relation = get_relname_relid(table->name, library->schema);
 	}

@@ -7,7 +7,7 @@
 
 #include "content_library.h"
 
-#define DIRECT_MAX_COLUMNS 9
+#define DIRECT_MAX_COLUMNS 11
 
 typedef struct DirectColumn
 {
@@ -29,6 +29,8 @@ typedef struct DirectTable
 	bool		readable;		/* as we made it, for reading */
 	bool		write_known;	/* the same for writing: see direct_write.c */
 	bool		writable;
+	bool		insert_known;	/* and for inserting: see direct_insert.c */
+	bool		insertable;
 	Oid			schema;
 	Oid			relation;
 	AttrNumber	numbers[DIRECT_MAX_COLUMNS];
@@ -39,25 +41,32 @@ typedef struct DirectTable
 /* The tables, in the order in which they are read. */
 enum
 {
-	PROGRESS, LESSONS, MODULES, COURSES, DIRECT_TABLES
+	PROGRESS, LESSONS, MODULES, COURSES, ENROLLMENTS, DIRECT_TABLES
 };
 /* The columns of content_progress, first those of the type recorded_progress in its order. */
 enum
 {
 	PROGRESS_ID, PROGRESS_USER_ID, PROGRESS_LESSON_ID, PROGRESS_WATCHED_PCT, PROGRESS_COMPLETED,
-	PROGRESS_LAST_WATCHED, PROGRESS_POSITION_SECONDS, PROGRESS_COMPLETED_AT, PROGRESS_STARTED_AT
+	PROGRESS_LAST_WATCHED, PROGRESS_POSITION_SECONDS, PROGRESS_COMPLETED_AT, PROGRESS_STARTED_AT,
+	PROGRESS_WATCHED
 };
 enum
 {
-	LESSON_ID, LESSON_MODULE_ID, LESSON_THRESHOLD, LESSON_PROGRESS_BY
+	LESSON_ID, LESSON_MODULE_ID, LESSON_THRESHOLD, LESSON_PROGRESS_BY, LESSON_DURATION,
+	LESSON_MUX_UPLOAD, LESSON_MUX_ASSET, LESSON_PUBLISHED, LESSON_PREVIEW,
+	LESSON_UNLOCK_AT, LESSON_UNLOCK_AFTER
 };
 enum
 {
-	MODULE_ID, MODULE_COURSE_ID
+	MODULE_ID, MODULE_COURSE_ID, MODULE_UNLOCK_AT, MODULE_UNLOCK_AFTER
 };
 enum
 {
-	COURSE_ID, COURSE_THRESHOLD, COURSE_PROGRESS_BY
+	COURSE_ID, COURSE_THRESHOLD, COURSE_PROGRESS_BY, COURSE_PUBLISHED, COURSE_TIER, COURSE_SEQUENTIAL
+};
+enum
+{
+	ENROLLMENT_USER_ID, ENROLLMENT_COURSE_ID, ENROLLMENT_EXPIRES_AT, ENROLLMENT_GRANTED
 };
 
 extern DirectTable *const direct_tables[DIRECT_TABLES];

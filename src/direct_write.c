@@ -28,12 +28,13 @@
  * do but to make entries in plain indexes.
  */
 static const int written[] = {
-	PROGRESS_WATCHED_PCT, PROGRESS_LAST_WATCHED, PROGRESS_POSITION_SECONDS, PROGRESS_STARTED_AT
+	PROGRESS_WATCHED_PCT, PROGRESS_LAST_WATCHED, PROGRESS_POSITION_SECONDS, PROGRESS_STARTED_AT,
+	PROGRESS_WATCHED
 };
 
 #define WRITTEN lengthof(written)
 
-/* The CHECKs of the library, as the server shows them.  make_row() asks the same in C. */
+/* The CHECKs of the library, as the server shows them.  satisfies_checks() is the same in C. */
 static const char *const our_checks[] = {
 	"((watched_pct >= 0) AND (watched_pct <= 100))",
 	"(position_seconds >= 0)"
@@ -133,7 +134,8 @@ is_our_check(Relation relation, const ConstrCheck *check)
 	return false;
 }
 
-static bool
+/* Whether all CHECKs are ours, and no column is computed. */
+bool
 has_plain_constraints(Relation relation)
 {
 	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
@@ -165,24 +167,49 @@ is_writable(Relation relation)
 	return direct_progress.write_known && direct_progress.writable;
 }
 
+bool
+satisfies_checks(const DirectProgress *row)
+{
+	int32		watched_pct = DatumGetInt32(row->values[PROGRESS_WATCHED_PCT]);
+
+	return watched_pct >= 0 && watched_pct <= 100 &&
+		(row->nulls[PROGRESS_POSITION_SECONDS] || DatumGetInt32(row->values[PROGRESS_POSITION_SECONDS]) >= 0);
+}
+
+/* Sets the columns that are written. */
+static void
+set_values(DirectProgress *row, const Advance *to)
+{
+	row->values[PROGRESS_WATCHED_PCT] = Int32GetDatum(to->watched_pct);
+	row->values[PROGRESS_LAST_WATCHED] = TimestampTzGetDatum(to->last_watched);
+	row->values[PROGRESS_POSITION_SECONDS] = Int32GetDatum(to->position);
+	row->nulls[PROGRESS_POSITION_SECONDS] = !to->has_position;
+	row->values[PROGRESS_STARTED_AT] = TimestampTzGetDatum(to->started_at);
+	row->nulls[PROGRESS_STARTED_AT] = !to->has_started;
+	if (to->watched != (Datum) 0)
+		row->values[PROGRESS_WATCHED] = to->watched;
+}
+
 /* The new row; NULL if a constraint refuses it, which SQL says better. */
 static HeapTuple
-make_row(Relation relation, HeapTuple old, const Advance *row)
+make_row(Relation relation, DirectProgress *row, const Advance *to)
 {
 	TupleDesc	desc = RelationGetDescr(relation);
-	Datum		values[WRITTEN] = {
-		Int32GetDatum(row->watched_pct), TimestampTzGetDatum(row->last_watched),
-		Int32GetDatum(row->position), TimestampTzGetDatum(row->started_at)
-	};
-	bool		nulls[WRITTEN] = {false, false, !row->has_position, !row->has_started};
+	Datum		values[WRITTEN];
+	bool		nulls[WRITTEN];
 	int			numbers[WRITTEN];
 	HeapTuple	new;
 
-	if (row->watched_pct < 0 || row->watched_pct > 100 || (row->has_position && row->position < 0))
+	set_values(row, to);
+	if (!satisfies_checks(row))
 		return NULL;
 	for (int i = 0; i < WRITTEN; i++)
+	{
 		numbers[i] = direct_progress.numbers[written[i]];
-	new = heap_modify_tuple_by_cols(old, desc, WRITTEN, numbers, values, nulls);
+		values[i] = row->values[written[i]];
+		nulls[i] = row->nulls[written[i]];
+	}
+	new = heap_modify_tuple_by_cols(row->row, desc, WRITTEN, numbers, values, nulls);
 	for (int i = 0; i < desc->natts; i++)
 		if (TupleDescAttr(desc, i)->attnotnull && heap_attisnull(new, i + 1, desc))
 			return NULL;
@@ -239,25 +266,29 @@ update(Relation relation, HeapTuple old, HeapTuple new)
  * made are still to be checked: that check would miss the new version.
  */
 bool
-direct_write_progress(const Library *library, const DirectProgress *read, const Advance *advanced)
+direct_write_progress(const Library *library, DirectProgress *row, const Advance *advanced)
 {
+	DirectProgress after = *row;
 	Relation	relation;
 	HeapTuple	new = NULL;
 	bool		done;
 
 	if (!ActiveSnapshotSet() ||
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(read->row->t_data)))
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->row->t_data)))
 		return false;
 	relation = direct_table_open(&direct_progress, library, RowExclusiveLock);
 	if (relation == NULL)
 		return false;
 	if (is_writable(relation))
-		new = make_row(relation, read->row, advanced);
+		new = make_row(relation, &after, advanced);
 	if (new != NULL)
 		CheckCmdReplicaIdentity(relation, CMD_UPDATE);
-	done = new != NULL && update(relation, read->row, new);
+	done = new != NULL && update(relation, row->row, new);
 	table_close(relation, NoLock);
 	if (done)
+	{
+		*row = after;
 		CommandCounterIncrement();
+	}
 	return done;
 }

@@ -5,7 +5,9 @@
 #include "advance.h"
 #include "direct_read.h"
 
-extern bool direct_write_progress(const Library *library, const DirectProgress *read,
+extern bool has_plain_constraints(Relation relation);
+extern bool satisfies_checks(const DirectProgress *row);
+extern bool direct_write_progress(const Library *library, DirectProgress *row,
 								  const Advance *advanced);
 
 #endif							/* CONTENT_LIBRARY_DIRECT_WRITE_H */

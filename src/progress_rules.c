@@ -64,25 +64,15 @@ progress_from_row(Progress *progress, const Report *report, const Call *call, ui
 	result_record_end(&it);
 }
 
-/* A row of the type recorded_progress; false if that has other columns than ours. */
+/* Whether the type recorded_progress has the columns that we gave it. */
 static bool
-make_recorded(const Call *call, const DirectProgress *from, Datum *row)
+is_our_type(const Call *call)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(call_row_type(call), -1);
-	int			last = lengthof(recorded_types) - 1;
 	bool		same = desc->natts == lengthof(recorded_types);
-	Datum		values[lengthof(recorded_types)];
-	bool		nulls[lengthof(recorded_types)];
 
-	for (int i = 0; same && i <= last; i++)
+	for (int i = 0; same && i < desc->natts; i++)
 		same = TupleDescAttr(desc, i)->atttypid == recorded_types[i];
-	memcpy(values, from->values, last * sizeof(Datum));
-	memcpy(nulls, from->nulls, last * sizeof(bool));
-	/* course_completed: see recorded_row(). */
-	values[last] = BoolGetDatum(false);
-	nulls[last] = false;
-	if (same)
-		*row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	ReleaseTupleDesc(desc);
 	return same;
 }
@@ -93,35 +83,47 @@ progress_from_values(Progress *progress, const Report *report, const Call *call,
 {
 	ResultRow	it = {.values = found->values, .nulls = found->nulls};
 
-	if (!make_recorded(call, found, &progress->row))
+	if (!is_our_type(call))
 		return false;
 	progress->direct = found;
 	set_progress(progress, report, &it, found->plain, found->threshold);
 	return true;
 }
 
-/*
- * Advances a row that was read directly, and the row that is the answer; it is written
- * elsewhere.  False where SQL must do.
- */
-bool
-advance_values(Progress *progress, const Report *report, const Call *call, Advance *advanced)
+/* A row of the type recorded_progress, of one that was read or written directly. */
+Datum
+recorded_values(const Call *call, const DirectProgress *from, bool course_completed)
 {
-	DirectProgress new = *progress->direct;
-	Datum	   *values = new.values;
-	bool	   *nulls = new.nulls;
+	TupleDesc	desc = lookup_rowtype_tupdesc(call_row_type(call), -1);
+	int			last = lengthof(recorded_types) - 1;
+	Datum		values[lengthof(recorded_types)];
+	bool		nulls[lengthof(recorded_types)];
+	Datum		row;
 
-	*advanced = advance((Advance) {
+	memcpy(values, from->values, last * sizeof(Datum));
+	memcpy(nulls, from->nulls, last * sizeof(bool));
+	values[last] = BoolGetDatum(course_completed);
+	nulls[last] = false;
+	row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	ReleaseTupleDesc(desc);
+	return row;
+}
+
+/* What a row that was read directly is to hold after the report. */
+Advance
+advance_values(const Progress *progress, const Report *report, TimestampTz now)
+{
+	const DirectProgress *read = progress->direct;
+	Advance		before = {
 		.watched_pct = progress->watched_pct, .last_watched = progress->last_watched,
 		.position = progress->position, .has_position = progress->has_position,
-		.started_at = DatumGetTimestampTz(values[PROGRESS_STARTED_AT]),
-		.has_started = !nulls[PROGRESS_STARTED_AT]
-	}, report->watched_pct, report->watched_at, report->has_position, report->position);
-	values[PROGRESS_WATCHED_PCT] = Int32GetDatum(advanced->watched_pct);
-	values[PROGRESS_LAST_WATCHED] = TimestampTzGetDatum(advanced->last_watched);
-	values[PROGRESS_POSITION_SECONDS] = Int32GetDatum(advanced->position);
-	nulls[PROGRESS_POSITION_SECONDS] = !advanced->has_position;
-	return make_recorded(call, &new, &progress->row);
+		.started_at = DatumGetTimestampTz(read->values[PROGRESS_STARTED_AT]),
+		.has_started = !read->nulls[PROGRESS_STARTED_AT],
+		.watched = report->is_news ? ranges_to_datum(report->watched) : (Datum) 0
+	};
+
+	return advance(before, report->watched_pct, report->watched_at, report->has_position,
+				   report->position, now);
 }
 
 /* Whether the stored time lies in the future.  No report of ours stores such a time. */

@@ -32,7 +32,7 @@ typedef struct Report
 /* A stored row, and what decides whether a report changes it. */
 typedef struct Progress
 {
-	Datum		row;			/* as the called function returns it */
+	Datum		row;			/* as the called function returns it; 0 if it is in direct */
 	int32		watched_pct;
 	TimestampTz last_watched;
 	int32		position;
@@ -40,7 +40,7 @@ typedef struct Progress
 	bool		completed;
 	int32		threshold;		/* of the lesson, if the report may complete or date it */
 	bool		plain;			/* nothing more must be known */
-	DirectProgress *direct;		/* if it was read without SQL, else NULL */
+	DirectProgress *direct;		/* if it was last read or written without SQL, else NULL */
 
 	/* Read only where the seconds count. */
 	Datum		watched_value;	/* as it is stored */
@@ -82,8 +82,8 @@ extern void progress_from_row(Progress *progress, const Report *report, const Ca
 							  uint64 row, int first);
 extern bool progress_from_values(Progress *progress, const Report *report, const Call *call,
 								 DirectProgress *found);
-extern bool advance_values(Progress *progress, const Report *report, const Call *call,
-						   Advance *advanced);
+extern Advance advance_values(const Progress *progress, const Report *report, TimestampTz now);
+extern Datum recorded_values(const Call *call, const DirectProgress *from, bool course_completed);
 extern void clear_future_timestamp(const Call *call, const Report *report, const Progress *progress);
 extern bool is_in_future(const Report *report, const Progress *progress);
 extern bool needs_write(const Report *report, const Progress *progress);

@@ -17,6 +17,7 @@
 #include "batch_reports.h"
 #include "completion.h"
 #include "course.h"
+#include "direct_reports.h"
 #include "result.h"
 #include "watching.h"
 
@@ -144,6 +145,17 @@ any(const RecordedReport *report)
 	return true;
 }
 
+/* What is left of a choice without the first so many. */
+static Choice *
+without_first(const Choice *choice, int count)
+{
+	Choice	   *rest = palloc(sizeof(Choice));
+
+	rest->size = choice->size - count;
+	memcpy(rest->reports, choice->reports + count, rest->size * sizeof(rest->reports[0]));
+	return rest;
+}
+
 /* An array of one dimension that may hold NULLs. */
 static Datum
 array_of(Datum *elements, bool *nulls, int size, Oid type, int len, bool byval, char align)
@@ -225,13 +237,15 @@ read_all(Recording *recording, const LibraryQuery *query)
 static void
 read_rows(Recording *recording)
 {
-	read_all(recording, &read_batch_rows);
+	if (!direct_read_rows(recording))
+		read_all(recording, &read_batch_rows);
 }
 
 static void
 read_watched(Recording *recording)
 {
-	read_all(recording, &read_watched_batch_rows);
+	if (!direct_read_watched_rows(recording))
+		read_all(recording, &read_watched_batch_rows);
 }
 
 static void
@@ -244,6 +258,8 @@ load_lessons(Recording *recording)
 		BoolGetDatum(recording->call->named)
 	};
 
+	if (direct_load_lessons(recording))
+		return;
 	query_execute(&recording->call->library, &load_batch_lessons, values, NULL, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
 		new_lesson_from_row(report_of(missing, row), row, 2);
@@ -281,9 +297,26 @@ write_rows(Recording *recording, const LibraryQuery *query, const Choice *choice
 
 	query_execute(&recording->call->library, query, values, NULL, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		find_report(recording, result_value(row, 2, UUIDOID))->progress.row =
-			result_value(row, 1, call_row_type(recording->call));
+		set_recorded_row(find_report(recording, result_value(row, 2, UUIDOID)),
+						 result_value(row, 1, call_row_type(recording->call)));
 	return SPI_processed == size;
+}
+
+/*
+ * Inserts the rows of a choice; false if a row was not inserted.  They come in the order of the
+ * lessons, so the first that needs SQL leaves the rest to it.
+ */
+static bool
+insert_choice(Recording *recording, const Choice *missing)
+{
+	int			done = 0;
+	const Choice *rest;
+
+	while (done < missing->size && direct_insert(recording, missing->reports[done]))
+		done++;
+	rest = without_first(missing, done);
+	return rest->size == 0 ||
+		write_rows(recording, &insert_batch_rows, rest, keys_of(rest, false));
 }
 
 /*
@@ -301,7 +334,7 @@ insert_if_user_exists(Recording *recording, Choice *missing)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		inserted = write_rows(recording, &insert_batch_rows, missing, keys_of(missing, false));
+		inserted = insert_choice(recording, missing);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -337,7 +370,7 @@ insert_rows(Recording *recording)
 		return insert_if_user_exists(recording, missing);
 	PG_TRY();
 	{
-		inserted = write_rows(recording, &insert_batch_rows, missing, keys_of(missing, false));
+		inserted = insert_choice(recording, missing);
 	}
 	PG_CATCH();
 	{
@@ -348,29 +381,25 @@ insert_rows(Recording *recording)
 	return inserted;
 }
 
+/* About the order see insert_choice(). */
 static bool
 update_rows(Recording *recording)
 {
-	Choice	   *news = choose(recording, needs_update);
+	const Choice *news = choose(recording, needs_update);
+	int			done = 0;
 
+	while (done < news->size && direct_advance(recording, news->reports[done]))
+		done++;
+	news = without_first(news, done);
 	for (int i = 0; i < news->size; i++)
 		clear_future_timestamp(recording->call, &news->reports[i]->report, &news->reports[i]->progress);
-	return write_rows(recording, &update_batch_rows, news, keys_of(news, true));
-}
-
-/* The row that answers a report.  Each attempt has either read it or written it. */
-static Datum
-answer_to(const RecordedReport *report)
-{
-	if (report->progress.row == (Datum) 0)
-		written_otherwise(report->report.lesson_id);
-	return recorded_row(report);
+	return news->size == 0 || write_rows(recording, &update_batch_rows, news, keys_of(news, true));
 }
 
 static void
-return_row(ReturnSetInfo *result, const RecordedReport *report)
+return_row(ReturnSetInfo *result, const Recording *recording, const RecordedReport *report)
 {
-	HeapTupleHeader row = DatumGetHeapTupleHeader(answer_to(report));
+	HeapTupleHeader row = DatumGetHeapTupleHeader(recorded_row(recording, report));
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
 
 	tuplestore_puttuple(result->setResult, &tuple);
@@ -386,7 +415,7 @@ return_rows(ReturnSetInfo *result, const Recording *recording)
 		reports[recording->reports[i].number] = &recording->reports[i];
 	for (int i = 0; i < recording->size; i++)
 		if (!reports[i]->skipped)
-			return_row(result, reports[i]);
+			return_row(result, recording, reports[i]);
 }
 
 /* Whether each report names its user. */
@@ -438,7 +467,7 @@ record_user(Recording *recording, MemoryContext context)
 
 		if (report->skipped)
 			continue;
-		report->progress.row = datumCopy(answer_to(report), false, -1);
+		set_recorded_row(report, datumCopy(recorded_row(recording, report), false, -1));
 		/* The row says so already. */
 		report->course_completed = false;
 	}

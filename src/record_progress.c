@@ -8,7 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "course.h"
-#include "direct_write.h"
+#include "direct_reports.h"
 #include "recording.h"
 #include "result.h"
 #include "watching.h"
@@ -133,31 +133,18 @@ read_one(Recording *recording, const LibraryQuery *query)
 		progress_from_row(&one->progress, &one->report, recording->call, 0, 1);
 }
 
-/* Reads the same without SQL; false where SQL must do. */
-static bool
-read_directly(Recording *recording)
-{
-	RecordedReport *one = recording->reports;
-	DirectProgress *found = palloc(sizeof(DirectProgress));
-
-	if (!direct_read_progress(&recording->call->library, recording->call->user_id,
-							  one->report.lesson_id, found))
-		return false;
-	one->exists = found->row != NULL;
-	return !one->exists ||
-		progress_from_values(&one->progress, &one->report, recording->call, found);
-}
-
 static void
 read_rows(Recording *recording)
 {
-	if (!read_directly(recording))
+	if (!direct_read_rows(recording))
 		read_one(recording, &read_row);
 }
 
 static void
 read_watched(Recording *recording)
 {
+	if (direct_read_watched_rows(recording))
+		return;
 	read_one(recording, &read_watched_row);
 	if (recording->reports->exists)
 		watched_from_row(recording->reports, 0, 3);
@@ -173,6 +160,8 @@ load_lessons(Recording *recording)
 		BoolGetDatum(recording->call->named)
 	};
 
+	if (direct_load_lessons(recording))
+		return;
 	if (query_execute(&recording->call->library, &load_open_lesson, values, NULL, false) > 0 ||
 		query_execute(&recording->call->library, &load_lesson, values, NULL, false) > 0)
 		new_lesson_from_row(one, 0, 1);
@@ -198,7 +187,7 @@ write_row(Recording *recording, const LibraryQuery *query)
 
 	if (query_execute(&recording->call->library, query, values, nulls, false) == 0)
 		return false;
-	one->progress.row = result_value(0, 1, call_row_type(recording->call));
+	set_recorded_row(one, result_value(0, 1, call_row_type(recording->call)));
 	return true;
 }
 
@@ -214,7 +203,7 @@ insert_rows(Recording *recording)
 
 	PG_TRY();
 	{
-		inserted = write_row(recording, &insert_row);
+		inserted = direct_insert(recording, recording->reports) || write_row(recording, &insert_row);
 	}
 	PG_CATCH();
 	{
@@ -226,25 +215,12 @@ insert_rows(Recording *recording)
 	return inserted;
 }
 
-/* Advances the row without SQL; false where SQL must do. */
-static bool
-advance_directly(Recording *recording)
-{
-	RecordedReport *one = recording->reports;
-	Advance		advanced;
-
-	return one->progress.direct != NULL && !one->report.is_news && !completes(one) &&
-		!is_in_future(&one->report, &one->progress) &&
-		advance_values(&one->progress, &one->report, recording->call, &advanced) &&
-		direct_write_progress(&recording->call->library, one->progress.direct, &advanced);
-}
-
 static bool
 update_rows(Recording *recording)
 {
 	RecordedReport *one = recording->reports;
 
-	if (advance_directly(recording))
+	if (direct_advance(recording, one))
 		return true;
 	clear_future_timestamp(recording->call, &one->report, &one->progress);
 	if (one->report.is_news)
@@ -291,7 +267,7 @@ record_progress(PG_FUNCTION_ARGS)
 	call_begin_recording(&recording, fcinfo, 3);
 	record_reports(&recording);
 	/* The row must outlive SPI, which frees its memory in call_end(). */
-	row = SPI_datumTransfer(recorded_row(&one), false, -1);
+	row = SPI_datumTransfer(recorded_row(&recording, &one), false, -1);
 	call_end(&call);
 
 	PG_RETURN_DATUM(row);

@@ -151,26 +151,43 @@ find_report(const Recording *recording, Datum lesson_id)
 	return found;
 }
 
-/* The row that answers a report, with whether it has completed the course. */
-Datum
-recorded_row(const RecordedReport *report)
+/* A row of a query, with true in its last column, where the query has written false. */
+static Datum
+with_course_completed(Datum datum)
 {
-	HeapTupleHeader row = DatumGetHeapTupleHeader(report->progress.row);
+	HeapTupleHeader row = DatumGetHeapTupleHeader(datum);
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-	TupleDesc	desc;
-	int			column;
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	int			column = desc->natts;
 	Datum		value = BoolGetDatum(true);
 	bool		isnull = false;
 	Datum		result;
 
-	/* The queries have written false. */
-	if (!report->course_completed)
-		return report->progress.row;
-	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
-	column = desc->natts;
 	result = heap_copy_tuple_as_datum(heap_modify_tuple_by_cols(&tuple, desc, 1, &column, &value, &isnull), desc);
 	ReleaseTupleDesc(desc);
 	return result;
+}
+
+/* The row that answers a report, with whether it has completed the course. */
+Datum
+recorded_row(const Recording *recording, const RecordedReport *report)
+{
+	const Progress *progress = &report->progress;
+
+	if (progress->direct != NULL)
+		return recorded_values(recording->call, progress->direct, report->course_completed);
+	/* Each attempt has either read it or written it. */
+	if (progress->row == (Datum) 0)
+		written_otherwise(report->report.lesson_id);
+	return report->course_completed ? with_course_completed(progress->row) : progress->row;
+}
+
+/* Remembers the row that a query has written for a report. */
+void
+set_recorded_row(RecordedReport *report, Datum row)
+{
+	report->progress.direct = NULL;
+	report->progress.row = row;
 }
 
 /* Names a report of a batch in an error. */
@@ -243,7 +260,7 @@ load_missing(Recording *recording)
 	const RecordedReport *unknown = NULL;
 
 	for (int i = 0; i < recording->size; i++)
-		recording->reports[i].known = false;
+		recording->reports[i].known = recording->reports[i].loaded_directly = false;
 	recording->queries->load_lessons(recording);
 	hide_unseen(recording);
 	let_staff_pass(recording);

@@ -22,7 +22,7 @@ typedef struct RecordedReport
 	bool		skipped;		/* refused, and left out as the caller wishes */
 	bool		completing;		/* completes its lesson, in this attempt or an earlier one */
 	bool		course_completed;	/* by this report */
-	Datum		id;				/* of the row, if it exists; only in a batch */
+	Datum		id;				/* of the row, if it exists; only in a batch, or if it was read directly */
 	Progress	progress;		/* the row, or what a new one must reach */
 
 	/* Of the lesson.  If the row exists, they are read only where the seconds count. */
@@ -31,6 +31,7 @@ typedef struct RecordedReport
 
 	/* Of the lesson, if the row does not exist; the course also if it may be completed. */
 	bool		known;			/* whether there is such a lesson for the caller */
+	bool		loaded_directly;	/* whether that was found out without SQL */
 	Datum		course_id;
 	const char *refusal;		/* why it may not be begun (rule R8), or NULL */
 	TimestampTz unlocks_at;		/* if that is "date" */
@@ -88,7 +89,8 @@ extern const char *prefix_of(const Recording *recording, const RecordedReport *r
 extern const RecordedReport *first_of(const RecordedReport *one, const RecordedReport *other);
 pg_noreturn extern void written_otherwise(Datum lesson_id);
 extern int	compare_lessons(const void *a, const void *b);
-extern Datum recorded_row(const RecordedReport *report);
+extern Datum recorded_row(const Recording *recording, const RecordedReport *report);
+extern void set_recorded_row(RecordedReport *report, Datum row);
 
 /* Whether the row is to be inserted. */
 static inline bool

@@ -24,32 +24,52 @@ static const LibraryQuery watched_of_course = {
 /* Nothing was watched. */
 static const Ranges no_ranges = {0};
 
+/* Sets what is known of a lesson's video. */
+void
+set_video(RecordedReport *report, const char *progress_by, int32 duration)
+{
+	report->progress_by = strcmp(progress_by, "watch") == 0 ? BY_WATCHING :
+		strcmp(progress_by, "server") == 0 ? BY_SERVER : BY_REPORT;
+	report->duration = duration;
+}
+
 /* Reads the two columns about the lesson's video. */
 void
 video_from_row(RecordedReport *report, uint64 row, int first)
 {
-	char	   *progress_by = TextDatumGetCString(result_value(row, first, TEXTOID));
 	bool		isnull;
+	Datum		duration = result_nullable(row, first + 1, INT4OID, &isnull);
 
-	report->progress_by = strcmp(progress_by, "watch") == 0 ? BY_WATCHING :
-		strcmp(progress_by, "server") == 0 ? BY_SERVER : BY_REPORT;
-	report->duration = DatumGetInt32(result_nullable(row, first + 1, INT4OID, &isnull));
-	if (isnull)
-		report->duration = 0;
+	set_video(report, TextDatumGetCString(result_value(row, first, TEXTOID)),
+			  isnull ? 0 : DatumGetInt32(duration));
+}
+
+static void
+set_watched(Progress *progress, Datum watched, Datum started_at, bool not_started)
+{
+	progress->watched_value = watched;
+	progress->watched = ranges_from_datum(watched);
+	progress->started_at = DatumGetTimestampTz(started_at);
+	progress->has_started = !not_started;
 }
 
 /* Reads WATCHED_COLUMNS_SQL, whose first column has the number first. */
 void
 watched_from_row(RecordedReport *report, uint64 row, int first)
 {
-	Progress   *progress = &report->progress;
 	bool		isnull;
+	Datum		started_at = result_nullable(row, first + 1, TIMESTAMPTZOID, &isnull);
 
-	progress->watched_value = result_value(row, first, INT4MULTIRANGEOID);
-	progress->watched = ranges_from_datum(progress->watched_value);
-	progress->started_at = DatumGetTimestampTz(result_nullable(row, first + 1, TIMESTAMPTZOID, &isnull));
-	progress->has_started = !isnull;
+	set_watched(&report->progress, result_value(row, first, INT4MULTIRANGEOID), started_at, isnull);
 	video_from_row(report, row, first + 2);
+}
+
+/* The same but for the video, of a row that was read directly. */
+void
+watched_from_values(RecordedReport *report, const DirectProgress *found)
+{
+	set_watched(&report->progress, found->values[PROGRESS_WATCHED],
+				found->values[PROGRESS_STARTED_AT], found->nulls[PROGRESS_STARTED_AT]);
 }
 
 /* Whether the caller moves progress freely: the service does, and an editor where learners do not. */

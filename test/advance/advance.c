@@ -40,7 +40,7 @@ advance_c(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "advance_c returns a row");
 	row = advance(row, PG_GETARG_INT32(4), PG_GETARG_TIMESTAMPTZ(5), !PG_ARGISNULL(6),
-				  PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6));
+				  PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6), PG_GETARG_TIMESTAMPTZ(5));
 	values[0] = Int32GetDatum(row.watched_pct);
 	values[1] = TimestampTzGetDatum(row.last_watched);
 	values[2] = Int32GetDatum(row.position);

@@ -94,6 +94,16 @@ BEGIN;
 ALTER SCHEMA public RENAME TO other; CREATE SCHEMA public; ALTER SCHEMA public RENAME TO empty; ALTER SCHEMA other RENAME TO public;
 SELECT * FROM test.report(2, 7);
 ROLLBACK;
+\c -
+BEGIN;
+UPDATE lessons SET progress_by = 'report';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE courses SET progress_by = 'server';
+SELECT * FROM test.report(2, 7);
+ROLLBACK;
 
 -- What is read directly and written by SQL, with all that hangs on an update.
 \c -
@@ -188,16 +198,6 @@ ROLLBACK;
 \c -
 BEGIN;
 ALTER EXTENSION content_library DROP TABLE modules;
-SELECT * FROM test.report(2, 7);
-ROLLBACK;
-\c -
-BEGIN;
-UPDATE lessons SET progress_by = 'report';
-SELECT * FROM test.report(2, 7);
-ROLLBACK;
-\c -
-BEGIN;
-UPDATE courses SET progress_by = 'server';
 SELECT * FROM test.report(2, 7);
 ROLLBACK;
 
