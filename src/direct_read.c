@@ -1,9 +1,11 @@
 /* direct_read.c: reads a row of progress, and what is to be known of its lesson, by keys and without SQL. */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -67,7 +69,6 @@ direct_read_end(DirectReader *reader)
 			continue;
 		index = scan->indexRelation;
 		index_endscan(scan);
-		ExecDropSingleTupleTableSlot(reader->slots[i]);
 		index_close(index, NoLock);
 	}
 	PopActiveSnapshot();
@@ -78,11 +79,36 @@ static void
 begin_scan(DirectReader *reader, int table)
 {
 	const DirectTable *it = direct_tables[table];
-	Relation	relation = reader->relations[table];
 
-	reader->slots[table] = table_slot_create(relation, NULL);
-	reader->scans[table] = begin_index_scan(relation, index_open(it->index, AccessShareLock),
+	reader->scans[table] = begin_index_scan(reader->relations[table],
+											index_open(it->index, AccessShareLock),
 											GetActiveSnapshot(), it->nkeys);
+}
+
+/*
+ * A copy of the version of a row that the snapshot sees, of those that an index entry leads to;
+ * NULL if it sees none.
+ *
+ * The server prunes a page when it is read, as soon as less than a tenth of it is free.  Most
+ * heartbeats would do that for the version before.  So this does it only when there is no room
+ * left for the row and one more: then the next version still finds room on the page.
+ */
+static HeapTuple
+copy_visible(IndexScanDesc scan, ItemPointer tid)
+{
+	Relation	relation = scan->heapRelation;
+	Buffer		buffer = ReadBuffer(relation, ItemPointerGetBlockNumber(tid));
+	HeapTupleData found;
+	HeapTuple	copy = NULL;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (heap_hot_search_buffer(tid, relation, buffer, scan->xs_snapshot, &found, NULL, true))
+		copy = heap_copytuple(&found);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (copy == NULL || PageGetHeapFreeSpace(BufferGetPage(buffer)) < 2 * MAXALIGN(copy->t_len))
+		heap_page_prune_opt(relation, buffer);
+	ReleaseBuffer(buffer);
+	return copy;
 }
 
 /* Reads the row of a table with a key; false if there is none. */
@@ -91,16 +117,22 @@ fetch(DirectReader *reader, int table, const Datum *key)
 {
 	int			nkeys = direct_tables[table]->nkeys;
 	ScanKeyData keys[2];
+	HeapTuple	row = NULL;
+	ItemPointer tid;
 
 	if (reader->scans[table] == NULL)
 		begin_scan(reader, table);
 	for (int i = 0; i < nkeys; i++)
 		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, F_UUID_EQ, key[i]);
 	index_rescan(reader->scans[table], keys, nkeys, NULL, 0);
-	reader->rows[table] = NULL;
-	if (index_getnext_slot(reader->scans[table], ForwardScanDirection, reader->slots[table]))
-		reader->rows[table] = ExecCopySlotHeapTuple(reader->slots[table]);
-	return reader->rows[table] != NULL;
+	while (row == NULL &&
+		   (tid = index_getnext_tid(reader->scans[table], ForwardScanDirection)) != NULL)
+	{
+		pgstat_count_heap_fetch(reader->scans[table]->indexRelation);
+		row = copy_visible(reader->scans[table], tid);
+	}
+	reader->rows[table] = row;
+	return row != NULL;
 }
 
 /* A column of the row that was read last of a table, by its number in direct_tables.h. */

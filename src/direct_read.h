@@ -4,7 +4,6 @@
 
 #include "access/genam.h"
 #include "access/htup.h"
-#include "executor/tuptable.h"
 
 #include "direct_tables.h"
 
@@ -16,7 +15,6 @@ typedef struct DirectReader
 {
 	Relation	relations[DIRECT_TABLES];
 	IndexScanDesc scans[DIRECT_TABLES];	/* NULL until there is something to look up */
-	TupleTableSlot *slots[DIRECT_TABLES];
 	HeapTuple	rows[DIRECT_TABLES];
 	struct
 	{

@@ -80,7 +80,8 @@ same_text(const char *a, const char *b)
 char *
 quotable(const char *text, int len)
 {
-	return pnstrdup(text, pg_mbcharcliplen(text, len, 60));
+	/* No character has less than a byte. */
+	return pnstrdup(text, len <= 60 ? len : pg_mbcharcliplen(text, len, 60));
 }
 
 /* A course that a learner may not see has the same error as one that does not exist. */
