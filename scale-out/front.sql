@@ -244,10 +244,10 @@ AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION public.course_outline(course_id uuid, user_id uuid DEFAULT NULL)
-RETURNS jsonb
+RETURNS json
 LANGUAGE sql STABLE
 AS $$
-	SELECT a.answer
+	SELECT a.answer::json
 	FROM content_library_cells.ask(content_library_cells.place_of(user_id),
 		'course_outline', course_id::text, user_id::text) AS a
 $$;

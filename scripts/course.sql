@@ -28,7 +28,7 @@ CREATE FUNCTION demo.page(course_id uuid) RETURNS text LANGUAGE sql AS $$
 	SELECT format(E'  %s: %s %% completed\n%s', page ->> 'title', page ->> 'completion',
 		string_agg(format('    %-14s %3s %% watched   %s', lesson ->> 'title',
 			coalesce(lesson ->> 'watched_pct', '0'), replace(lesson ->> 'status', '_', ' ')), E'\n' ORDER BY place))
-	FROM course_outline(course_id) AS page,
+	FROM to_jsonb(course_outline(course_id)) AS page,
 		jsonb_path_query(page, '$.modules[*].lessons[*]') WITH ORDINALITY AS l(lesson, place)
 	GROUP BY page
 $$;

@@ -5,32 +5,34 @@
 #include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-#include "utils/numeric.h"
 
 #include "course.h"
 #include "result.h"
 #include "staff.h"
 
-/* The columns' names are keys of the document.  docs/course_outline.schema.json describes it. */
+/* NO_ACCESS decides about the lessons.  docs/course_outline.schema.json describes the document. */
 static const LibraryQuery course_row = {
 	"SELECT c.id, c.title, c.description, c.slug, c.thumbnail_url, c.stage, c.topic,"
-	"       c.tier_required, c.metadata, e.completed_at, e.expires_at, e.id IS NOT NULL AS enrolled,"
-	"       c.is_sequential, " NO_ACCESS_SQL("$3") ", c.is_published"
+	"       c.tier_required, c.metadata, c.is_published, e.id IS NOT NULL, e.completed_at, e.expires_at,"
+	"       c.is_sequential, " NO_ACCESS_SQL("$3")
 	"  FROM %1$s.courses AS c"
 	ENROLLMENT_SQL("$2")
 	" WHERE c.id = $1",
 	3, {UUIDOID, UUIDOID, BOOLOID}
 };
 
-/* The types of these columns, in their order. */
-static const Oid course_types[] = {
-	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, TEXTOID, BOOLOID
+enum
+{
+	COURSE_ID, COURSE_TITLE, COURSE_DESCRIPTION, COURSE_SLUG, COURSE_THUMBNAIL_URL, COURSE_STAGE, COURSE_TOPIC,
+	COURSE_TIER_REQUIRED, COURSE_METADATA, COURSE_IS_PUBLISHED, COURSE_ENROLLED, COURSE_COMPLETED_AT,
+	COURSE_EXPIRES_AT, COURSE_IS_SEQUENTIAL, COURSE_NO_ACCESS, COURSE_COLUMNS
 };
-/* These come last.  The first two are not in the document, and the last one only for staff. */
-#define SEQUENTIAL (lengthof(course_types) - 3)
-#define NO_ACCESS (lengthof(course_types) - 2)
-#define COURSE_PUBLISHED (lengthof(course_types) - 1)
+
+static const Oid course_types[COURSE_COLUMNS] = {
+	UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, BOOLOID, BOOLOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, BOOLOID, TEXTOID
+};
 
 static const LibraryQuery is_enrolled = {
 	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2",
@@ -38,66 +40,48 @@ static const LibraryQuery is_enrolled = {
 };
 
 /*
- * The columns of lesson_rows: what the rows are sorted by, a module, one of its lessons,
- * and whether that is required and completed; for staff also whether it is published.  The
- * columns of a lesson are NULL if a module has none.  What is sorted by comes first, because
- * the server finds the first columns of a row faster.  Within module and lesson, columns come in the order in which jsonb sorts
- * keys, short ones first: then sorting them is fast.
+ * The lessons l that are wanted, each with its module, how far the learner is, and why the
+ * learner may not watch it.  A module without lessons has a row, too, in which those columns
+ * are NULL.
  */
-#define ORDER_COLUMNS 4
-#define MODULE_COLUMNS 4
-#define LESSON_COLUMNS 14
-#define MODULE ORDER_COLUMNS
-#define LESSON (MODULE + MODULE_COLUMNS)
-#define REQUIRED (LESSON + LESSON_COLUMNS)
-#define COMPLETED (REQUIRED + 1)
-#define PUBLISHED (COMPLETED + 1)
-
-/*
- * The lessons l that are wanted: those that count, why one may not be watched, and what more
- * is read.  A playback id is shown only where the learner may watch.
- */
-#define LESSON_ROWS_SQL(wanted, counts, refusal, more) \
-	"SELECT r.module_order, r.module_created, r.lesson_order, r.lesson_created," \
-	"       r.module_id AS id, r.module_title AS title, r.module_metadata AS metadata," \
-	"       r.module_description AS description," \
-	"       r.id, r.title," \
-	"       CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object(" \
-	"              'reason', r.refusal," \
-	"              'unlocks_at', CASE r.refusal WHEN 'date' THEN r.unlocks_at END) END AS locked," \
-	"       CASE WHEN r.watched_pct IS NULL THEN 'not_started'" \
-	"            WHEN r.completed THEN 'completed'" \
-	"            ELSE 'in_progress' END AS status," \
-	"       r.metadata, r.is_preview, r.mux_status, r.description, r.is_required," \
-	"       COALESCE(r.watched_pct, 0) AS watched_pct, r.completed_at," \
-	"       CASE WHEN r.refusal IS NULL THEN r.mux_playback_id END AS mux_playback_id," \
-	"       r.duration_seconds, r.position_seconds," \
-	"       " counts ", " counts " AND r.completed" more \
-	"  FROM (" \
-	"    SELECT m.sort_order AS module_order, m.created_at AS module_created," \
-	"           m.id AS module_id, m.title AS module_title, m.metadata AS module_metadata," \
-	"           m.description AS module_description," \
-	"           l.id, l.title, l.description, l.duration_seconds, l.mux_playback_id, l.mux_status," \
-	"           l.is_preview, l.is_required, l.is_published, l.metadata," \
-	"           l.sort_order AS lesson_order, l.created_at AS lesson_created," \
-	"           p.watched_pct, p.completed, p.completed_at, " POSITION_SQL " AS position_seconds," \
-	"           " UNLOCKS_AT_SQL " AS unlocks_at," \
-	"           " refusal " AS refusal" \
-	"      FROM %1$s.courses AS c" \
+#define LESSON_ROWS_SQL(wanted, refusal) \
+	"SELECT " LESSON_PLACE_SQL("m", "l") "," \
+	"       m.title, m.description, m.metadata," \
+	"       l.title, l.description, l.duration_seconds, l.metadata, l.is_required, l.is_published," \
+	"       l.is_preview, " COUNTS_SQL("l") ", l.mux_status, l.mux_playback_id," \
+	"       " refusal ", " UNLOCKS_AT_SQL "," \
+	"       p.watched_pct, p.completed, p.completed_at, " POSITION_SQL \
+	"  FROM %1$s.courses AS c" \
 	ENROLLMENT_SQL("$2") \
-	"      JOIN %1$s.modules AS m ON m.course_id = c.id" \
-	"      LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id" wanted \
+	"  JOIN %1$s.modules AS m ON m.course_id = c.id" \
+	"  LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id" wanted \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
-	"     WHERE c.id = $1) AS r" \
-	" ORDER BY r.module_order, r.module_created, r.module_id, r.lesson_order, r.lesson_created, r.id"
+	" WHERE c.id = $1" \
+	" ORDER BY " LESSON_PLACE_SQL("m", "l")
 
-/*
- * For a learner.  $3 is why the learner has no access to the course, or NULL.  A lesson that
- * is not published is not in the document.
- */
+/* The columns.  The first six are LESSON_PLACE_SQL. */
+enum
+{
+	MODULE_ORDER, MODULE_CREATED_AT, MODULE_ID, LESSON_ORDER, LESSON_CREATED_AT, LESSON_ID,
+	MODULE_TITLE, MODULE_DESCRIPTION, MODULE_METADATA,
+	TITLE, DESCRIPTION, DURATION_SECONDS, METADATA, IS_REQUIRED, IS_PUBLISHED,
+	IS_PREVIEW, COUNTS, MUX_STATUS, MUX_PLAYBACK_ID,
+	REFUSAL, UNLOCKS_AT,
+	WATCHED_PCT, COMPLETED, COMPLETED_AT, POSITION_SECONDS, LESSON_COLUMNS
+};
+
+static const Oid lesson_types[LESSON_COLUMNS] = {
+	INT4OID, TIMESTAMPTZOID, UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID,
+	TEXTOID, TEXTOID, JSONBOID,
+	TEXTOID, TEXTOID, INT4OID, JSONBOID, BOOLOID, BOOLOID,
+	BOOLOID, BOOLOID, TEXTOID, TEXTOID,
+	TEXTOID, TIMESTAMPTZOID,
+	INT4OID, BOOLOID, TIMESTAMPTZOID, INT4OID
+};
+
+/* For a learner: no drafts.  $3 is why the learner has no access to the course, or NULL. */
 #define LEARNERS_ROWS_SQL(earlier) \
-	LESSON_ROWS_SQL(" AND l.is_published", "r.is_required", \
-					REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier), "")
+	LESSON_ROWS_SQL(" AND l.is_published", REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier))
 
 static const LibraryQuery lesson_rows = {
 	LEARNERS_ROWS_SQL("false"),
@@ -112,18 +96,19 @@ static const LibraryQuery lesson_rows_in_sequence = {
 
 /* For staff: drafts, too, and nothing is closed. */
 static const LibraryQuery all_lesson_rows = {
-	LESSON_ROWS_SQL("", "(r.is_required AND r.is_published)", "NULL::text", ", r.is_published"),
+	LESSON_ROWS_SQL("", "NULL::text"),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
-/* The types of these columns, in their order. */
-static const Oid lesson_types[PUBLISHED + 1] = {
-	INT4OID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
-	UUIDOID, TEXTOID, JSONBOID, TEXTOID,
-	UUIDOID, TEXTOID, JSONBOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID, INT4OID,
-	TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID,
-	BOOLOID, BOOLOID, BOOLOID
-};
+/* The document as far as it is built. */
+typedef struct Document
+{
+	StringInfoData json;		/* without what modules are counted for */
+	StringInfoData modules;		/* the array of modules, without its end */
+	bool		for_staff;		/* marks drafts */
+	int64		required;		/* lessons */
+	int64		completed;		/* of these */
+} Document;
 
 /* A boolean column, for which NULL is false. */
 static bool
@@ -132,184 +117,236 @@ is_true(const ResultRow *row, int column)
 	return !row->nulls[column] && DatumGetBool(row->values[column]);
 }
 
-/* The document as far as it is built.  Since PostgreSQL 19 the server has such a type. */
-#if PG_VERSION_NUM >= 190000
-typedef JsonbInState Document;
-#else
-typedef struct Document
-{
-	JsonbParseState *parseState;
-	JsonbValue *result;
-} Document;
-#endif
-
-/* Adds a token to the document. */
+/* As uuid_out() does, which takes five times as long. */
 static void
-push(Document *document, JsonbIteratorToken token, JsonbValue *value)
+append_uuid(StringInfo json, const pg_uuid_t *uuid)
 {
-#if PG_VERSION_NUM >= 190000
-	pushJsonbValue(document, token, value);
-#else
-	document->result = pushJsonbValue(&document->parseState, token, value);
-#endif
+	static const int groups[] = {4, 2, 2, 2, 6};
+	const char *bytes = (const char *) uuid->data;
+	char		text[2 + 36];
+	char	   *end = text;
+
+	for (int i = 0; i < lengthof(groups); i++)
+	{
+		*end++ = i == 0 ? '"' : '-';
+		end += hex_encode(bytes, groups[i], end);
+		bytes += groups[i];
+	}
+	*end++ = '"';
+	appendBinaryStringInfo(json, text, end - text);
+}
+
+/* Whether JSON has a string of these bytes as it is. */
+static bool
+is_plain(const char *string, int len)
+{
+	for (int i = 0; i < len; i++)
+		if ((unsigned char) string[i] < ' ' || string[i] == '"' || string[i] == '\\')
+			return false;
+	return true;
 }
 
 static void
-push_key(Document *document, const char *key)
+append_string(StringInfo json, const char *string, int len)
 {
-	JsonbValue	value = {
-		.type = jbvString,
-		.val.string = {.len = strlen(key), .val = (char *) key}
-	};
-
-	push(document, WJB_KEY, &value);
+	if (!is_plain(string, len))
+	{
+		escape_json(json, pnstrdup(string, len));
+		return;
+	}
+	appendStringInfoCharMacro(json, '"');
+	appendBinaryStringInfo(json, string, len);
+	appendStringInfoCharMacro(json, '"');
 }
 
+/* The value of a column, for the types that the queries above have. */
 static void
-string_value(JsonbValue *value, char *text, int len)
+append_datum(StringInfo json, Datum datum, Oid type)
 {
-	value->type = jbvString;
-	value->val.string.val = text;
-	value->val.string.len = len;
-}
+	char		buffer[MAXDATELEN + 1];
 
-/* JSON has only one type of numbers, which is numeric in jsonb. */
-static void
-numeric_value(JsonbValue *value, int64 number)
-{
-	value->type = jbvNumeric;
-	value->val.numeric = int64_to_numeric(number);
-}
-
-/* The value of a column as JSON, for the types that the queries above have. */
-static void
-json_value(JsonbValue *value, Datum datum, Oid type)
-{
 	switch (type)
 	{
 		case BOOLOID:
-			value->type = jbvBool;
-			value->val.boolean = DatumGetBool(datum);
+			appendStringInfoString(json, DatumGetBool(datum) ? "true" : "false");
 			break;
 		case INT4OID:
-			numeric_value(value, DatumGetInt32(datum));
+			appendBinaryStringInfo(json, buffer, pg_ltoa(DatumGetInt32(datum), buffer));
 			break;
 		case UUIDOID:
-			string_value(value, uuid_text(datum), 36);
+			append_uuid(json, DatumGetUUIDP(datum));
 			break;
 		case TEXTOID:
-			{
-				text	   *string = DatumGetTextPP(datum);
-
-				string_value(value, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
-				break;
-			}
+			append_string(json, VARDATA_ANY(DatumGetTextPP(datum)), VARSIZE_ANY_EXHDR(DatumGetTextPP(datum)));
+			break;
 		case TIMESTAMPTZOID:
-			{
-				char	   *string = JsonEncodeDateTime(palloc(MAXDATELEN + 1), datum, type, NULL);
-
-				string_value(value, string, strlen(string));
-				break;
-			}
+			(void) JsonEncodeDateTime(buffer, datum, type, NULL);
+			append_string(json, buffer, strlen(buffer));
+			break;
 		case JSONBOID:
-			value->type = jbvBinary;
-			value->val.binary.data = &DatumGetJsonbP(datum)->root;
-			value->val.binary.len = 0;	/* unpacked as it is pushed */
+			(void) JsonbToCString(json, &DatumGetJsonbP(datum)->root, VARSIZE(DatumGetJsonbP(datum)));
 			break;
 		default:
 			elog(ERROR, "unexpected type %u", type);
 	}
 }
 
+/* Appends a key with what stands before it, and the value of a column. */
 static void
-push_value(Document *document, Datum datum, bool isnull, Oid type)
+append(StringInfo json, const char *key, const ResultRow *row, int column)
 {
-	JsonbValue	value = {.type = jbvNull};
-
-	if (!isnull)
-		json_value(&value, datum, type);
-	push(document, WJB_VALUE, &value);
+	appendStringInfoString(json, key);
+	if (row->nulls[column])
+		appendStringInfoString(json, "null");
+	else
+		append_datum(json, row->values[column], TupleDescAttr(row->desc, column)->atttypid);
 }
 
-/* Adds columns as keys and values of the object that is open. */
 static void
-push_columns(Document *document, const ResultRow *row, int first, int count)
+append_course(StringInfo json, const ResultRow *row, bool for_staff)
 {
-	for (int i = first; i < first + count; i++)
+	append(json, "{\"id\":", row, COURSE_ID);
+	append(json, ",\"title\":", row, COURSE_TITLE);
+	append(json, ",\"description\":", row, COURSE_DESCRIPTION);
+	append(json, ",\"slug\":", row, COURSE_SLUG);
+	append(json, ",\"thumbnail_url\":", row, COURSE_THUMBNAIL_URL);
+	append(json, ",\"stage\":", row, COURSE_STAGE);
+	append(json, ",\"topic\":", row, COURSE_TOPIC);
+	append(json, ",\"tier_required\":", row, COURSE_TIER_REQUIRED);
+	append(json, ",\"metadata\":", row, COURSE_METADATA);
+	if (for_staff)
+		append(json, ",\"is_published\":", row, COURSE_IS_PUBLISHED);
+	append(json, ",\"enrolled\":", row, COURSE_ENROLLED);
+	append(json, ",\"completed_at\":", row, COURSE_COMPLETED_AT);
+	append(json, ",\"expires_at\":", row, COURSE_EXPIRES_AT);
+}
+
+/* Why the learner may not watch, and for a date also when the lesson opens. */
+static void
+append_locked(StringInfo json, const ResultRow *row)
+{
+	text	   *reason;
+
+	appendStringInfoString(json, ",\"locked\":");
+	if (row->nulls[REFUSAL])
 	{
-		Form_pg_attribute attribute = TupleDescAttr(row->desc, i);
-
-		push_key(document, NameStr(attribute->attname));
-		push_value(document, row->values[i], row->nulls[i], attribute->atttypid);
+		appendStringInfoString(json, "null");
+		return;
 	}
+	append(json, "{\"reason\":", row, REFUSAL);
+	reason = DatumGetTextPP(row->values[REFUSAL]);
+	if (VARSIZE_ANY_EXHDR(reason) == 4 && memcmp(VARDATA_ANY(reason), "date", 4) == 0)
+		append(json, ",\"unlocks_at\":", row, UNLOCKS_AT);
+	else
+		appendStringInfoString(json, ",\"unlocks_at\":null");
+	appendStringInfoChar(json, '}');
 }
 
+/* A lesson that the learner has not begun has no row of progress. */
 static void
-push_count(Document *document, const char *key, int64 count)
+append_progress(StringInfo json, const ResultRow *row)
 {
-	push_key(document, key);
-	push_value(document, Int32GetDatum((int32) count), false, INT4OID);
+	if (row->nulls[WATCHED_PCT])
+		appendStringInfoString(json, ",\"status\":\"not_started\",\"watched_pct\":0");
+	else
+	{
+		appendStringInfoString(json, is_true(row, COMPLETED) ? ",\"status\":\"completed\""
+							   : ",\"status\":\"in_progress\"");
+		append(json, ",\"watched_pct\":", row, WATCHED_PCT);
+	}
+	append(json, ",\"position_seconds\":", row, POSITION_SECONDS);
+	append(json, ",\"completed_at\":", row, COMPLETED_AT);
+}
+
+/* A playback id is shown only where the learner may watch. */
+static void
+append_lesson(StringInfo json, const ResultRow *row, bool for_staff)
+{
+	append(json, "{\"id\":", row, LESSON_ID);
+	append(json, ",\"title\":", row, TITLE);
+	append(json, ",\"description\":", row, DESCRIPTION);
+	append(json, ",\"duration_seconds\":", row, DURATION_SECONDS);
+	append(json, ",\"metadata\":", row, METADATA);
+	append(json, ",\"is_required\":", row, IS_REQUIRED);
+	if (for_staff)
+		append(json, ",\"is_published\":", row, IS_PUBLISHED);
+	append(json, ",\"is_preview\":", row, IS_PREVIEW);
+	append_locked(json, row);
+	append(json, ",\"mux_status\":", row, MUX_STATUS);
+	if (row->nulls[REFUSAL])
+		append(json, ",\"mux_playback_id\":", row, MUX_PLAYBACK_ID);
+	else
+		appendStringInfoString(json, ",\"mux_playback_id\":null");
+	append_progress(json, row);
+	appendStringInfoChar(json, '}');
 }
 
 /* Opens the object of a module and its array of lessons. */
 static void
-begin_module(Document *document, const ResultRow *row)
+begin_module(StringInfo json, const ResultRow *row)
 {
-	push(document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(document, row, MODULE, MODULE_COLUMNS);
-	push_key(document, "lessons");
-	push(document, WJB_BEGIN_ARRAY, NULL);
+	append(json, "{\"id\":", row, MODULE_ID);
+	append(json, ",\"title\":", row, MODULE_TITLE);
+	append(json, ",\"description\":", row, MODULE_DESCRIPTION);
+	append(json, ",\"metadata\":", row, MODULE_METADATA);
+	appendStringInfoString(json, ",\"lessons\":[");
 }
 
+/* Adds a row of the last query: a lesson, after its module if that is another one. */
 static void
-end_module(Document *document)
+add_row(Document *document, const ResultRow *row, const pg_uuid_t *last_module)
 {
-	push(document, WJB_END_ARRAY, NULL);
-	push(document, WJB_END_OBJECT, NULL);
+	StringInfo	json = &document->modules;
+
+	if (last_module == NULL || memcmp(last_module, DatumGetUUIDP(row->values[MODULE_ID]), UUID_LEN) != 0)
+	{
+		if (last_module != NULL)
+			appendStringInfoString(json, "]},");
+		begin_module(json, row);
+	}
+	else
+		appendStringInfoChar(json, ',');
+	if (row->nulls[LESSON_ID])
+		return;
+	append_lesson(json, row, document->for_staff);
+	document->required += is_true(row, COUNTS);
+	document->completed += is_true(row, COUNTS) && is_true(row, COMPLETED);
 }
 
+/* Adds the modules and lessons that the last query has read.  Those of a module follow each other. */
 static void
-push_lesson(Document *document, const ResultRow *row)
+add_modules(Document *document)
 {
-	push(document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(document, row, LESSON, LESSON_COLUMNS);
-	if (row->desc->natts > PUBLISHED)
-		push_columns(document, row, PUBLISHED, 1);
-	push(document, WJB_END_OBJECT, NULL);
-}
-
-/* Adds the modules and lessons that the last query has read, and counts the lessons. */
-static void
-push_modules(Document *document, bool for_staff, int64 *required, int64 *completed)
-{
-	ResultRow	row = result_row(for_staff ? PUBLISHED + 1 : PUBLISHED, lesson_types);
+	ResultRow	row = result_row(LESSON_COLUMNS, lesson_types);
 	pg_uuid_t  *module = NULL;
 
-	push_key(document, "modules");
-	push(document, WJB_BEGIN_ARRAY, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		pg_uuid_t  *id;
-
 		result_row_read(&row, i);
-		id = DatumGetUUIDP(result_row_value(&row, MODULE));
-		/* The rows of a module follow each other, so another id begins another module. */
-		if (module == NULL || memcmp(id, module, UUID_LEN) != 0)
-		{
-			if (module != NULL)
-				end_module(document);
-			begin_module(document, &row);
-			module = id;
-		}
-		if (!row.nulls[LESSON])
-			push_lesson(document, &row);
-		/* Both are NULL in the row of a module without lessons. */
-		*required += is_true(&row, REQUIRED);
-		*completed += is_true(&row, COMPLETED);
+		(void) result_row_value(&row, MODULE_ID);
+		add_row(document, &row, module);
+		module = DatumGetUUIDP(row.values[MODULE_ID]);
 	}
 	if (module != NULL)
-		end_module(document);
-	push(document, WJB_END_ARRAY, NULL);
+		appendStringInfoString(&document->modules, "]}");
+}
+
+static void
+append_end(Document *document)
+{
+	StringInfo	json = &document->json;
+	bool		isnull;
+	Datum		percentage = course_percentage(document->completed, document->required, &isnull);
+
+	appendStringInfo(json, ",\"required_lessons\":" INT64_FORMAT ",\"completed_lessons\":" INT64_FORMAT ",\"completion\":",
+					 document->required, document->completed);
+	if (isnull)
+		appendStringInfoString(json, "null");
+	else
+		append_datum(json, percentage, INT4OID);
+	appendStringInfoString(json, ",\"modules\":[");
+	appendBinaryStringInfo(json, document->modules.data, document->modules.len);
+	appendStringInfoString(json, "]}");
 }
 
 /* The query for the lessons. */
@@ -325,40 +362,26 @@ rows_query(bool for_staff, bool is_sequential)
  * Builds the document from two queries: the second one must know whether the learner has
  * access to the course.
  */
-static Jsonb *
-outline(Call *call, Datum course_id, bool for_staff)
+static void
+build(Call *call, Document *document, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(call->named)};
 	char		nulls[] = {' ', call->user_id == 0 ? 'n' : ' ', ' '};
-	Document	document = {0};
-	int64		required = 0;
-	int64		completed = 0;
-	Datum		percentage;
-	bool		isnull;
-	ResultRow	row;
+	ResultRow	course;
 
 	require_course(call, course_id);
 	if (query_execute(&call->library, &course_row, values, nulls, true) == 0)
 		missing_course(course_id);
-	row = result_row(lengthof(course_types), course_types);
-	result_row_read(&row, 0);
-	push(&document, WJB_BEGIN_OBJECT, NULL);
-	push_columns(&document, &row, 0, SEQUENTIAL);
-	if (for_staff)
-		push_columns(&document, &row, COURSE_PUBLISHED, 1);
+	course = result_row(COURSE_COLUMNS, course_types);
+	result_row_read(&course, 0);
+	append_course(&document->json, &course, document->for_staff);
 
-	values[2] = row.values[NO_ACCESS];
-	nulls[2] = row.nulls[NO_ACCESS] ? 'n' : ' ';
-	query_execute(&call->library, rows_query(for_staff, is_true(&row, SEQUENTIAL)),
+	values[2] = course.values[COURSE_NO_ACCESS];
+	nulls[2] = course.nulls[COURSE_NO_ACCESS] ? 'n' : ' ';
+	query_execute(&call->library, rows_query(document->for_staff, is_true(&course, COURSE_IS_SEQUENTIAL)),
 				  values, nulls, true);
-	push_modules(&document, for_staff, &required, &completed);
-	push_count(&document, "required_lessons", required);
-	push_count(&document, "completed_lessons", completed);
-	push_key(&document, "completion");
-	percentage = course_percentage(completed, required, &isnull);
-	push_value(&document, percentage, isnull, INT4OID);
-	push(&document, WJB_END_OBJECT, NULL);
-	return JsonbValueToJsonb(document.result);
+	add_modules(document);
+	append_end(document);
 }
 
 /*
@@ -384,18 +407,22 @@ is_for_staff(Call *call, Datum course_id, bool names_user)
 
 PG_FUNCTION_INFO_V1(course_outline);
 
+/* The text is made in the caller's memory, after room for the header of a varlena. */
 Datum
 course_outline(PG_FUNCTION_ARGS)
 {
 	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Document	document = {0};
 	Call		call;
-	bool		for_staff;
-	Datum		document;
 
+	initStringInfo(&document.json);
+	appendStringInfoSpaces(&document.json, VARHDRSZ);
 	call_begin_as_user_or_staff(&call, fcinfo, 1);
-	for_staff = is_for_staff(&call, course_id, !PG_ARGISNULL(1));
-	document = SPI_datumTransfer(JsonbPGetDatum(outline(&call, course_id, for_staff)), false, -1);
+	initStringInfo(&document.modules);
+	document.for_staff = is_for_staff(&call, course_id, !PG_ARGISNULL(1));
+	build(&call, &document, course_id);
 	call_end(&call);
 
-	PG_RETURN_DATUM(document);
+	SET_VARSIZE(document.json.data, document.json.len);
+	PG_RETURN_POINTER(document.json.data);
 }

@@ -2043,7 +2043,7 @@ CREATE FUNCTION content_library.course_outline(
 	course_id uuid,
 	any_tier boolean,
 	for_staff boolean DEFAULT false)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 #variable_conflict use_column
@@ -2113,11 +2113,11 @@ BEGIN
 			WHERE c.id = $2) AS r
 		GROUP BY r.module_id, r.module_title, r.module_description, r.module_metadata, r.module_order, r.module_created) AS o;
 
-	RETURN to_jsonb(course) - 'no_access' - CASE WHEN for_staff THEN '' ELSE 'is_published' END || jsonb_build_object(
+	RETURN (to_jsonb(course) - 'no_access' - CASE WHEN for_staff THEN '' ELSE 'is_published' END || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', content_library.percentage(completed, required));
+		'completion', content_library.percentage(completed, required)))::json;
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean, boolean) IS
@@ -2139,7 +2139,7 @@ COMMENT ON FUNCTION content_library.require_own_learner(uuid, uuid) IS
 	'Fails with 42501 unless the user signed in is staff of a course, and the user who is named a learner of it.';
 
 CREATE FUNCTION content_library.own_course_outline(course_id uuid, named uuid)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 AS $$
 DECLARE
@@ -3514,7 +3514,7 @@ $$;
 CREATE FUNCTION public.course_outline(
 	course_id uuid,
 	user_id uuid DEFAULT NULL)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 AS $$
 DECLARE

@@ -3136,7 +3136,7 @@ CREATE OR REPLACE FUNCTION content_library.course_outline(
 	course_id uuid,
 	any_tier boolean,
 	for_staff boolean DEFAULT false)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3224,11 +3224,11 @@ BEGIN
 			WHERE c.id = $2) AS r
 		GROUP BY r.module_id, r.module_title, r.module_description, r.module_metadata, r.module_order, r.module_created) AS o;
 
-	RETURN to_jsonb(course) - 'no_access' - CASE WHEN for_staff THEN '' ELSE 'is_published' END || jsonb_build_object(
+	RETURN (to_jsonb(course) - 'no_access' - CASE WHEN for_staff THEN '' ELSE 'is_published' END || jsonb_build_object(
 		'modules', COALESCE(modules, '[]'),
 		'required_lessons', COALESCE(required, 0),
 		'completed_lessons', COALESCE(completed, 0),
-		'completion', content_library.percentage(completed, required));
+		'completion', content_library.percentage(completed, required)))::json;
 END
 $$;
 COMMENT ON FUNCTION content_library.course_outline(uuid, uuid, boolean, boolean) IS
@@ -3251,7 +3251,7 @@ COMMENT ON FUNCTION content_library.require_own_learner(uuid, uuid) IS
 	'Fails with 42501 unless the user signed in is staff of a course, and the user who is named a learner of it.';
 
 CREATE OR REPLACE FUNCTION content_library.own_course_outline(course_id uuid, named uuid)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4841,7 +4841,7 @@ COMMENT ON FUNCTION public.course_completion(uuid, uuid) IS
 CREATE OR REPLACE FUNCTION public.course_outline(
 	course_id uuid,
 	user_id uuid DEFAULT NULL)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4871,7 +4871,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.course_outline(uuid, uuid) IS
-	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. The staff of the course may name its learners. Without user_id they see all of it: nothing is locked, drafts are there, and is_published is in course and lessons; so does service_role, without progress. Its form is docs/course_outline.schema.json. Fails as course_completion does.';
+	'A course page with a learner''s progress, as JSON. It has the course, its modules and lessons in order. Each lesson has the learner''s status (not_started, in_progress, completed), watched_pct (percent) and position_seconds, and mux_playback_id only where the learner may watch. Elsewhere locked says why, as {reason, unlocks_at}: not_enrolled, expired, tier, date or sequence. The learner is user_id, by default the caller. The staff of the course may name its learners. Without user_id they see all of it: nothing is locked, drafts are there, and is_published is in course and lessons; so does service_role, without progress. Its form is docs/course_outline.schema.json. The type is json: cast it to jsonb where a function or operator takes only that. Fails as course_completion does.';
 
 CREATE OR REPLACE FUNCTION public.next_lesson(
 	course_id uuid,

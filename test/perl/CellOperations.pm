@@ -134,7 +134,7 @@ sub random_request
 		sub { return request($user, "SELECT course_id, completed_at FROM unenroll(${\some('course')})") },
 		sub { return request($user, "SELECT reset_progress(${\some('course')}, dry_run => ${\boolean(0.5)})") },
 		sub { return request($user, "SELECT course_completion(${\some('course')}), next_lesson(${\some('course')})") },
-		sub { return request($user, "SELECT course_outline(${\some('course')})") },
+		sub { return request($user, "SELECT course_outline(${\some('course')})::jsonb") },
 		sub { return request($user, 'SELECT course_id, title, required_lessons, completed_lessons, completion, next_lesson_id, completed_at FROM course_progress()') },
 		sub { return request($user, "SELECT lesson_id, lesson_title, watched_pct, position_seconds FROM continue_watching(${\int rand 6})") },
 		sub { return request($user, "SELECT mux_playback_claims(${\some('lesson')}, '1 hour') - 'exp'") },
@@ -149,7 +149,7 @@ sub random_request
 		sub { return request(pick(@staff, $user), "SELECT lesson_id, module_id, title, is_required, started, completed FROM lesson_report(${\some('course')})") },
 		sub { return request(pick(@staff), "SELECT second, learners FROM lesson_retention(${\some('lesson')}, 7)") },
 		sub { return request(pick(undef, @staff), "SELECT recompute_completion(${\some('course')})") },
-		sub { return request(pick(@staff), "SELECT course_outline(${\some('course')}, '$user')") });
+		sub { return request(pick(@staff), "SELECT course_outline(${\some('course')}, '$user')::jsonb") });
 
 	return ($user, chance(0.75) || $learners_own ? pick(@learners)->() : pick(@others)->());
 }

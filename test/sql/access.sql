@@ -40,7 +40,7 @@ AS $$
 			   test.reason(format('SELECT public.mux_playback_claims(%L)', l.id)) AS plays) AS a
 	LEFT JOIN LATERAL (
 		SELECT x AS l
-		FROM jsonb_path_query(public.course_outline(test.id(course)), '$.modules[*].lessons[*]') AS x
+		FROM jsonb_path_query(public.course_outline(test.id(course))::jsonb, '$.modules[*].lessons[*]') AS x
 		WHERE x ->> 'id' = l.id::text) AS o ON true
 	ORDER BY i
 $$;
@@ -48,7 +48,7 @@ $$;
 CREATE FUNCTION test.next(course text) RETURNS TABLE (next text, agree boolean, continue text)
 LANGUAGE sql
 AS $$
-	SELECT (SELECT x ->> 'title' FROM jsonb_path_query(public.course_outline(test.id(course)), '$.modules[*].lessons[*]') AS x
+	SELECT (SELECT x ->> 'title' FROM jsonb_path_query(public.course_outline(test.id(course))::jsonb, '$.modules[*].lessons[*]') AS x
 			WHERE x ->> 'id' = n.id::text),
 		   coalesce((SELECT p.next_lesson_id IS NOT DISTINCT FROM n.id FROM public.course_progress() AS p WHERE p.course_id = test.id(course)), true),
 		   (SELECT string_agg(c.lesson_title, ' ' ORDER BY c.lesson_title) FROM public.continue_watching() AS c)
@@ -207,7 +207,7 @@ CALL test.sign_in('lock-ann');
 SET LOCAL ROLE authenticated;
 SELECT * FROM test.access('lock', 5);
 SELECT * FROM test.next('lock');
-SELECT x #> '{locked}' AS locked FROM jsonb_path_query(course_outline(test.id('lock')), '$.modules[*].lessons[0]') AS x;
+SELECT x #> '{locked}' AS locked FROM jsonb_path_query(course_outline(test.id('lock'))::jsonb, '$.modules[*].lessons[0]') AS x;
 \set VERBOSITY default
 SELECT record_progress(test.id('lock/1'), 5);
 SELECT record_progress_batch(jsonb_build_array(
@@ -271,7 +271,7 @@ CALL test.sign_in('short-ann');
 SET LOCAL ROLE authenticated;
 SELECT watched_pct, position_seconds FROM record_progress(test.id('short/1'), 42.9, 199.9);
 SELECT position_seconds FROM continue_watching();
-SELECT x -> 'position_seconds' AS position FROM jsonb_path_query(course_outline(test.id('short')), '$.modules[*].lessons[*]') AS x;
+SELECT x -> 'position_seconds' AS position FROM jsonb_path_query(course_outline(test.id('short'))::jsonb, '$.modules[*].lessons[*]') AS x;
 -- A player's own numbers are rounded down; what is no number is refused.
 SELECT watched_pct, completed FROM record_progress(test.id('short/1'), 89.999);
 SELECT watched_pct, completed FROM record_progress(test.id('short/1'), 100.4);

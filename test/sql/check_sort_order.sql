@@ -10,11 +10,11 @@ INSERT INTO modules (id, course_id, title, created_at) VALUES
 	(test.id('crowded/o'), test.id('crowded'), 'crowded/o', '2020-01-01');
 SELECT * FROM test.findings();
 CREATE TEMP TABLE before AS
-SELECT jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody')), '$.modules[*].lessons[*].title') AS lessons,
-	   jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody')), '$.modules[*].title') AS modules;
+SELECT jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody'))::jsonb, '$.modules[*].lessons[*].title') AS lessons,
+	   jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody'))::jsonb, '$.modules[*].title') AS modules;
 CALL test.mend();
 SELECT * FROM test.findings();
-SELECT jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody')), '$.modules[*].lessons[*].title') = lessons AS lessons_in_order,
-	   jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody')), '$.modules[*].title') = modules AS modules_in_order
+SELECT jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody'))::jsonb, '$.modules[*].lessons[*].title') = lessons AS lessons_in_order,
+	   jsonb_path_query_array(course_outline(test.id('crowded'), test.id('nobody'))::jsonb, '$.modules[*].title') = modules AS modules_in_order
 FROM before;
 ROLLBACK;

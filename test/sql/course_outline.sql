@@ -47,23 +47,54 @@ $$;
 -- The form of it, with every key.
 CALL test.sign_in('outline-ann');
 SET LOCAL ROLE authenticated;
-SELECT jsonb_pretty(course_outline(test.id('outline')));
+SELECT jsonb_pretty(course_outline(test.id('outline'))::jsonb);
 
 -- Bob is not enrolled: the preview alone can be played, and Ann's state is not his.
-SELECT * FROM test.lines(course_outline(test.id('outline')));
+SELECT * FROM test.lines(course_outline(test.id('outline'))::jsonb);
 CALL test.sign_in('outline-bob');
-SELECT * FROM test.lines(course_outline(test.id('outline')));
+SELECT * FROM test.lines(course_outline(test.id('outline'))::jsonb);
 SELECT o -> 'enrolled' AS enrolled, o -> 'completed_lessons' AS completed, o -> 'completion' AS completion
 FROM course_outline(test.id('outline')) AS o;
 
 -- The same for Bob, asked for by service_role; and nobody is shown Mux's other ids.
 SET LOCAL ROLE service_role;
 SELECT course_outline(test.id('outline'), test.id('outline-ann')) AS of_ann \gset
-SELECT lesson, playback FROM test.lines(course_outline(test.id('outline'), test.id('outline-bob')));
+SELECT lesson, playback FROM test.lines(course_outline(test.id('outline'), test.id('outline-bob'))::jsonb);
 SELECT :'of_ann' LIKE '%asset-%' AS asset_id, :'of_ann' LIKE '%upload-%' AS upload_id;
 
--- No modules, no lessons, nothing required: empty arrays and no percentage.
+-- Strings are written as the server writes them: all of ASCII, other letters, nothing; and
+-- the application's own attributes as they are.
 RESET ROLE;
+SAVEPOINT words;
+CREATE TEMP TABLE words (word text);
+INSERT INTO words
+SELECT string_agg(chr(n), '') FROM generate_series(1, 127) AS n
+UNION ALL SELECT chr(n) FROM generate_series(1, 127) AS n
+UNION ALL VALUES (''), ('ä€𝄞'), ('a "b" \ / c'), (repeat('long ', 1000) || E'\n');
+GRANT SELECT ON words TO authenticated;
+CREATE FUNCTION test.outline_of(word text, OUT outline json) LANGUAGE plpgsql AS $$
+BEGIN
+	RESET ROLE;
+	UPDATE courses SET title = word, stage = word, metadata = jsonb_build_object(word, jsonb_build_array(word, 1.50, NULL)) WHERE id = test.id('outline');
+	UPDATE modules SET description = word, metadata = courses.metadata FROM courses WHERE modules.course_id = courses.id;
+	UPDATE lessons SET title = word, metadata = modules.metadata FROM modules WHERE lessons.module_id = modules.id;
+	SET LOCAL ROLE authenticated;
+	outline := course_outline(test.id('outline'));
+END
+$$;
+SELECT count(*) AS words,
+	   count(*) FILTER (WHERE strpos(outline::text, to_json(word)::text) > 0) AS as_the_server_does,
+	   count(*) FILTER (WHERE outline ->> 'title' = word AND outline ->> 'stage' = word
+						AND outline #>> '{modules,0,description}' = word
+						AND outline #>> '{modules,0,lessons,0,title}' = word) AS read_again,
+	   count(*) FILTER (WHERE outline::jsonb -> 'metadata' = attributes AND outline::jsonb #> '{modules,0,metadata}' = attributes
+						AND outline::jsonb #> '{modules,0,lessons,0,metadata}' = attributes) AS attributes_read_again
+FROM words
+CROSS JOIN LATERAL jsonb_build_object(word, jsonb_build_array(word, 1.50, NULL)) AS attributes
+CROSS JOIN LATERAL test.outline_of(word) AS outline;
+ROLLBACK TO words;
+
+-- No modules, no lessons, nothing required: empty arrays and no percentage.
 CALL test.make_course('outline-empty', 0);
 SET LOCAL ROLE authenticated;
 SELECT o -> 'modules' -> 0 -> 'lessons' AS lessons, o -> 'completion' AS completion, o -> 'required_lessons' AS required

@@ -192,24 +192,24 @@ CREATE FUNCTION pg_temp.head(outline jsonb) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('published', outline -> 'is_published', 'enrolled', outline -> 'enrolled',
 		'lessons', concat_ws('/', outline ->> 'completed_lessons', outline ->> 'required_lessons'))
 $$;
-SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
-SELECT pg_temp.head(course_outline(test.id('st'))), pg_temp.head(course_outline(test.id('st-draft')));
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'))::jsonb);
+SELECT pg_temp.head(course_outline(test.id('st'))::jsonb), pg_temp.head(course_outline(test.id('st-draft'))::jsonb);
 -- By their own name they see what a learner sees; by a learner's, how far that one is.
-SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ed')));
-SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ann')));
-SELECT pg_temp.head(course_outline(test.id('st'), test.id('st-ann')));
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ed'))::jsonb);
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'), test.id('st-ann'))::jsonb);
+SELECT pg_temp.head(course_outline(test.id('st'), test.id('st-ann'))::jsonb);
 SELECT course_outline(test.id('st'), test.id('st-bob'));
 SELECT course_outline(test.id('st-draft'), test.id('st-ann'));
 -- The service sees the same as staff, and nobody's progress.
 SET LOCAL ROLE service_role;
 CALL test.sign_in();
-SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
-SELECT pg_temp.head(course_outline(test.id('st'))), pg_temp.head(course_outline(test.id('st-draft')));
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'))::jsonb);
+SELECT pg_temp.head(course_outline(test.id('st'))::jsonb), pg_temp.head(course_outline(test.id('st-draft'))::jsonb);
 -- A learner sees neither drafts nor the mark.
 SET LOCAL ROLE authenticated;
 CALL test.sign_in('st-ann');
-SELECT * FROM pg_temp.lines(course_outline(test.id('st')));
-SELECT pg_temp.head(course_outline(test.id('st')));
+SELECT * FROM pg_temp.lines(course_outline(test.id('st'))::jsonb);
+SELECT pg_temp.head(course_outline(test.id('st'))::jsonb);
 
 -- No lock holds for staff; an enrollment they need as anybody.
 RESET ROLE;

@@ -9,7 +9,7 @@ export type Client = SupabaseClient<Database>;
 export type Progress = Tables<'content_progress'> & { course_completed: boolean };
 
 // The form of docs/course_outline.schema.json, as far as this app reads it: to
-// the generator of types a function's jsonb is any JSON.
+// the generator of types a function's json is any JSON.
 export interface CoursePage {
 	id: string;
 	title: string;
