@@ -3,8 +3,12 @@
 
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "course.h"
 #include "result.h"
@@ -42,7 +46,7 @@ static const LibraryQuery is_enrolled = {
 /*
  * The lessons l that are wanted, each with its module, how far the learner is, and why the
  * learner may not watch it.  A module without lessons has a row, too, in which those columns
- * are NULL.
+ * are NULL.  Not sorted: sorting the text that is made of the rows takes less.
  */
 #define LESSON_ROWS_SQL(wanted, refusal) \
 	"SELECT " LESSON_PLACE_SQL("m", "l") "," \
@@ -56,10 +60,13 @@ static const LibraryQuery is_enrolled = {
 	"  JOIN %1$s.modules AS m ON m.course_id = c.id" \
 	"  LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id" wanted \
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
-	" WHERE c.id = $1" \
-	" ORDER BY " LESSON_PLACE_SQL("m", "l")
+	" WHERE c.id = $1"
 
-/* The columns.  The first six are LESSON_PLACE_SQL. */
+/* The number of columns in LESSON_PLACE_SQL, and those of the module among them. */
+#define ORDER_COLUMNS 6
+#define MODULE_ORDER_COLUMNS 3
+
+/* The columns. */
 enum
 {
 	MODULE_ORDER, MODULE_CREATED_AT, MODULE_ID, LESSON_ORDER, LESSON_CREATED_AT, LESSON_ID,
@@ -100,14 +107,32 @@ static const LibraryQuery all_lesson_rows = {
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
+/* A part of a text. */
+typedef struct Span
+{
+	int			begin;
+	int			len;
+} Span;
+
+/* What was made of a row. */
+typedef struct Part
+{
+	Datum		place[ORDER_COLUMNS];	/* by LESSON_PLACE_SQL */
+	Span		module;			/* up to its lessons */
+	Span		lesson;			/* empty if the module has none */
+} Part;
+
 /* The document as far as it is built. */
 typedef struct Document
 {
-	StringInfoData json;		/* without what modules are counted for */
-	StringInfoData modules;		/* the array of modules, without its end */
+	StringInfoData json;
 	bool		for_staff;		/* marks drafts */
-	int64		required;		/* lessons */
-	int64		completed;		/* of these */
+	StringInfoData text;		/* of the parts, as they came */
+	Part	   *parts;
+	int			count;			/* of the parts */
+	int			size;			/* room for so many */
+	int			required;		/* lessons */
+	int			completed;		/* of these */
 } Document;
 
 /* A boolean column, for which NULL is false. */
@@ -151,12 +176,35 @@ append_string(StringInfo json, const char *string, int len)
 {
 	if (!is_plain(string, len))
 	{
-		escape_json(json, pnstrdup(string, len));
+		char	   *copy = pnstrdup(string, len);
+
+		escape_json(json, copy);
+		pfree(copy);
 		return;
 	}
 	appendStringInfoCharMacro(json, '"');
 	appendBinaryStringInfo(json, string, len);
 	appendStringInfoCharMacro(json, '"');
+}
+
+static void
+append_text(StringInfo json, Datum datum)
+{
+	text	   *value = DatumGetTextPP(datum);
+
+	append_string(json, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	if ((Pointer) value != DatumGetPointer(datum))
+		pfree(value);
+}
+
+static void
+append_jsonb(StringInfo json, Datum datum)
+{
+	Jsonb	   *value = DatumGetJsonbP(datum);
+
+	(void) JsonbToCString(json, &value->root, VARSIZE(value));
+	if ((Pointer) value != DatumGetPointer(datum))
+		pfree(value);
 }
 
 /* The value of a column, for the types that the queries above have. */
@@ -177,14 +225,14 @@ append_datum(StringInfo json, Datum datum, Oid type)
 			append_uuid(json, DatumGetUUIDP(datum));
 			break;
 		case TEXTOID:
-			append_string(json, VARDATA_ANY(DatumGetTextPP(datum)), VARSIZE_ANY_EXHDR(DatumGetTextPP(datum)));
+			append_text(json, datum);
 			break;
 		case TIMESTAMPTZOID:
 			(void) JsonEncodeDateTime(buffer, datum, type, NULL);
 			append_string(json, buffer, strlen(buffer));
 			break;
 		case JSONBOID:
-			(void) JsonbToCString(json, &DatumGetJsonbP(datum)->root, VARSIZE(DatumGetJsonbP(datum)));
+			append_jsonb(json, datum);
 			break;
 		default:
 			elog(ERROR, "unexpected type %u", type);
@@ -281,9 +329,9 @@ append_lesson(StringInfo json, const ResultRow *row, bool for_staff)
 	appendStringInfoChar(json, '}');
 }
 
-/* Opens the object of a module and its array of lessons. */
+/* A module up to its array of lessons. */
 static void
-begin_module(StringInfo json, const ResultRow *row)
+append_module(StringInfo json, const ResultRow *row)
 {
 	append(json, "{\"id\":", row, MODULE_ID);
 	append(json, ",\"title\":", row, MODULE_TITLE);
@@ -292,61 +340,111 @@ begin_module(StringInfo json, const ResultRow *row)
 	appendStringInfoString(json, ",\"lessons\":[");
 }
 
-/* Adds a row of the last query: a lesson, after its module if that is another one. */
-static void
-add_row(Document *document, const ResultRow *row, const pg_uuid_t *last_module)
+/* Compares where two rows stand in the course, as the server would. */
+static int
+compare_parts(const void *a, const void *b)
 {
-	StringInfo	json = &document->modules;
+	static const PGFunction compare[ORDER_COLUMNS] = {
+		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
+	};
+	const Part *left = a;
+	const Part *right = b;
+	int			columns = left->lesson.len > 0 && right->lesson.len > 0 ? ORDER_COLUMNS : MODULE_ORDER_COLUMNS;
+	int			result = 0;
 
-	if (last_module == NULL || memcmp(last_module, DatumGetUUIDP(row->values[MODULE_ID]), UUID_LEN) != 0)
+	for (int i = 0; i < columns && result == 0; i++)
+		result = DatumGetInt32(DirectFunctionCall2(compare[i], left->place[i], right->place[i]));
+	return result;
+}
+
+static bool
+same_module(const Part *a, const Part *b)
+{
+	return same_uuid(a->place[MODULE_ID], b->place[MODULE_ID]);
+}
+
+/* The place outlives the row, and the query. */
+static void
+keep_place(Document *document, Part *part, const ResultRow *row, int columns)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(document->parts));
+
+	for (int i = 0; i < columns; i++)
 	{
-		if (last_module != NULL)
-			appendStringInfoString(json, "]},");
-		begin_module(json, row);
+		Datum		value = result_row_value(row, i);
+
+		part->place[i] = lesson_types[i] == UUIDOID ? datumCopy(value, false, UUID_LEN) : value;
 	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Makes a part of a row.  Most often the row before is of the same module. */
+static void
+add_row(void *to, const ResultRow *row)
+{
+	Document   *document = to;
+	StringInfo	text = &document->text;
+	bool		is_lesson = !row->nulls[LESSON_ID];
+	Part	   *part;
+
+	if (document->count == document->size)
+	{
+		document->size *= 2;
+		document->parts = repalloc(document->parts, document->size * sizeof(Part));
+	}
+	part = &document->parts[document->count++];
+	keep_place(document, part, row, is_lesson ? ORDER_COLUMNS : MODULE_ORDER_COLUMNS);
+	if (document->count > 1 && same_module(part, part - 1))
+		part->module = part[-1].module;
 	else
-		appendStringInfoChar(json, ',');
-	if (row->nulls[LESSON_ID])
-		return;
-	append_lesson(json, row, document->for_staff);
+	{
+		part->module.begin = text->len;
+		append_module(text, row);
+		part->module.len = text->len - part->module.begin;
+	}
+	part->lesson.begin = text->len;
+	if (is_lesson)
+		append_lesson(text, row, document->for_staff);
+	part->lesson.len = text->len - part->lesson.begin;
 	document->required += is_true(row, COUNTS);
 	document->completed += is_true(row, COUNTS) && is_true(row, COMPLETED);
 }
 
-/* Adds the modules and lessons that the last query has read.  Those of a module follow each other. */
+/* Appends the parts in order. */
 static void
-add_modules(Document *document)
+append_modules(Document *document)
 {
-	ResultRow	row = result_row(LESSON_COLUMNS, lesson_types);
-	pg_uuid_t  *module = NULL;
+	StringInfo	json = &document->json;
 
-	for (uint64 i = 0; i < SPI_processed; i++)
+	qsort(document->parts, document->count, sizeof(Part), compare_parts);
+	appendStringInfoString(json, ",\"modules\":[");
+	for (int i = 0; i < document->count; i++)
 	{
-		result_row_read(&row, i);
-		(void) result_row_value(&row, MODULE_ID);
-		add_row(document, &row, module);
-		module = DatumGetUUIDP(row.values[MODULE_ID]);
+		const Part *part = &document->parts[i];
+
+		if (i == 0 || !same_module(part, part - 1))
+		{
+			appendStringInfoString(json, i == 0 ? "" : "]},");
+			appendBinaryStringInfo(json, document->text.data + part->module.begin, part->module.len);
+		}
+		else
+			appendStringInfoChar(json, ',');
+		appendBinaryStringInfo(json, document->text.data + part->lesson.begin, part->lesson.len);
 	}
-	if (module != NULL)
-		appendStringInfoString(&document->modules, "]}");
+	appendStringInfoString(json, document->count == 0 ? "]" : "]}]");
 }
 
 static void
-append_end(Document *document)
+append_counts(StringInfo json, int completed, int required)
 {
-	StringInfo	json = &document->json;
 	bool		isnull;
-	Datum		percentage = course_percentage(document->completed, document->required, &isnull);
+	Datum		percentage = course_percentage(completed, required, &isnull);
 
-	appendStringInfo(json, ",\"required_lessons\":" INT64_FORMAT ",\"completed_lessons\":" INT64_FORMAT ",\"completion\":",
-					 document->required, document->completed);
+	appendStringInfo(json, ",\"required_lessons\":%d,\"completed_lessons\":%d,\"completion\":", required, completed);
 	if (isnull)
 		appendStringInfoString(json, "null");
 	else
 		append_datum(json, percentage, INT4OID);
-	appendStringInfoString(json, ",\"modules\":[");
-	appendBinaryStringInfo(json, document->modules.data, document->modules.len);
-	appendStringInfoString(json, "]}");
 }
 
 /* The query for the lessons. */
@@ -363,10 +461,11 @@ rows_query(bool for_staff, bool is_sequential)
  * access to the course.
  */
 static void
-build(Call *call, Document *document, Datum course_id)
+outline(Call *call, Document *document, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(call->named)};
 	char		nulls[] = {' ', call->user_id == 0 ? 'n' : ' ', ' '};
+	ResultReceiver receiver = result_receiver(LESSON_COLUMNS, lesson_types, add_row, document);
 	ResultRow	course;
 
 	require_course(call, course_id);
@@ -378,10 +477,11 @@ build(Call *call, Document *document, Datum course_id)
 
 	values[2] = course.values[COURSE_NO_ACCESS];
 	nulls[2] = course.nulls[COURSE_NO_ACCESS] ? 'n' : ' ';
-	query_execute(&call->library, rows_query(document->for_staff, is_true(&course, COURSE_IS_SEQUENTIAL)),
-				  values, nulls, true);
-	add_modules(document);
-	append_end(document);
+	query_send(&call->library, rows_query(document->for_staff, is_true(&course, COURSE_IS_SEQUENTIAL)),
+			   values, nulls, &receiver.dest);
+	append_counts(&document->json, document->completed, document->required);
+	append_modules(document);
+	appendStringInfoChar(&document->json, '}');
 }
 
 /*
@@ -418,9 +518,11 @@ course_outline(PG_FUNCTION_ARGS)
 	initStringInfo(&document.json);
 	appendStringInfoSpaces(&document.json, VARHDRSZ);
 	call_begin_as_user_or_staff(&call, fcinfo, 1);
-	initStringInfo(&document.modules);
+	initStringInfo(&document.text);
+	document.size = 128;
+	document.parts = palloc(document.size * sizeof(Part));
 	document.for_staff = is_for_staff(&call, course_id, !PG_ARGISNULL(1));
-	build(&call, &document, course_id);
+	outline(&call, &document, course_id);
 	call_end(&call);
 
 	SET_VARSIZE(document.json.data, document.json.len);

@@ -70,17 +70,23 @@ result_uuids(int column)
 	return uuids;
 }
 
+static void
+check_types(TupleDesc desc, int columns, const Oid *types)
+{
+	for (int i = 0; i < columns; i++)
+		check_type(desc, i + 1, types[i]);
+	if (desc->natts != columns)
+		elog(ERROR, "a query of content_library returns %d columns in place of %d",
+			 desc->natts, columns);
+}
+
 /* Room for rows whose columns must have these types. */
 static ResultRow
 make_row(TupleDesc desc, int columns, const Oid *types)
 {
 	ResultRow	row = {desc, palloc(columns * sizeof(Datum)), palloc(columns * sizeof(bool))};
 
-	for (int i = 0; i < columns; i++)
-		check_type(row.desc, i + 1, types[i]);
-	if (row.desc->natts != columns)
-		elog(ERROR, "a query of content_library returns %d columns in place of %d",
-			 row.desc->natts, columns);
+	check_types(desc, columns, types);
 	return row;
 }
 
@@ -123,6 +129,40 @@ result_row_value(const ResultRow *row, int column)
 	if (row->nulls[column])
 		refuse_null(row->desc, column + 1);
 	return row->values[column];
+}
+
+static void
+begin_rows(DestReceiver *self, int operation, TupleDesc desc)
+{
+	ResultReceiver *receiver = (ResultReceiver *) self;
+
+	check_types(desc, receiver->columns, receiver->types);
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	ResultReceiver *receiver = (ResultReceiver *) self;
+	ResultRow	row;
+
+	slot_getallattrs(slot);
+	row = (ResultRow) {slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull};
+	receiver->receive(receiver->to, &row);
+	return true;
+}
+
+/* There is nothing to end and nothing to free. */
+static void
+do_nothing(DestReceiver *self)
+{
+}
+
+ResultReceiver
+result_receiver(int columns, const Oid *types, void (*receive) (void *to, const ResultRow *row), void *to)
+{
+	return (ResultReceiver) {
+		{receive_row, begin_rows, do_nothing, do_nothing, DestNone}, columns, types, receive, to
+	};
 }
 
 /*

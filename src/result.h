@@ -30,6 +30,22 @@ extern Datum result_row_value(const ResultRow *row, int column);
 extern ResultRow result_record(Datum record, int columns, const Oid *types);
 extern void result_record_end(ResultRow *row);
 
+/*
+ * For query_send(): gives each row to a function while the query runs, and keeps none.  The
+ * values last as long as that function, and what it allocates as long as the query.
+ */
+typedef struct ResultReceiver
+{
+	DestReceiver dest;			/* first, because the server knows nothing else */
+	int			columns;
+	const Oid  *types;
+	void		(*receive) (void *to, const ResultRow *row);
+	void	   *to;
+} ResultReceiver;
+
+extern ResultReceiver result_receiver(int columns, const Oid *types,
+									  void (*receive) (void *to, const ResultRow *row), void *to);
+
 /* Returns all rows as those of the called function. */
 extern void result_return(ReturnSetInfo *to);
 
