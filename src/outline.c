@@ -161,14 +161,29 @@ append_uuid(StringInfo json, const pg_uuid_t *uuid)
 	appendBinaryStringInfo(json, text, end - text);
 }
 
-/* Whether JSON has a string of these bytes as it is. */
+/* Whether JSON has these bytes as they are. */
+static inline bool
+all_plain(const char *bytes, int len)
+{
+	unsigned char special = 0;
+
+	for (int i = 0; i < len; i++)
+	{
+		unsigned char byte = bytes[i];
+
+		special |= (byte < ' ') | (byte == '"') | (byte == '\\');
+	}
+	return special == 0;
+}
+
+/* Most strings are.  Of a fixed number of bytes a compiler looks at all at once. */
 static bool
 is_plain(const char *string, int len)
 {
-	for (int i = 0; i < len; i++)
-		if ((unsigned char) string[i] < ' ' || string[i] == '"' || string[i] == '\\')
+	for (; len >= 16; string += 16, len -= 16)
+		if (!all_plain(string, 16))
 			return false;
-	return true;
+	return all_plain(string, len);
 }
 
 static void
