@@ -66,7 +66,7 @@ static const LibraryQuery is_enrolled = {
 #define ORDER_COLUMNS 6
 #define MODULE_ORDER_COLUMNS 3
 
-/* The columns. */
+/* The columns, first those of LESSON_PLACE_SQL. */
 enum
 {
 	MODULE_ORDER, MODULE_CREATED_AT, MODULE_ID, LESSON_ORDER, LESSON_CREATED_AT, LESSON_ID,
@@ -142,7 +142,7 @@ is_true(const ResultRow *row, int column)
 	return !row->nulls[column] && DatumGetBool(row->values[column]);
 }
 
-/* As uuid_out() does, which takes five times as long. */
+/* As uuid_out() writes it, which takes several times as long. */
 static void
 append_uuid(StringInfo json, const pg_uuid_t *uuid)
 {
@@ -393,7 +393,7 @@ keep_place(Document *document, Part *part, const ResultRow *row, int columns)
 	MemoryContextSwitchTo(old);
 }
 
-/* Makes a part of a row.  Most often the row before is of the same module. */
+/* Makes a part of a row.  The lessons of a module mostly follow each other, so its text is there. */
 static void
 add_row(void *to, const ResultRow *row)
 {
@@ -425,7 +425,7 @@ add_row(void *to, const ResultRow *row)
 	document->completed += is_true(row, COUNTS) && is_true(row, COMPLETED);
 }
 
-/* Appends the parts in order. */
+/* Appends the parts in order.  After another lesson comes a comma. */
 static void
 append_modules(Document *document)
 {
@@ -442,7 +442,7 @@ append_modules(Document *document)
 			appendStringInfoString(json, i == 0 ? "" : "]},");
 			appendBinaryStringInfo(json, document->text.data + part->module.begin, part->module.len);
 		}
-		else
+		if (part->lesson.len > 0 && json->data[json->len - 1] == '}')
 			appendStringInfoChar(json, ',');
 		appendBinaryStringInfo(json, document->text.data + part->lesson.begin, part->lesson.len);
 	}
