@@ -101,7 +101,7 @@ _PG_init(void)
 
 	/* For tests: what a direct path does, SQL must do as well. */
 	DefineCustomBoolVariable("content_library.direct_paths",
-							 "Whether reports reach rows without SQL where that is the same.",
+							 "Whether rows are reached without SQL where that is the same.",
 							 NULL,
 							 &library_direct_paths,
 							 true,

@@ -6,6 +6,7 @@
 #include "utils/lsyscache.h"
 
 #include "course.h"
+#include "direct_completion.h"
 #include "result.h"
 
 /* The lessons l of course c that count, with the progress p of learner $2 on each. */
@@ -112,25 +113,34 @@ require_course(Call *call, Datum course_id)
 		missing_course(course_id);
 }
 
-/* Answers a question about a course and a learner. */
-static Datum
-answer(FunctionCallInfo fcinfo, const LibraryQuery *query, Oid type)
+/* The values of a question about a course and a learner. */
+enum
 {
-	Datum		values[3];
-	Datum		result;
-	Call		call;
+	COURSE, LEARNER, NAMED, VALUES
+};
 
-	values[0] = required_arg(fcinfo, 0, "course_id");
-	call_begin_as_user(&call, fcinfo, 1);
-	values[1] = call.user_id;
-	values[2] = BoolGetDatum(call.named);
-	require_course(&call, values[0]);
-	if (query_execute(&call.library, query, values, NULL, true) == 0)
-		missing_course(values[0]);
+/* Begins a call that asks such a question, of a course that the caller sees. */
+static void
+begin_question(Call *call, FunctionCallInfo fcinfo, Datum *values)
+{
+	values[COURSE] = required_arg(fcinfo, 0, "course_id");
+	call_begin_as_user(call, fcinfo, 1);
+	values[LEARNER] = call->user_id;
+	values[NAMED] = BoolGetDatum(call->named);
+	require_course(call, values[COURSE]);
+}
+
+/* Answers it by a query. */
+static Datum
+ask(Call *call, FunctionCallInfo fcinfo, const LibraryQuery *query, Datum *values, Oid type)
+{
+	Datum		result;
+
+	if (query_execute(&call->library, query, values, NULL, true) == 0)
+		missing_course(values[COURSE]);
 	result = result_nullable(0, 1, type, &fcinfo->isnull);
 	if (!fcinfo->isnull)
 		result = SPI_datumTransfer(result, get_typbyval(type), get_typlen(type));
-	call_end(&call);
 	return result;
 }
 
@@ -139,7 +149,19 @@ PG_FUNCTION_INFO_V1(course_completion);
 Datum
 course_completion(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, &completion, INT4OID);
+	Datum		values[VALUES];
+	Datum		result;
+	int64		completed;
+	int64		required;
+	Call		call;
+
+	begin_question(&call, fcinfo, values);
+	if (direct_count_lessons(&call.library, values[COURSE], values[LEARNER], &completed, &required))
+		result = course_percentage(completed, required, &fcinfo->isnull);
+	else
+		result = ask(&call, fcinfo, &completion, values, INT4OID);
+	call_end(&call);
+	return result;
 }
 
 PG_FUNCTION_INFO_V1(next_lesson);
@@ -147,5 +169,12 @@ PG_FUNCTION_INFO_V1(next_lesson);
 Datum
 next_lesson(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, &next_unfinished, UUIDOID);
+	Datum		values[VALUES];
+	Datum		result;
+	Call		call;
+
+	begin_question(&call, fcinfo, values);
+	result = ask(&call, fcinfo, &next_unfinished, values, UUIDOID);
+	call_end(&call);
+	return result;
 }

@@ -11,15 +11,17 @@
 #include "utils/tuplestore.h"
 
 #include "course.h"
+#include "direct_courses.h"
 #include "result.h"
 
 static const LibraryQuery courses_of_learner = {
-	" SELECT c.id, c.title, e.enrolled_at, e.completed_at"
+	" SELECT c.id, c.title, e.enrolled_at, e.completed_at,"
+	"   c.is_sequential, " NO_ACCESS_SQL("$2")
 	" FROM %1$s.enrollments AS e"
 	" JOIN %1$s.courses AS c ON c.id = e.course_id"
 	" WHERE e.user_id = $1"
 	" ORDER BY e.enrolled_at, c.id",
-	1, {UUIDOID}
+	2, {UUIDOID, BOOLOID}
 };
 
 /*
@@ -70,9 +72,6 @@ static const LibraryQuery begun_lessons = {
 	4, {UUIDOID, INT4OID, UUIDARRAYOID, BOOLOID}
 };
 
-/* The number of columns in LESSON_PLACE_SQL, which say where a lesson stands in its course. */
-#define ORDER_COLUMNS 6
-
 /* How far a learner has got in a course. */
 typedef struct Tally
 {
@@ -90,12 +89,12 @@ typedef struct Tally
 static int
 compare_places(const Datum *a, const Datum *b)
 {
-	static const PGFunction compare[ORDER_COLUMNS] = {
+	static const PGFunction compare[PLACE_COLUMNS] = {
 		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
 	};
 	int			result = 0;
 
-	for (int i = 0; i < ORDER_COLUMNS && result == 0; i++)
+	for (int i = 0; i < PLACE_COLUMNS && result == 0; i++)
 		result = DatumGetInt32(DirectFunctionCall2(compare[i], a[i], b[i]));
 	return result;
 }
@@ -103,7 +102,7 @@ compare_places(const Datum *a, const Datum *b)
 /* The columns of lessons_of_learner.  ORDER stands for several. */
 enum
 {
-	COURSE, ORDER, COUNTS = ORDER + ORDER_COLUMNS, COMPLETED, LAST_WATCHED, REFUSAL, LESSON_COLUMNS
+	COURSE, ORDER, COUNTS = ORDER + PLACE_COLUMNS, COMPLETED, LAST_WATCHED, REFUSAL, LESSON_COLUMNS
 };
 
 static const Oid lesson_types[LESSON_COLUMNS] = {
@@ -113,14 +112,33 @@ static const Oid lesson_types[LESSON_COLUMNS] = {
 
 /* Remembers the place of a lesson if it comes before the one that is remembered. */
 static bool
-keep_earlier(Datum **place, const ResultRow *row)
+keep_earlier(Datum **place, const Datum *other)
 {
-	if (*place != NULL && compare_places(row->values + ORDER, *place) >= 0)
+	if (*place != NULL && compare_places(other, *place) >= 0)
 		return false;
 	if (*place == NULL)
-		*place = palloc(ORDER_COLUMNS * sizeof(Datum));
-	memcpy(*place, row->values + ORDER, ORDER_COLUMNS * sizeof(Datum));
+		*place = palloc(PLACE_COLUMNS * sizeof(Datum));
+	memcpy(*place, other, PLACE_COLUMNS * sizeof(Datum));
 	return true;
+}
+
+/* Adds a lesson to the tally of its course. */
+static void
+tally_lesson(Tally *tally, const LearnerLesson *lesson)
+{
+	if (lesson->begun && (!tally->begun || lesson->last_watched > tally->last_watched))
+		tally->last_watched = lesson->last_watched;
+	tally->begun |= lesson->begun;
+	if (!lesson->counts)
+		return;
+	tally->required++;
+	tally->completed += lesson->completed;
+	if (lesson->completed)
+		return;
+	if (keep_earlier(&tally->first, lesson->place))
+		tally->waits = lesson->waits;
+	if (lesson->is_open)
+		(void) keep_earlier(&tally->next, lesson->place);
 }
 
 /* Whether a lesson is refused only because of the lessons before it. */
@@ -131,30 +149,22 @@ is_sequence(const ResultRow *row)
 		strcmp(TextDatumGetCString(row->values[REFUSAL]), "sequence") == 0;
 }
 
-/* Adds a row of lessons_of_learner to the tally of its course. */
-static void
-tally_lesson(Tally *tally, const ResultRow *row)
+/* A row of lessons_of_learner. */
+static LearnerLesson
+lesson_from_row(const ResultRow *row)
 {
-	bool		begun = !row->nulls[COMPLETED];
-	bool		completed = begun && DatumGetBool(row->values[COMPLETED]);
-	TimestampTz last_watched = begun ? DatumGetTimestampTz(result_row_value(row, LAST_WATCHED)) : 0;
+	LearnerLesson lesson = {.place = row->values + ORDER, .begun = !row->nulls[COMPLETED]};
 
 	/* Refuses a NULL, which compare_places() could not read. */
 	for (int i = ORDER; i < COUNTS; i++)
 		(void) result_row_value(row, i);
-	if (begun && (!tally->begun || last_watched > tally->last_watched))
-		tally->last_watched = last_watched;
-	tally->begun |= begun;
-	if (!DatumGetBool(result_row_value(row, COUNTS)))
-		return;
-	tally->required++;
-	tally->completed += completed;
-	if (completed)
-		return;
-	if (keep_earlier(&tally->first, row))
-		tally->waits = is_sequence(row);
-	if (row->nulls[REFUSAL])
-		(void) keep_earlier(&tally->next, row);
+	lesson.counts = DatumGetBool(result_row_value(row, COUNTS));
+	lesson.completed = lesson.begun && DatumGetBool(row->values[COMPLETED]);
+	if (lesson.begun)
+		lesson.last_watched = DatumGetTimestampTz(result_row_value(row, LAST_WATCHED));
+	lesson.is_open = row->nulls[REFUSAL];
+	lesson.waits = is_sequence(row);
+	return lesson;
 }
 
 /*
@@ -169,13 +179,34 @@ next_lesson_of(const Tally *tally)
 	return tally->next;
 }
 
-/* The tallies of a learner's courses.  A course without lessons has none. */
+/* Tallies a lesson; to are the tallies of the learner's courses. */
+static void
+receive_lesson(void *to, Datum course_id, const LearnerLesson *lesson)
+{
+	bool		found;
+	Tally	   *tally = hash_search(to, DatumGetPointer(course_id), HASH_ENTER, &found);
+
+	/* The key stays, all else begins at zero. */
+	if (!found)
+		memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
+	tally_lesson(tally, lesson);
+}
+
 static HTAB *
-tally_courses(const Call *call)
+make_tallies(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};
-	HTAB	   *tallies = hash_create("courses of a learner", 32, &ctl,
-									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	return hash_create("courses of a learner", 32, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* The tallies of all of a learner's courses, by a query.  The result of the last query stays. */
+static HTAB *
+query_tallies(const Call *call)
+{
+	HTAB	   *tallies = make_tallies();
+	SPITupleTable *last_table = SPI_tuptable;
+	uint64		last_processed = SPI_processed;
 	Datum		values[] = {call->user_id, BoolGetDatum(call->named)};
 	ResultRow	row;
 
@@ -183,19 +214,22 @@ tally_courses(const Call *call)
 	row = result_row(LESSON_COLUMNS, lesson_types);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Tally	   *tally;
-		bool		found;
+		LearnerLesson lesson;
 
 		result_row_read(&row, i);
-		tally = hash_search(tallies, DatumGetPointer(result_row_value(&row, COURSE)),
-							HASH_ENTER, &found);
-		/* The key stays, all else begins at zero. */
-		if (!found)
-			memset((char *) tally + sizeof(pg_uuid_t), 0, sizeof(Tally) - sizeof(pg_uuid_t));
-		tally_lesson(tally, &row);
+		lesson = lesson_from_row(&row);
+		receive_lesson(tallies, result_row_value(&row, COURSE), &lesson);
 	}
+	SPI_tuptable = last_table;
+	SPI_processed = last_processed;
 	return tallies;
 }
+
+/* The columns of courses_of_learner. */
+enum
+{
+	COURSE_ID, TITLE, ENROLLED_AT, COMPLETED_AT, IS_SEQUENTIAL, NO_ACCESS, COURSE_COLUMNS
+};
 
 /* Returns a row of course_progress().  The columns are those of its RETURNS TABLE. */
 static void
@@ -203,15 +237,15 @@ return_tally(ReturnSetInfo *result, const Tally *tally, const ResultRow *course)
 {
 	const Datum *next = next_lesson_of(tally);
 	Datum		values[] = {
-		course->values[0], course->values[1],
+		course->values[COURSE_ID], course->values[TITLE],
 		Int32GetDatum(tally->required), Int32GetDatum(tally->completed), 0,
 		TimestampTzGetDatum(tally->last_watched),
-		next != NULL ? next[ORDER_COLUMNS - 1] : (Datum) 0,
-		course->values[2], course->values[3]
+		next != NULL ? next[PLACE_COLUMNS - 1] : (Datum) 0,
+		course->values[ENROLLED_AT], course->values[COMPLETED_AT]
 	};
 	bool		nulls[] = {
-		false, course->nulls[1], false, false, false,
-		!tally->begun, next == NULL, course->nulls[2], course->nulls[3]
+		false, course->nulls[TITLE], false, false, false,
+		!tally->begun, next == NULL, course->nulls[ENROLLED_AT], course->nulls[COMPLETED_AT]
 	};
 
 	values[4] = course_percentage(tally->completed, tally->required, &nulls[4]);
@@ -229,14 +263,52 @@ courses_seen(Call *call)
 	return seen;
 }
 
+/* A date of enrolling that is missing opens nothing later: no more does one that is long ago. */
+static LearnerCourse
+course_from_row(const ResultRow *row)
+{
+	return (LearnerCourse) {
+		.id = result_row_value(row, COURSE_ID),
+		.enrolled_at = row->nulls[ENROLLED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ENROLLED_AT]),
+		.is_completed = !row->nulls[COMPLETED_AT],
+		.is_sequential = !row->nulls[IS_SEQUENTIAL] && DatumGetBool(row->values[IS_SEQUENTIAL]),
+		.is_closed = !row->nulls[NO_ACCESS]
+	};
+}
+
+/*
+ * The tallies of the courses of the last query that the caller sees.  A course without
+ * lessons has none.
+ */
+static HTAB *
+tally_courses(const Call *call, ResultRow *row, const bool *seen)
+{
+	HTAB	   *tallies = make_tallies();
+	LearnerCourse *courses = palloc(SPI_processed * sizeof(LearnerCourse));
+	int			count = 0;
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		if (!seen[i])
+			continue;
+		result_row_read(row, i);
+		courses[count++] = course_from_row(row);
+	}
+	if (direct_read_courses(&call->library, call->user_id, courses, count, receive_lesson, tallies))
+		return tallies;
+	return query_tallies(call);
+}
+
 PG_FUNCTION_INFO_V1(course_progress);
 
-/* Two queries, one for lessons and one for courses, are put together by the course's id. */
+/* Courses are queried, and the tallies of their lessons are put to them by the course's id. */
 Datum
 course_progress(PG_FUNCTION_ARGS)
 {
 	static const Tally no_lessons;
-	static const Oid course_types[] = {UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	static const Oid course_types[COURSE_COLUMNS] = {
+		UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, TEXTOID
+	};
 	Call		call;
 	HTAB	   *tallies;
 	ResultRow	course;
@@ -244,10 +316,11 @@ course_progress(PG_FUNCTION_ARGS)
 
 	call_begin_as_user(&call, fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
-	tallies = tally_courses(&call);
-	query_execute(&call.library, &courses_of_learner, &call.user_id, NULL, true);
-	course = result_row(lengthof(course_types), course_types);
+	query_execute(&call.library, &courses_of_learner,
+				  (Datum[]) {call.user_id, BoolGetDatum(call.named)}, NULL, true);
+	course = result_row(COURSE_COLUMNS, course_types);
 	seen = courses_seen(&call);
+	tallies = tally_courses(&call, &course, seen);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		const Tally *tally;
@@ -256,7 +329,7 @@ course_progress(PG_FUNCTION_ARGS)
 			continue;
 		result_row_read(&course, i);
 		/* Courses without lessons have no tally. */
-		tally = hash_search(tallies, DatumGetPointer(course.values[0]), HASH_FIND, NULL);
+		tally = hash_search(tallies, DatumGetPointer(course.values[COURSE_ID]), HASH_FIND, NULL);
 		return_tally((ReturnSetInfo *) fcinfo->resultinfo,
 					 tally != NULL ? tally : &no_lessons, &course);
 	}

@@ -43,19 +43,21 @@ DirectTable direct_progress = {
 	PROGRESS_USER_ID, 2
 };
 static DirectTable direct_lessons = {
-	"lessons", 11, {
+	"lessons", 14, {
 		{"id", UUIDOID}, {"module_id", UUIDOID}, {"completion_threshold", INT4OID}, {"progress_by", TEXTOID},
 		{"duration_seconds", INT4OID}, {"mux_upload_id", TEXTOID}, {"mux_asset_id", TEXTOID},
-		{"is_published", BOOLOID}, {"is_preview", BOOLOID},
+		{"is_required", BOOLOID}, {"is_published", BOOLOID}, {"is_preview", BOOLOID},
+		{"sort_order", INT4OID}, {"created_at", TIMESTAMPTZOID},
 		{"unlock_at", TIMESTAMPTZOID}, {"unlock_after", INTERVALOID}
 	},
-	LESSON_ID, 1
+	LESSON_ID, 1, LESSON_MODULE_ID
 };
 static DirectTable direct_modules = {
-	"modules", 4, {
-		{"id", UUIDOID}, {"course_id", UUIDOID}, {"unlock_at", TIMESTAMPTZOID}, {"unlock_after", INTERVALOID}
+	"modules", 6, {
+		{"id", UUIDOID}, {"course_id", UUIDOID}, {"sort_order", INT4OID}, {"created_at", TIMESTAMPTZOID},
+		{"unlock_at", TIMESTAMPTZOID}, {"unlock_after", INTERVALOID}
 	},
-	MODULE_ID, 1
+	MODULE_ID, 1, MODULE_COURSE_ID
 };
 static DirectTable direct_courses = {
 	"courses", 6, {
@@ -84,7 +86,8 @@ forget_table(Datum arg, Oid relation)
 	{
 		DirectTable *table = direct_tables[i];
 
-		if (OidIsValid(relation) && relation != table->relation && relation != table->index)
+		if (OidIsValid(relation) && relation != table->relation && relation != table->index &&
+			relation != table->parent_index)
 			continue;
 		table->known = table->write_known = table->insert_known = false;
 		table->changes++;
@@ -141,41 +144,59 @@ find_columns(DirectTable *table, Relation relation)
 	return true;
 }
 
-/* Whether an index finds the one row that has a key, as uuids are compared by the server. */
+/* Whether an index finds the rows that have these in its first columns, as uuids are compared by the server. */
 static bool
-is_key(const DirectTable *table, Relation index)
+finds_by(const DirectTable *table, Relation index, int first, int count)
 {
 	Form_pg_index form = index->rd_index;
 
-	if (index->rd_rel->relam != BTREE_AM_OID || form->indnkeyatts != table->nkeys ||
-		!form->indisunique || !form->indimmediate || !form->indisvalid || !form->indisready ||
+	if (index->rd_rel->relam != BTREE_AM_OID || form->indnkeyatts < count ||
+		!form->indisvalid || !form->indisready ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
 		return false;
-	for (int i = 0; i < table->nkeys; i++)
-		if (form->indkey.values[i] != table->numbers[table->first_key + i] ||
+	for (int i = 0; i < count; i++)
+		if (form->indkey.values[i] != table->numbers[first + i] ||
 			index->rd_opcintype[i] != UUIDOID ||
 			index_getprocid(index, i + 1, BTORDER_PROC) != F_UUID_CMP)
 			return false;
 	return true;
 }
 
+/* Whether it finds the one row that has the key. */
 static bool
-find_key(DirectTable *table, Relation relation)
+is_key(const DirectTable *table, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	return form->indisunique && form->indimmediate && form->indnkeyatts == table->nkeys &&
+		finds_by(table, index, table->first_key, table->nkeys);
+}
+
+static void
+take_index(Relation index, Oid *taken, TransactionId *xmin)
+{
+	*taken = RelationGetRelid(index);
+	*xmin = index->rd_index->indcheckxmin ?
+		HeapTupleHeaderGetXmin(index->rd_indextuple->t_data) : InvalidTransactionId;
+}
+
+/* Finds the indexes; false if there is none on the key. */
+static bool
+find_indexes(DirectTable *table, Relation relation)
 {
 	ListCell   *cell;
 
 	table->index = InvalidOid;
+	table->parent_index = InvalidOid;
 	foreach(cell, RelationGetIndexList(relation))
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (is_key(table, index))
-		{
-			table->index = RelationGetRelid(index);
-			table->index_xmin = index->rd_index->indcheckxmin ?
-				HeapTupleHeaderGetXmin(index->rd_indextuple->t_data) : InvalidTransactionId;
-		}
+			take_index(index, &table->index, &table->index_xmin);
+		if (table->parent != 0 && finds_by(table, index, table->parent, 1))
+			take_index(index, &table->parent_index, &table->parent_index_xmin);
 		index_close(index, NoLock);
 	}
 	return OidIsValid(table->index);
@@ -191,15 +212,29 @@ learn(DirectTable *table, const Library *library, Relation relation)
 	int			changes = table->changes;
 
 	table->readable = is_our_table(table, library, relation) &&
-		find_columns(table, relation) && find_key(table, relation);
+		find_columns(table, relation) && find_indexes(table, relation);
 	table->known = table->changes == changes;
 	return table->known;
+}
+
+/* Whether the snapshots of this transaction may use an index: see the server's planner. */
+static bool
+is_old(TransactionId index_xmin)
+{
+	return !TransactionIdIsValid(index_xmin) || TransactionIdPrecedes(index_xmin, TransactionXmin);
+}
+
+/* Whether the rows of an open table can be found by its column "parent" as well. */
+bool
+direct_table_has_parent(const DirectTable *table)
+{
+	return OidIsValid(table->parent_index) && is_old(table->parent_index_xmin);
 }
 
 /*
  * Opens a table for a direct path; NULL where SQL must do.  The owner is asked each time: a
  * query works as the owner of content_progress, whom the policies of other owners' tables
- * would bind.  About index_xmin see the server's planner.
+ * would bind.
  */
 Relation
 direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
@@ -219,9 +254,7 @@ direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
 	if (relation == NULL)
 		return NULL;
 	if ((table->known || learn(table, library, relation)) && table->readable &&
-		relation->rd_rel->relowner == library->owner &&
-		(!TransactionIdIsValid(table->index_xmin) ||
-		 TransactionIdPrecedes(table->index_xmin, TransactionXmin)))
+		relation->rd_rel->relowner == library->owner && is_old(table->index_xmin))
 		return relation;
 	table_close(relation, lock);
 	return NULL;

@@ -7,7 +7,7 @@
 
 #include "content_library.h"
 
-#define DIRECT_MAX_COLUMNS 11
+#define DIRECT_MAX_COLUMNS 14
 
 typedef struct DirectColumn
 {
@@ -23,6 +23,7 @@ typedef struct DirectTable
 	DirectColumn columns[DIRECT_MAX_COLUMNS];	/* those that are read or written */
 	int			first_key;		/* of the columns that its unique index is on */
 	int			nkeys;
+	int			parent;			/* the column that another index is on, not unique; 0 for none */
 
 	int			changes;		/* how often the server said that something has changed */
 	bool		known;			/* whether what follows is true */
@@ -36,6 +37,8 @@ typedef struct DirectTable
 	AttrNumber	numbers[DIRECT_MAX_COLUMNS];
 	Oid			index;			/* the unique one */
 	TransactionId index_xmin;	/* older snapshots must not use it; 0 for none */
+	Oid			parent_index;	/* the other one; 0 if there is none */
+	TransactionId parent_index_xmin;
 } DirectTable;
 
 /* The tables, in the order in which they are read. */
@@ -53,12 +56,13 @@ enum
 enum
 {
 	LESSON_ID, LESSON_MODULE_ID, LESSON_THRESHOLD, LESSON_PROGRESS_BY, LESSON_DURATION,
-	LESSON_MUX_UPLOAD, LESSON_MUX_ASSET, LESSON_PUBLISHED, LESSON_PREVIEW,
+	LESSON_MUX_UPLOAD, LESSON_MUX_ASSET, LESSON_REQUIRED, LESSON_PUBLISHED, LESSON_PREVIEW,
+	LESSON_SORT_ORDER, LESSON_CREATED_AT,
 	LESSON_UNLOCK_AT, LESSON_UNLOCK_AFTER
 };
 enum
 {
-	MODULE_ID, MODULE_COURSE_ID, MODULE_UNLOCK_AT, MODULE_UNLOCK_AFTER
+	MODULE_ID, MODULE_COURSE_ID, MODULE_SORT_ORDER, MODULE_CREATED_AT, MODULE_UNLOCK_AT, MODULE_UNLOCK_AFTER
 };
 enum
 {
@@ -73,6 +77,7 @@ extern DirectTable *const direct_tables[DIRECT_TABLES];
 extern DirectTable direct_progress;
 
 extern void direct_tables_init(void);
+extern bool direct_table_has_parent(const DirectTable *table);
 extern Relation direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock);
 
 #endif							/* CONTENT_LIBRARY_DIRECT_TABLES_H */

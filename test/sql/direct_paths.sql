@@ -1,6 +1,7 @@
--- direct_paths: a report reaches its rows without SQL only where the tables are as the
--- library made them, and its answer is the same either way. A session that has run a
--- query has its plan, so that is how to tell. Each case has a session of its own.
+-- direct_paths: a report, and the percentage of a course, reach their rows without SQL only
+-- where the tables are as the library made them, and the answer is the same either way. A
+-- session that has run a query has its plan, so that is how to tell. Each case has a session
+-- of its own.
 SET client_min_messages = error;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" SET content_library.direct_paths = on;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" SET client_min_messages = error;
@@ -307,6 +308,326 @@ SET enable_seqscan = off;
 SELECT count(*), sum(watched_pct) FROM content_progress WHERE lesson_id = test.id('direct/1') AND NOT completed AND user_id <> test.id('direct-ann');
 SELECT count(*), sum(p.watched_pct) FROM generate_series(1, 200) AS n JOIN content_progress AS p ON p.user_id = test.id('direct-' || n) AND p.lesson_id = test.id('direct/1');
 
+-- The percentage of a course: of ten lessons two are optional and two are drafts, and of the
+-- other six two are completed. A module is empty.
+\c -
+CALL test.make_course('direct-course', 10);
+INSERT INTO modules (course_id, title) VALUES (test.id('direct-course'), 'empty');
+UPDATE lessons SET is_required = sort_order NOT IN (1, 2), is_published = sort_order NOT IN (3, 4) WHERE module_id = test.id('direct-course/m');
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed)
+SELECT test.id('direct-ann'), test.id('direct-course/' || n), 50, n IN (2, 4, 6, 8) FROM generate_series(2, 9) AS n;
+CREATE FUNCTION test.percentage() RETURNS TABLE (percentage integer, by_sql boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+	answer integer := public.course_completion(test.id('direct-course'), test.id('direct-ann'));
+BEGIN
+	RETURN QUERY SELECT answer, EXISTS (SELECT FROM pg_backend_memory_contexts
+		WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT (SELECT %count(*) FILTER (WHERE p.completed)%');
+END
+$$;
+
+-- As it is, and switched off.
+\c -
+SELECT * FROM test.percentage();
+SET content_library.direct_paths = off;
+SELECT * FROM test.percentage();
+
+-- Direct, with what the transaction has done.
+\c -
+BEGIN;
+UPDATE content_progress SET completed = true WHERE lesson_id = test.id('direct-course/9');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM content_progress;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE lessons SET is_required = false WHERE module_id = test.id('direct-course/m');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM modules WHERE course_id = test.id('direct-course');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons DROP COLUMN is_required; ALTER TABLE lessons ADD is_required boolean NOT NULL DEFAULT true;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER is_required DROP NOT NULL; UPDATE lessons SET is_required = NULL WHERE sort_order = 10;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ALTER completed DROP NOT NULL; UPDATE content_progress SET completed = NULL WHERE lesson_id = test.id('direct-course/8');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP CONSTRAINT content_progress_watched_pct_check; UPDATE content_progress SET watched_pct = -1 WHERE lesson_id = test.id('direct-course/8');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons DROP CONSTRAINT lessons_pkey CASCADE; ALTER TABLE lessons ALTER id DROP NOT NULL; CREATE UNIQUE INDEX ON lessons (id); UPDATE lessons SET id = NULL WHERE id = test.id('direct-course/8');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons FORCE ROW LEVEL SECURITY; ALTER TABLE modules FORCE ROW LEVEL SECURITY;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE RULE mine AS ON UPDATE TO modules DO INSTEAD NOTHING; CREATE RULE mine AS ON DELETE TO lessons DO INSTEAD NOTHING;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_lessons_module_id; CREATE INDEX ON lessons (module_id, sort_order DESC);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CLUSTER lessons USING idx_lessons_module_id;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE courses DROP COLUMN completion_threshold; ALTER TABLE courses ADD completion_threshold integer;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+TRUNCATE content_progress;
+SELECT * FROM test.percentage();
+ROLLBACK;
+
+-- By SQL.
+\c -
+BEGIN;
+DROP INDEX idx_modules_course_id;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_lessons_module_id;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_lessons_module_id; CREATE INDEX ON lessons (module_id) WHERE is_required;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_lessons_module_id; CREATE INDEX ON lessons (sort_order, module_id);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_lessons_module_id; CREATE INDEX ON lessons USING hash (module_id);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP CONSTRAINT content_progress_user_id_lesson_id_key; CREATE INDEX ON content_progress (user_id, lesson_id);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (lessons); INSERT INTO test.child (module_id, title) VALUES (test.id('direct-course/m'), 'of a child');
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (modules);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (content_progress); INSERT INTO test.child (user_id, lesson_id, completed) VALUES (test.id('direct-ann'), test.id('direct-course/10'), true);
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE ROLE regress_direct; GRANT USAGE, CREATE ON SCHEMA public TO regress_direct; ALTER TABLE lessons OWNER TO regress_direct;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE ROLE regress_direct; GRANT USAGE, CREATE ON SCHEMA public TO regress_direct; ALTER TABLE courses OWNER TO regress_direct;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE courses ALTER completion_threshold TYPE bigint;
+SELECT * FROM test.percentage();
+ROLLBACK;
+
+-- The same error.
+\set VERBOSITY sqlstate
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER is_required DROP DEFAULT; ALTER TABLE lessons ALTER is_required TYPE text;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons RENAME is_required TO needed;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER EXTENSION content_library DROP TABLE modules;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM courses;
+SELECT * FROM test.percentage();
+ROLLBACK;
+\c -
+CALL test.sign_in('direct-ann');
+SET ROLE authenticated;
+SELECT course_completion(test.id('nothing'));
+RESET ROLE;
+UPDATE courses SET is_published = false WHERE id = test.id('direct-course');
+SET ROLE authenticated;
+SELECT course_completion(test.id('direct-course'));
+RESET ROLE;
+UPDATE courses SET is_published = true WHERE id = test.id('direct-course');
+\unset VERBOSITY
+
+-- What is known of a table is known no more once it has changed.
+\c -
+SELECT * FROM test.percentage();
+BEGIN;
+ALTER TABLE lessons ALTER is_required DROP NOT NULL;
+UPDATE lessons SET is_required = NULL;
+SELECT * FROM test.percentage();
+ROLLBACK;
+BEGIN;
+DROP INDEX idx_modules_course_id;
+SELECT * FROM test.percentage();
+ROLLBACK;
+SELECT * FROM test.percentage();
+
+-- It sees what the statement sees that calls it.
+\c -
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT * FROM test.percentage();
+WITH changed AS (UPDATE content_progress SET completed = true WHERE lesson_id = test.id('direct-course/9') RETURNING 1)
+SELECT count(*), max(course_completion(test.id('direct-course'), test.id('direct-ann'))) FROM changed;
+SELECT * FROM test.percentage();
+ROLLBACK;
+
+-- All courses of a learner, who has not begun one of them.
+\c -
+CALL test.make_course('direct-other', 3);
+INSERT INTO enrollments (user_id, course_id, enrolled_at)
+VALUES (test.id('direct-ann'), test.id('direct-course'), '2026-01-02Z'), (test.id('direct-ann'), test.id('direct-other'), '2026-01-01Z');
+DELETE FROM enrollments WHERE course_id = test.id('direct');
+CREATE FUNCTION test.courses() RETURNS TABLE (title text, required integer, done integer, begun boolean, next text, by_sql boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE TEMPORARY TABLE found ON COMMIT DROP AS
+	SELECT * FROM public.course_progress(test.id('direct-ann')) WITH ORDINALITY;
+	RETURN QUERY SELECT f.title, f.required_lessons, f.completed_lessons, f.last_watched IS NOT NULL,
+		(SELECT l.title FROM public.lessons AS l WHERE l.id = f.next_lesson_id),
+		EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE ' SELECT e.course_id, m.sort_order%')
+	FROM found AS f ORDER BY f.ordinality;
+END
+$$;
+\c -
+SELECT * FROM test.courses();
+SET content_library.direct_paths = off;
+SELECT * FROM test.courses();
+
+-- Direct.
+\c -
+BEGIN;
+UPDATE lessons SET unlock_after = '100 years' WHERE title IN ('direct-course/5', 'direct-other/1');
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE modules SET unlock_at = 'infinity' WHERE course_id = test.id('direct-other'); UPDATE lessons SET is_preview = true WHERE title = 'direct-other/2';
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE enrollments SET expires_at = '2026-01-01' WHERE course_id = test.id('direct-other');
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+UPDATE courses SET is_sequential = true; UPDATE lessons SET unlock_at = 'infinity' WHERE title = 'direct-other/1';
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE enrollments ALTER enrolled_at DROP NOT NULL; UPDATE enrollments SET enrolled_at = NULL; UPDATE lessons SET unlock_after = '1 day';
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM lessons;
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM enrollments;
+SELECT * FROM test.courses();
+ROLLBACK;
+
+-- By SQL.
+\c -
+BEGIN;
+DROP INDEX idx_modules_course_id;
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (lessons); INSERT INTO test.child (module_id, title, sort_order) VALUES (test.id('direct-other/m'), 'of a child', 9);
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER unlock_at TYPE timestamp;
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ALTER completed DROP NOT NULL; UPDATE content_progress SET completed = NULL;
+SELECT * FROM test.courses();
+ROLLBACK;
+
+-- The same error.
+\set VERBOSITY sqlstate
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER created_at DROP NOT NULL; UPDATE lessons SET created_at = NULL;
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE lessons ALTER is_published DROP NOT NULL; UPDATE lessons SET is_published = NULL;
+SELECT * FROM test.courses();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE modules RENAME sort_order TO place;
+SELECT * FROM test.courses();
+ROLLBACK;
+\unset VERBOSITY
+
 -- The same from either way, whatever the row and the report; apart from the time of day.
 \c -
 SET datestyle = ISO;
@@ -368,9 +689,9 @@ CALL test.compare(1000);
 SELECT * FROM test.differences_found;
 
 -- Other files do not expect these.
-DELETE FROM courses WHERE id = test.id('direct');
+DELETE FROM courses WHERE id IN (test.id('direct'), test.id('direct-course'), test.id('direct-other'));
 DELETE FROM auth.users WHERE email LIKE 'direct-%';
-DROP FUNCTION test.report, test.double, test.outcome;
+DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses;
 DROP PROCEDURE test.compare;
 DROP TABLE test.differences_found;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" RESET ALL;

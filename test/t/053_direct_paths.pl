@@ -1,5 +1,6 @@
 # 053_direct_paths: what a report becomes is the same in C as in SQL, for a million pairs
-# of row and report; and what is written directly is replicated.
+# of row and report; so are the percentages of thousands of learners and courses, and the lessons that are next; and what is
+# written directly is replicated.
 use strict;
 use warnings;
 use FindBin;
@@ -42,6 +43,60 @@ is($node->safe_psql('postgres', "SELECT advance_sql() \\gexec\n" . <<'END'), "10
 SELECT count(*), count(*) FILTER (WHERE (watched_pct, last_watched, position_seconds, started_at)
 	IS DISTINCT FROM (c_pct, c_at, c_position, c_started)) FROM pairs;
 SELECT count(DISTINCT (watched_pct, last_watched, position_seconds)) > 300 FROM pairs;
+END
+
+# Courses of up to 40 lessons, some of them drafts or optional, with modules that are empty;
+# one learner in ten has begun most lessons of the others as well.
+new_database($node, 'courses', 'public');
+$node->safe_psql('courses', <<'END');
+SELECT setseed(0.5);
+INSERT INTO auth.users (id) SELECT md5('learner ' || n)::uuid FROM generate_series(1, 60) AS n;
+INSERT INTO courses (title, slug, is_published, is_sequential, tier_required)
+SELECT 'Course', n, true, random() < 0.4, CASE WHEN random() < 0.2 THEN 'pro' ELSE 'free' END FROM generate_series(1, 100) AS n;
+INSERT INTO modules (course_id, title, sort_order, unlock_at, unlock_after)
+SELECT c.id, 'Module', random() * 3, CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, CASE WHEN random() < 0.1 THEN random() * interval '1 year' END
+FROM courses AS c, generate_series(1, 5) AS n WHERE random() < 0.7;
+INSERT INTO lessons (module_id, title, is_required, is_published, is_preview, sort_order, unlock_at, unlock_after)
+SELECT m.id, 'Lesson', random() < 0.7, random() < 0.8, random() < 0.1, random() * 5,
+	CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, CASE WHEN random() < 0.1 THEN random() * interval '1 year' END
+FROM (SELECT id, random() * 8 AS lessons FROM modules WHERE random() < 0.8 OFFSET 0) AS m, generate_series(1, m.lessons::integer);
+SET session_replication_role = replica;
+INSERT INTO content_progress (user_id, lesson_id, completed)
+SELECT u.id, l.id, random() < 0.5
+FROM (SELECT id, CASE WHEN random() < 0.1 THEN 0.9 ELSE random() * 0.2 END AS part FROM auth.users OFFSET 0) AS u, lessons AS l
+WHERE random() < u.part;
+INSERT INTO enrollments (user_id, course_id, enrolled_at, completed_at, expires_at, granted)
+SELECT u.id, c.id, now() - random() * interval '1 year', CASE WHEN random() < 0.1 THEN now() END,
+	CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, random() < 0.3
+FROM auth.users AS u, courses AS c WHERE random() < 0.4;
+RESET session_replication_role;
+CREATE FUNCTION answer(direct boolean, course uuid, learner uuid) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('content_library.direct_paths', direct::text, false);
+	RETURN course_completion(course, learner);
+END $$;
+-- As the service, and as the learner, whom a tier keeps out.
+CREATE FUNCTION courses_of(direct boolean, learner uuid, as_service boolean) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('content_library.direct_paths', direct::text, false),
+		set_config('request.jwt.claims', json_build_object('sub', learner)::text, false);
+	RETURN QUERY SELECT p::text FROM course_progress(CASE WHEN as_service THEN learner END) WITH ORDINALITY AS p;
+END $$;
+CREATE TABLE answers AS
+SELECT answer(true, c.id, u.id) AS direct, answer(false, c.id, u.id) AS by_sql FROM courses AS c, auth.users AS u;
+END
+is($node->safe_psql('courses', <<'END'), "6000|0\nt", 'the percentage of a course is the same in C as in SQL');
+SELECT count(*), count(*) FILTER (WHERE direct IS DISTINCT FROM by_sql) FROM answers;
+SELECT count(DISTINCT direct) > 40 AND count(*) FILTER (WHERE direct IS NULL) > 0 AND count(*) FILTER (WHERE direct = 100) > 0 FROM answers;
+END
+is($node->safe_psql('courses', <<'END'), "0\nt", 'the list of a learner\'s courses is the same');
+CREATE TABLE listed AS
+SELECT u.id, s AS as_service, courses_of(true, u.id, s) AS course FROM auth.users AS u, (VALUES (true), (false)) AS s (s);
+SELECT count(*) FROM (
+	(TABLE listed EXCEPT SELECT u.id, s, courses_of(false, u.id, s) FROM auth.users AS u, (VALUES (true), (false)) AS s (s))
+	UNION ALL
+	(SELECT u.id, s, courses_of(false, u.id, s) FROM auth.users AS u, (VALUES (true), (false)) AS s (s) EXCEPT TABLE listed)) AS different;
+SELECT count(*) > 4000 AND count(DISTINCT course) > 2000 FROM listed;
 END
 
 # What a subscriber gets, with either identity of a row.
