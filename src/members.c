@@ -69,12 +69,15 @@ refuse_function(Oid function, void *library)
 
 /*
  * Refuses any relation but a plain table of ours.  A view in its place could run other code.
- * The rows EXCLUDED of an INSERT are those of its table, but have another kind.
+ * Since 16 a view is a subquery here that has the view's OID.  The rows EXCLUDED of an INSERT
+ * are those of its table, but have another kind.
  */
 static void
 check_relation(const Library *library, const RangeTblEntry *entry, bool is_excluded)
 {
-	/* Subqueries, functions and the like are looked into by check_node(). */
+	/* Other subqueries, functions and the like are looked into by check_node(). */
+	if (entry->rtekind == RTE_SUBQUERY && OidIsValid(entry->relid))
+		refuse("relation", get_rel_name(entry->relid));
 	if (entry->rtekind == RTE_RELATION &&
 		((entry->relkind != RELKIND_RELATION && !is_excluded) ||
 		 !is_member(library, RelationRelationId, entry->relid)))

@@ -33,6 +33,16 @@ SELECT * FROM test.differences('library');
 UPDATE library.courses SET title = 'Renamed', updated_at = '2001-01-01';
 SELECT updated_at > '2001-01-01' AS stamped FROM library.courses;
 
+-- A view in the place of a table is refused, even one that reads that table.
+SET client_min_messages = error;
+ALTER TABLE library.modules RENAME TO set_aside;
+CREATE VIEW library.modules AS SELECT * FROM library.set_aside;
+SELECT library.completion_threshold(test.id('renamed/1'));
+SELECT library.next_lesson(test.id('renamed'), test.id('renamed-ann'));
+DROP VIEW library.modules;
+ALTER TABLE library.set_aside RENAME TO modules;
+SET client_min_messages = warning;
+
 -- The attachment can still be mended.
 DROP POLICY "Users read own progress" ON library.content_progress;
 SELECT library.content_library_attach();
