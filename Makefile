@@ -10,7 +10,7 @@ OBJS = src/attach.o src/auth.o src/batch_reports.o src/boundary.o src/call.o src
 	src/direct_write.o src/enrollment.o src/errors.o \
 	src/locks.o src/members.o src/mux_binding.o src/mux_events.o src/mux_lock.o src/mux_playback.o src/mux_signature.o src/ordering.o \
 	src/outline.o src/plans.o src/played.o src/progress_rules.o src/record_batch.o src/record_progress.o src/recording.o src/result.o \
-	src/retention.o src/signed_in.o src/staff.o src/strict.o src/table_changes.o src/threshold.o src/watching.o
+	src/retention.o src/signed_in.o src/staff.o src/strict.o src/strict_reading.o src/table_changes.o src/threshold.o src/watching.o
 
 # Another compiler may warn of more: only the project's own tests (WERROR=1) fail then.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers

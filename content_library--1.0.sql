@@ -438,11 +438,9 @@ GRANT SELECT ON TABLE @extschema@.certificates TO authenticated;
 -- The policies that name auth.uid() are made in section 7. Until then their
 -- tables are locked for learners: row-level security without a policy shows no row.
 
--- The policies below call it last, so that a row that learners see costs nothing more.
--- A sub-query in its place would be started with every query. The policies of a table
--- are asked in the order of their names from Z to A: hence the name of the one that
--- lets staff read courses. The cost has the server look at a query's own conditions
--- first, and at few courses rather than at all of them.
+-- The policies below call it only for a row that learners do not see. A sub-query in its
+-- place would be started with every query. The cost has the server look at a query's own
+-- conditions first, and at few courses rather than at all of them.
 -- Not STRICT: for a NULL the planner would then answer without asking for EXECUTE.
 CREATE FUNCTION @extschema@.content_library_is_staff(course_id uuid, role text)
 RETURNS boolean
@@ -457,9 +455,12 @@ CREATE POLICY "Authenticated users can read published courses"
 	ON @extschema@.courses FOR SELECT TO authenticated
 	USING (is_published = true);
 
-CREATE POLICY "Also staff can read their courses"
+-- CASE and not AND: the planner looks for an index for each side of an AND or OR, and finds
+-- none for the function. The policies of a table are asked in the order of their names from
+-- Z to A, so with CASE first it does not look at all.
+CREATE POLICY "Staff can read their courses"
 	ON @extschema@.courses FOR SELECT TO authenticated
-	USING (@extschema@.content_library_is_staff(id, 'viewer'));
+	USING (CASE WHEN is_published THEN false ELSE @extschema@.content_library_is_staff(id, 'viewer') END);
 
 -- Editors write through the tables once authenticated is granted that: see docs/recipes.md.
 -- There is no policy for INSERT: a course that does not exist has no editor.
@@ -562,35 +563,32 @@ CREATE POLICY "Service role manages certificates"
 
 -- In strict mode (content_library_strict) learners read directly only what they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
--- the SELECT asks that once a query. The policies of enrollments and courses hold inside
--- these policies, too. So a learner finds only their own enrollments, and courses that
--- they see.
+-- the SELECT asks that once a query. What else there is to ask, functions ask, so that it
+-- costs no planning while the library is not strict. They keep what they find out while a
+-- query lasts.
+CREATE FUNCTION @extschema@.content_library_sees_course(course_id uuid)
+RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_sees_course(uuid) IS
+	'Whether the caller sees a course, as the policies of courses say. Policies call it.';
 
--- A module has one course and a lesson one module, so these are values and not EXISTS: for
--- EXISTS the planner makes two plans in every query, also while the library is not strict.
--- What the caller is staff of comes last, and only if that is anything.
+CREATE FUNCTION @extschema@.content_library_reads_lesson(module_id uuid, is_published boolean, is_preview boolean)
+RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.content_library_reads_lesson(uuid, boolean, boolean) IS
+	'Whether the caller may read a lesson of a module in strict mode: it is published and the caller may watch it, locks apart, or the caller is staff of its course. It answers only for the user signed in. Policies call it.';
+
 CREATE POLICY "Strict: modules of visible courses"
 	ON @extschema@.modules AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR (SELECT true FROM @extschema@.courses AS c WHERE c.id = course_id));
+		OR @extschema@.content_library_sees_course(course_id));
 
 CREATE POLICY "Strict: lessons that may be watched"
 	ON @extschema@.lessons AS RESTRICTIVE FOR SELECT TO authenticated
 	USING ((SELECT has_table_privilege('authenticated', '@extschema@.content_progress'::regclass, 'INSERT'))
-		OR (SELECT lessons.is_published
-				AND (is_preview
-					 OR (SELECT true FROM @extschema@.enrollments AS e
-						 WHERE e.course_id = m.course_id
-							AND (e.expires_at IS NULL OR e.expires_at > now())
-							AND (e.granted
-								 OR (SELECT c.tier_required = 'free'
-										OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
-											>= array_position('{free,pro,studio}'::text[], c.tier_required)
-									 FROM @extschema@.courses AS c WHERE c.id = e.course_id))
-						 LIMIT 1))
-				OR (SELECT EXISTS (SELECT FROM @extschema@.course_staff))
-					AND @extschema@.content_library_is_staff(m.course_id, 'viewer')
-			FROM @extschema@.modules AS m WHERE m.id = module_id));
+		OR @extschema@.content_library_reads_lesson(module_id, is_published, is_preview));
 
 
 -- 7. Attachment to auth ------------------------------------------------------
@@ -1853,11 +1851,15 @@ BEGIN ATOMIC
 		('index', 'courses', 'idx_courses_published', 'CREATE INDEX idx_courses_published ON {schema}.courses USING btree (is_published);'),
 		('index', 'courses', 'idx_courses_stage', 'CREATE INDEX idx_courses_stage ON {schema}.courses USING btree (stage);'),
 		('index', 'courses', 'idx_courses_topic', 'CREATE INDEX idx_courses_topic ON {schema}.courses USING btree (topic);'),
-		('policy', 'courses', 'Also staff can read their courses', 'CREATE POLICY "Also staff can read their courses" ON {schema}.courses FOR SELECT TO authenticated USING ({schema}.content_library_is_staff(id, ''viewer''::text));'),
 		('policy', 'courses', 'Authenticated users can read published courses', 'CREATE POLICY "Authenticated users can read published courses" ON {schema}.courses FOR SELECT TO authenticated USING ((is_published = true));'),
 		('policy', 'courses', 'Editors change their courses', 'CREATE POLICY "Editors change their courses" ON {schema}.courses FOR UPDATE TO authenticated USING ({schema}.content_library_is_staff(id, ''editor''::text)) WITH CHECK ({schema}.content_library_is_staff(id, ''editor''::text));'),
 		('policy', 'courses', 'Editors delete their courses', 'CREATE POLICY "Editors delete their courses" ON {schema}.courses FOR DELETE TO authenticated USING ({schema}.content_library_is_staff(id, ''editor''::text));'),
 		('policy', 'courses', 'Service role manages courses', 'CREATE POLICY "Service role manages courses" ON {schema}.courses FOR ALL TO service_role USING (true) WITH CHECK (true);'),
+		('policy', 'courses', 'Staff can read their courses', 'CREATE POLICY "Staff can read their courses" ON {schema}.courses FOR SELECT TO authenticated USING (
+CASE
+    WHEN is_published THEN false
+    ELSE {schema}.content_library_is_staff(id, ''viewer''::text)
+END);'),
 		('row-level security', 'courses', 'courses', 'ALTER TABLE {schema}.courses ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'courses', 'set_updated_at', 'CREATE TRIGGER set_updated_at BEFORE UPDATE ON {schema}.courses FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION {schema}.content_library_set_updated_at();'),
 		('NOT NULL', 'course_prerequisites', 'column course_prerequisites.course_id', 'ALTER TABLE {schema}.course_prerequisites ALTER COLUMN course_id SET NOT NULL;'),
@@ -1932,9 +1934,7 @@ BEGIN ATOMIC
 		('policy', 'modules', 'Editors change their modules', 'CREATE POLICY "Editors change their modules" ON {schema}.modules FOR UPDATE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text)) WITH CHECK ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
 		('policy', 'modules', 'Editors delete their modules', 'CREATE POLICY "Editors delete their modules" ON {schema}.modules FOR DELETE TO authenticated USING ({schema}.content_library_is_staff(course_id, ''editor''::text));'),
 		('policy', 'modules', 'Service role manages modules', 'CREATE POLICY "Service role manages modules" ON {schema}.modules FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR ( SELECT true
-   FROM {schema}.courses c
-  WHERE (c.id = modules.course_id))));'),
+		('policy', 'modules', 'Strict: modules of visible courses', 'CREATE POLICY "Strict: modules of visible courses" ON {schema}.modules AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR {schema}.content_library_sees_course(course_id)));'),
 		('row-level security', 'modules', 'modules', 'ALTER TABLE {schema}.modules ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'modules', 'claim_after_delete', 'CREATE TRIGGER claim_after_delete AFTER DELETE ON {schema}.modules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'modules', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE ON {schema}.modules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {schema}.content_library_on_change();'),
@@ -2012,15 +2012,7 @@ BEGIN ATOMIC
    FROM {schema}.modules m
   WHERE ((m.id = lessons.module_id) AND {schema}.content_library_is_staff(m.course_id, ''editor''::text)))));'),
 		('policy', 'lessons', 'Service role manages lessons', 'CREATE POLICY "Service role manages lessons" ON {schema}.lessons FOR ALL TO service_role USING (true) WITH CHECK (true);'),
-		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR ( SELECT ((lessons.is_published AND (lessons.is_preview OR ( SELECT true
-           FROM {schema}.enrollments e
-          WHERE ((e.course_id = m.course_id) AND ((e.expires_at IS NULL) OR (e.expires_at > now())) AND (e.granted OR ( SELECT ((c.tier_required = ''free''::text) OR (COALESCE(array_position(''{free,pro,studio}''::text[], ( SELECT ((NULLIF(( SELECT current_setting(''request.jwt.claims''::text, true) AS current_setting), ''''::text))::jsonb #>> ''{app_metadata,tier}''::text[]))), 1) >= array_position(''{free,pro,studio}''::text[], c.tier_required)))
-                   FROM {schema}.courses c
-                  WHERE (c.id = e.course_id))))
-         LIMIT 1))) OR (( SELECT (EXISTS ( SELECT
-                   FROM {schema}.course_staff)) AS "exists") AND {schema}.content_library_is_staff(m.course_id, ''viewer''::text)))
-   FROM {schema}.modules m
-  WHERE (m.id = lessons.module_id))));'),
+		('policy', 'lessons', 'Strict: lessons that may be watched', 'CREATE POLICY "Strict: lessons that may be watched" ON {schema}.lessons AS RESTRICTIVE FOR SELECT TO authenticated USING ((( SELECT has_table_privilege(''authenticated''::name, (''{schema}.content_progress''::regclass)::oid, ''INSERT''::text) AS has_table_privilege) OR {schema}.content_library_reads_lesson(module_id, is_published, is_preview)));'),
 		('row-level security', 'lessons', 'lessons', 'ALTER TABLE {schema}.lessons ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'lessons', 'bind_mux_upload', 'CREATE TRIGGER bind_mux_upload BEFORE UPDATE ON {schema}.lessons FOR EACH ROW WHEN (((old.mux_upload_id IS DISTINCT FROM new.mux_upload_id) OR ((new.mux_upload_id IS NULL) AND (old.mux_asset_id IS DISTINCT FROM new.mux_asset_id)))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
 		('trigger', 'lessons', 'bind_new_mux_upload', 'CREATE TRIGGER bind_new_mux_upload BEFORE INSERT ON {schema}.lessons FOR EACH ROW WHEN (((new.mux_playback_id IS NULL) AND (new.mux_status = ''pending''::text))) EXECUTE FUNCTION {schema}.content_library_mux_bind();'),
@@ -2211,6 +2203,8 @@ BEGIN ATOMIC
 		('code', '', 'function content_library_mux_read(jsonb)', 'plpgsql, record, 54754237b3248f5d16d94ab76991ef90'),
 		('code', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'sql, TABLE(mux_asset_id text, mux_playback_id text, mux_status text, duration_seconds integer, is_known boolean), 08d6f821acd9c465d31251aa4e68509b'),
 		('code', '', 'function content_library_on_change()', 'c, trigger, $libdir/content_library, content_library_on_change'),
+		('code', '', 'function content_library_reads_lesson(uuid, boolean, boolean)', 'c, boolean, $libdir/content_library, content_library_reads_lesson'),
+		('code', '', 'function content_library_sees_course(uuid)', 'c, boolean, $libdir/content_library, content_library_sees_course'),
 		('code', '', 'function content_library_set_updated_at()', 'plpgsql, trigger, 2615c6cffe8c81e51f0a0380b938c98e'),
 		('code', '', 'function content_library_strict(boolean)', 'c, void, $libdir/content_library, content_library_strict'),
 		('code', '', 'function content_library_warn_of_columns()', 'c, event_trigger, $libdir/content_library, content_library_warn_of_columns'),
@@ -2254,6 +2248,8 @@ BEGIN ATOMIC
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
 		('comment', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'COMMENT ON FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) IS ''The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''''s latest video, and no other one is on the air.'';'),
 		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
+		('comment', '', 'function content_library_reads_lesson(uuid, boolean, boolean)', 'COMMENT ON FUNCTION {schema}.content_library_reads_lesson(uuid, boolean, boolean) IS ''Whether the caller may read a lesson of a module in strict mode: it is published and the caller may watch it, locks apart, or the caller is staff of its course. It answers only for the user signed in. Policies call it.'';'),
+		('comment', '', 'function content_library_sees_course(uuid)', 'COMMENT ON FUNCTION {schema}.content_library_sees_course(uuid) IS ''Whether the caller sees a course, as the policies of courses say. Policies call it.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
 		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
@@ -2298,6 +2294,8 @@ BEGIN ATOMIC
 		('function', '', 'content_library_mux_read(jsonb)', 'ALTER FUNCTION {schema}.content_library_mux_read(jsonb) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_mux_read(jsonb) SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_mux_video(uuid, text, text, text, integer)', 'ALTER FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 ROWS 1 RESET ALL;'),
 		('function', '', 'content_library_on_change()', 'ALTER FUNCTION {schema}.content_library_on_change() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
+		('function', '', 'content_library_reads_lesson(uuid, boolean, boolean)', 'ALTER FUNCTION {schema}.content_library_reads_lesson(uuid, boolean, boolean) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL;'),
+		('function', '', 'content_library_sees_course(uuid)', 'ALTER FUNCTION {schema}.content_library_sees_course(uuid) STABLE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL SAFE COST 100 RESET ALL;'),
 		('function', '', 'content_library_set_updated_at()', 'ALTER FUNCTION {schema}.content_library_set_updated_at() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 100 RESET ALL; ALTER FUNCTION {schema}.content_library_set_updated_at() SET search_path TO pg_catalog, pg_temp;'),
 		('function', '', 'content_library_strict(boolean)', 'ALTER FUNCTION {schema}.content_library_strict(boolean) VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
 		('function', '', 'content_library_warn_of_columns()', 'ALTER FUNCTION {schema}.content_library_warn_of_columns() VOLATILE CALLED ON NULL INPUT SECURITY INVOKER NOT LEAKPROOF PARALLEL UNSAFE COST 1 RESET ALL;'),
@@ -2781,6 +2779,12 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.content_library_is_staff(uuid, text)
 	TO authenticated, service_role;
 
+-- What the strict policies call. The SQL edition has other policies, and not these.
+GRANT EXECUTE ON FUNCTION
+	@extschema@.content_library_sees_course(uuid),
+	@extschema@.content_library_reads_lesson(uuid, boolean, boolean)
+	TO authenticated, service_role;
+
 GRANT EXECUTE ON FUNCTION
 	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
 	@extschema@.revoke_certificate(text, text),
@@ -2831,6 +2835,8 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.copy_course(uuid, text, text),
 	@extschema@.recompute_completion(uuid),
 	@extschema@.content_library_is_staff(uuid, text),
+	@extschema@.content_library_sees_course(uuid),
+	@extschema@.content_library_reads_lesson(uuid, boolean, boolean),
 	@extschema@.verify_certificate(text),
 	@extschema@.issue_certificate(uuid, uuid, text, jsonb),
 	@extschema@.revoke_certificate(text, text),

@@ -197,7 +197,7 @@ BEGIN
 				('enrollments', 'Service role manages enrollments'),
 				('content_progress', 'Users read own progress'), ('content_progress', 'Users upsert own progress'),
 				('content_progress', 'Service role manages content_progress'),
-				('courses', 'Also staff can read their courses'),
+				('courses', 'Staff can read their courses'),
 				('courses', 'Editors change their courses'), ('courses', 'Editors delete their courses'),
 				('modules', 'Editors add modules'), ('modules', 'Editors change their modules'), ('modules', 'Editors delete their modules'),
 				('lessons', 'Editors add lessons'), ('lessons', 'Editors change their lessons'), ('lessons', 'Editors delete their lessons'),
@@ -340,7 +340,7 @@ DROP POLICY IF EXISTS "Service role manages enrollments" ON @extschema@.enrollme
 DROP POLICY IF EXISTS "Users read own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Users upsert own progress" ON @extschema@.content_progress;
 DROP POLICY IF EXISTS "Service role manages content_progress" ON @extschema@.content_progress;
-DROP POLICY IF EXISTS "Also staff can read their courses" ON @extschema@.courses;
+DROP POLICY IF EXISTS "Staff can read their courses" ON @extschema@.courses;
 DROP POLICY IF EXISTS "Editors change their courses" ON @extschema@.courses;
 DROP POLICY IF EXISTS "Editors delete their courses" ON @extschema@.courses;
 DROP POLICY IF EXISTS "Editors add modules" ON @extschema@.modules;

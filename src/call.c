@@ -4,6 +4,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -184,21 +185,32 @@ call_begin_as_staff(Call *call, FunctionCallInfo fcinfo)
 }
 
 /*
- * Begins a call about whoever has signed in; false, and it has not begun, if nobody has.
- * About by_settings see signed_in_user_by().
+ * Opens a call about whoever has signed in, while the caller is still the caller; false, and it
+ * is not open, if nobody has.
  */
 bool
-call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings)
+call_open_if_signed_in(Call *call, FunctionCallInfo fcinfo)
 {
 	bool		nobody;
 
 	open_call(call, fcinfo);
-	call->signed_in = signed_in_user_by(&call->library, &nobody, by_settings);
+	call->signed_in = signed_in_user(&call->library, &nobody);
 	if (nobody)
 		SPI_finish();
-	else
-		become_owner(&call->boundary, &call->library);
 	return !nobody;
+}
+
+/*
+ * Whether what is kept for this call ends with a query: a query reads the table whose column
+ * it is asked about.  PL/pgSQL keeps its own expressions for a whole transaction, in which the
+ * answer may change, but these have no columns.
+ */
+bool
+ends_with_query(FunctionCallInfo fcinfo)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	return call != NULL && IsA(call, FuncExpr) && IsA(linitial(((FuncExpr *) call)->args), Var);
 }
 
 /* Begins a call that only service_role and the operators of the tables may make. */

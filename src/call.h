@@ -23,7 +23,8 @@ extern void call_begin_as_user_or_staff(Call *call, FunctionCallInfo fcinfo, int
 extern bool names_learner(const Call *call);
 extern void call_begin_as_staff(Call *call, FunctionCallInfo fcinfo);
 extern void call_begin_as_operator(Call *call, FunctionCallInfo fcinfo);
-extern bool call_begin_if_signed_in(Call *call, FunctionCallInfo fcinfo, bool *by_settings);
+extern bool call_open_if_signed_in(Call *call, FunctionCallInfo fcinfo);
+extern bool ends_with_query(FunctionCallInfo fcinfo);
 pg_noreturn extern void refuse_nobody(void);
 pg_noreturn extern void refuse_other_user(Datum user_id);
 extern uint64 call_query_as_caller(Call *call, const LibraryQuery *query, Datum *values);

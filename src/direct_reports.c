@@ -112,7 +112,7 @@ direct_read_watched_rows(Recording *recording)
 bool
 direct_load_lessons(Recording *recording)
 {
-	if (read_all(recording, load_lesson, DIRECT_TABLES))
+	if (read_all(recording, load_lesson, REPORT_TABLES))
 		return true;
 	for (int i = 0; i < recording->size; i++)
 		recording->reports[i].known = recording->reports[i].loaded_directly = false;

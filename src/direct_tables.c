@@ -72,10 +72,15 @@ static DirectTable direct_enrollments = {
 	},
 	ENROLLMENT_USER_ID, 2
 };
+/* Found by the first of its keys alone: see staff.c. */
+DirectTable direct_staff = {
+	"course_staff", 3, {{"user_id", UUIDOID}, {"course_id", UUIDOID}, {"role", TEXTOID}}, STAFF_USER_ID, 2
+};
 
 DirectTable *const direct_tables[DIRECT_TABLES] = {
 	[PROGRESS] = &direct_progress, [LESSONS] = &direct_lessons, [MODULES] = &direct_modules,
-	[COURSES] = &direct_courses, [ENROLLMENTS] = &direct_enrollments
+	[COURSES] = &direct_courses, [ENROLLMENTS] = &direct_enrollments,
+	[STAFF] = &direct_staff
 };
 
 /* The server says that something about a relation has changed, or about all if it is 0. */

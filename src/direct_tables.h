@@ -41,10 +41,10 @@ typedef struct DirectTable
 	TransactionId parent_index_xmin;
 } DirectTable;
 
-/* The tables, in the order in which they are read. */
+/* The tables, first those of a report in the order in which they are read. */
 enum
 {
-	PROGRESS, LESSONS, MODULES, COURSES, ENROLLMENTS, DIRECT_TABLES
+	PROGRESS, LESSONS, MODULES, COURSES, ENROLLMENTS, REPORT_TABLES, STAFF = REPORT_TABLES, DIRECT_TABLES
 };
 /* The columns of content_progress, first those of the type recorded_progress in its order. */
 enum
@@ -72,9 +72,14 @@ enum
 {
 	ENROLLMENT_USER_ID, ENROLLMENT_COURSE_ID, ENROLLMENT_EXPIRES_AT, ENROLLMENT_GRANTED
 };
+enum
+{
+	STAFF_USER_ID, STAFF_COURSE_ID, STAFF_ROLE
+};
 
 extern DirectTable *const direct_tables[DIRECT_TABLES];
 extern DirectTable direct_progress;
+extern DirectTable direct_staff;
 
 extern void direct_tables_init(void);
 extern bool direct_table_has_parent(const DirectTable *table);

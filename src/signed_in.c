@@ -138,8 +138,8 @@ any_subject(const char *claims)
 static Datum
 supabase_user(bool *isnull)
 {
-	const char *subject = setting(SUBJECT_SETTING);
-	const char *claims = setting(CLAIMS_SETTING);
+	const char *subject = setting("request.jwt.claim.sub");
+	const char *claims = setting("request.jwt.claims");
 
 	if (subject == NULL && claims != NULL)
 	{
@@ -166,11 +166,10 @@ other_user(const Library *library, bool *isnull)
 
 /*
  * The signed-in user; isnull when nobody is.  Asked as the caller, inside SPI;
- * nothing overrules the answer.  by_settings says whether it depends on SUBJECT_SETTING and
- * CLAIMS_SETTING alone.
+ * nothing overrules the answer.
  */
 Datum
-signed_in_user_by(const Library *library, bool *isnull, bool *by_settings)
+signed_in_user(const Library *library, bool *isnull)
 {
 	Oid			schema = LookupExplicitNamespace("auth", true);
 
@@ -179,14 +178,5 @@ signed_in_user_by(const Library *library, bool *isnull, bool *by_settings)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("nobody can be signed in: the schema \"auth\" does not exist"),
 				 errhint("content_library attaches itself once auth.users and auth.uid() exist.")));
-	*by_settings = is_supabase(schema);
-	return *by_settings ? supabase_user(isnull) : other_user(library, isnull);
-}
-
-Datum
-signed_in_user(const Library *library, bool *isnull)
-{
-	bool		by_settings;
-
-	return signed_in_user_by(library, isnull, &by_settings);
+	return is_supabase(schema) ? supabase_user(isnull) : other_user(library, isnull);
 }

@@ -1,15 +1,17 @@
 /* staff.c: who is staff of a course (R7), as our functions and the policies ask it. */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
+#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "auth.h"
 #include "course.h"
+#include "direct_tables.h"
 #include "result.h"
-#include "signed_in.h"
 #include "staff.h"
 
 static const LibraryQuery role_in_course = {
@@ -26,10 +28,8 @@ static const LibraryQuery role_by_lesson = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* In the order that uuids have as bytes. */
 static const LibraryQuery own_courses = {
-	"SELECT s.course_id, s.role = 'editor' FROM %1$s.course_staff AS s"
-	" WHERE s.user_id = $1 ORDER BY s.course_id",
+	"SELECT s.course_id, s.role = 'editor' FROM %1$s.course_staff AS s WHERE s.user_id = $1",
 	1, {UUIDOID}
 };
 
@@ -105,104 +105,101 @@ typedef struct OwnCourse
 	bool		is_editor;
 } OwnCourse;
 
-/* What the caller is staff of, and what that answer depends on. */
+/* What the caller is staff of. */
 typedef struct OwnCourses
 {
-	bool		by_settings;	/* auth.uid() reads nothing but these two settings */
-	char	   *subject;
-	char	   *claims;
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
-	SubTransactionId subxact;	/* what was written in it may be rolled back */
 	int			count;
-	OwnCourse	courses[FLEXIBLE_ARRAY_MEMBER];
+	int			room;
+	OwnCourse  *courses;
 } OwnCourses;
 
+static void
+add(OwnCourses *own, Datum id, bool is_editor)
+{
+	if (own->count == own->room)
+	{
+		own->room *= 2;
+		own->courses = repalloc(own->courses, own->room * sizeof(OwnCourse));
+	}
+	own->courses[own->count].id = *DatumGetUUIDP(id);
+	own->courses[own->count++].is_editor = is_editor;
+}
+
+/* Adds the row in a slot. */
+static void
+add_row(OwnCourses *own, TupleTableSlot *slot)
+{
+	const AttrNumber *numbers = direct_staff.numbers;
+	bool		isnull;
+	Datum		role = slot_getattr(slot, numbers[STAFF_ROLE], &isnull);
+	bool		is_editor = !isnull && strcmp(TextDatumGetCString(role), "editor") == 0;
+
+	add(own, slot_getattr(slot, numbers[STAFF_COURSE_ID], &isnull), is_editor);
+}
+
 /*
- * Whether what was read still holds.  In a query it does.  But PL/pgSQL keeps the state of an
- * expression for a whole transaction.  Two snapshots with the same limits and as many
- * transactions in progress are the same, because none can begin below xmax.
+ * Reads the rows of a user without a query, by the active snapshot, which is what SPI takes for
+ * a query that only reads; false where SQL must do.
  */
 static bool
-holds(const OwnCourses *own)
+read_directly(OwnCourses *own, const Call *call)
 {
-	Snapshot	now = GetActiveSnapshot();
+	Relation	table = library_direct_paths ? direct_table_open(&direct_staff, &call->library, AccessShareLock) : NULL;
+	Relation	index;
+	TupleTableSlot *slot;
+	IndexScanDesc scan;
+	ScanKeyData key;
 
-	return own->by_settings && own->curcid == now->curcid &&
-		own->subxact == GetCurrentSubTransactionId() &&
-		own->xmin == now->xmin && own->xmax == now->xmax &&
-		own->xcnt == now->xcnt && own->subxcnt == now->subxcnt &&
-		same_text(own->subject, GetConfigOption(SUBJECT_SETTING, true, false)) &&
-		same_text(own->claims, GetConfigOption(CLAIMS_SETTING, true, false));
-}
-
-static char *
-keep_setting(MemoryContext context, const char *name)
-{
-	const char *value = GetConfigOption(name, true, false);
-
-	return value == NULL ? NULL : MemoryContextStrdup(context, value);
-}
-
-/* Without their courses, for so many of them. */
-static OwnCourses *
-make_own_courses(MemoryContext context, bool by_settings, int count)
-{
-	Snapshot	now = GetActiveSnapshot();
-	OwnCourses *own = MemoryContextAllocZero(context, offsetof(OwnCourses, courses) + count * sizeof(OwnCourse));
-
-	own->by_settings = by_settings;
-	own->subject = keep_setting(context, SUBJECT_SETTING);
-	own->claims = keep_setting(context, CLAIMS_SETTING);
-	own->xmin = now->xmin;
-	own->xmax = now->xmax;
-	own->xcnt = now->xcnt;
-	own->subxcnt = now->subxcnt;
-	own->curcid = now->curcid;
-	own->subxact = GetCurrentSubTransactionId();
-	own->count = count;
-	return own;
+	if (table == NULL)
+		return false;
+	index = index_open(direct_staff.index, AccessShareLock);
+	slot = table_slot_create(table, NULL);
+	scan = begin_index_scan(table, index, GetActiveSnapshot(), 1);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, call->signed_in);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+		add_row(own, slot);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return true;
 }
 
 static void
-forget(OwnCourses *own)
+read_by_query(OwnCourses *own, Call *call)
 {
-	if (own->subject != NULL)
-		pfree(own->subject);
-	if (own->claims != NULL)
-		pfree(own->claims);
-	pfree(own);
-}
+	uint64		rows;
 
-/* Until auth is there, nobody is signed in: the policies must hide rows, and not fail. */
-static OwnCourses *
-read_own_courses(FunctionCallInfo fcinfo)
-{
-	MemoryContext context = fcinfo->flinfo->fn_mcxt;
-	OwnCourses *own;
-	bool		by_settings = false;
-	Call		call;
-
-	if (!auth_has_uid() || !call_begin_if_signed_in(&call, fcinfo, &by_settings))
-		return make_own_courses(context, by_settings, 0);
-	own = make_own_courses(context, by_settings,
-						   (int) query_execute(&call.library, &own_courses, &call.signed_in, NULL, true));
-	for (int i = 0; i < own->count; i++)
-	{
-		own->courses[i].id = *DatumGetUUIDP(result_value(i, 1, UUIDOID));
-		own->courses[i].is_editor = result_bool(i, 2);
-	}
-	call_end(&call);
-	return own;
+	become_owner(&call->boundary, &call->library);
+	rows = query_execute(&call->library, &own_courses, &call->signed_in, NULL, true);
+	for (uint64 i = 0; i < rows; i++)
+		add(own, result_value(i, 1, UUIDOID), result_bool(i, 2));
+	become_caller(&call->boundary);
 }
 
 static int
 compare_ids(const void *a, const void *b)
 {
 	return memcmp(a, b, UUID_LEN);
+}
+
+/* Until auth is there, nobody is signed in: the policies must hide rows, and not fail. */
+static OwnCourses *
+read_own_courses(FunctionCallInfo fcinfo, MemoryContext context)
+{
+	OwnCourses *own = MemoryContextAllocZero(context, sizeof(OwnCourses));
+	Call		call;
+
+	own->room = 8;
+	own->courses = MemoryContextAlloc(context, own->room * sizeof(OwnCourse));
+	if (!auth_has_uid() || !call_open_if_signed_in(&call, fcinfo))
+		return own;
+	if (!read_directly(own, &call))
+		read_by_query(own, &call);
+	SPI_finish();
+	qsort(own->courses, own->count, sizeof(OwnCourse), compare_ids);
+	return own;
 }
 
 static StaffRole
@@ -238,14 +235,12 @@ content_library_is_staff(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	role = role_arg(fcinfo, 1);
-	if (own != NULL && !holds(own))
-	{
-		fcinfo->flinfo->fn_extra = NULL;
-		forget(own);
-		own = NULL;
-	}
-	if (own == NULL)
-		fcinfo->flinfo->fn_extra = own = read_own_courses(fcinfo);
+	if (own == NULL && ends_with_query(fcinfo))
+		fcinfo->flinfo->fn_extra = own = read_own_courses(fcinfo, fcinfo->flinfo->fn_mcxt);
+	else if (own == NULL)
+		own = read_own_courses(fcinfo, CurrentMemoryContext);
+	if (own->count == 0)
+		PG_RETURN_BOOL(false);
 	found = bsearch(PG_GETARG_UUID_P(0), own->courses, own->count, sizeof(OwnCourse), compare_ids);
 	PG_RETURN_BOOL(found != NULL && (role == STAFF_VIEWER || found->is_editor));
 }

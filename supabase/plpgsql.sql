@@ -1,8 +1,9 @@
 -- plpgsql.sql: what the SQL edition has in place of C: PL/pgSQL twins of the C functions, and what they share.
 --
 -- `make migration` puts each twin where content_library--1.0.sql has its C
--- function, and everything else in section 7. Every function gets a fixed
--- search_path there, so that operators and functions are the server's own.
+-- function, each policy where that has one of the same name, and everything else in
+-- section 7. Every function gets a fixed search_path there, so that operators and
+-- functions are the server's own.
 --
 -- The functions in public run as their caller and do little: they look up which
 -- courses the caller sees, and call a door. A door is a SECURITY DEFINER function in
@@ -3256,6 +3257,40 @@ BEGIN
 		WHERE s.user_id = auth.uid() AND s.course_id = $1 AND (s.role = 'editor' OR $2 = 'viewer'));
 END
 $$;
+
+-- In strict mode (content_library_strict) learners read directly only what they may
+-- watch, and staff all of theirs. It is on when they may not write progress directly;
+-- the SELECT asks that once a query. The policies of enrollments and courses hold inside
+-- these policies, too. So a learner finds only their own enrollments, and courses that
+-- they see.
+
+-- The policies of the extension call functions, which keep what they find out while a
+-- query lasts. In PL/pgSQL they could not: each row of a list would ask all of it again.
+-- A module has one course and a lesson one module, so these are values and not EXISTS: for
+-- EXISTS the planner makes two plans in every query, also while the library is not strict.
+-- What the caller is staff of comes last, and only if that is anything.
+CREATE POLICY "Strict: modules of visible courses"
+	ON public.modules AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
+		OR (SELECT true FROM public.courses AS c WHERE c.id = course_id));
+
+CREATE POLICY "Strict: lessons that may be watched"
+	ON public.lessons AS RESTRICTIVE FOR SELECT TO authenticated
+	USING ((SELECT has_table_privilege('authenticated', 'public.content_progress'::regclass, 'INSERT'))
+		OR (SELECT lessons.is_published
+				AND (is_preview
+					 OR (SELECT true FROM public.enrollments AS e
+						 WHERE e.course_id = m.course_id
+							AND (e.expires_at IS NULL OR e.expires_at > now())
+							AND (e.granted
+								 OR (SELECT c.tier_required = 'free'
+										OR COALESCE(array_position('{free,pro,studio}'::text[], (SELECT NULLIF((SELECT current_setting('request.jwt.claims', true)), '')::jsonb #>> '{app_metadata,tier}')), 1)
+											>= array_position('{free,pro,studio}'::text[], c.tier_required)
+									 FROM public.courses AS c WHERE c.id = e.course_id))
+						 LIMIT 1))
+				OR (SELECT EXISTS (SELECT FROM public.course_staff))
+					AND public.content_library_is_staff(m.course_id, 'viewer')
+			FROM public.modules AS m WHERE m.id = module_id));
 
 CREATE FUNCTION public.content_library_on_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

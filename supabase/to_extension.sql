@@ -102,6 +102,10 @@ FROM (VALUES
 	('FUNCTION', 'copy_course(uuid, text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'recompute_completion(uuid)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'content_library_is_staff(uuid, text)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_sees_course(uuid)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_reads_lesson(uuid, boolean, boolean)', 'EXECUTE', NULL, 'authenticated'),
+	('FUNCTION', 'content_library_sees_course(uuid)', 'EXECUTE', NULL, 'service_role'),
+	('FUNCTION', 'content_library_reads_lesson(uuid, boolean, boolean)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'issue_certificate(uuid, uuid, text, jsonb)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'revoke_certificate(text, text)', 'EXECUTE', NULL, 'service_role'),
 	('FUNCTION', 'certificate_credential(text, jsonb)', 'EXECUTE', NULL, 'service_role'),
@@ -127,7 +131,7 @@ GROUP BY g.kind, g.object, g.grantee;
 
 -- What the extension makes of its own. Whatever of yours depends on one of
 -- these is named by an error, and nothing is changed.
-DROP POLICY "Also staff can read their courses" ON public.courses;
+DROP POLICY "Staff can read their courses" ON public.courses;
 DROP POLICY "Editors change their courses" ON public.courses;
 DROP POLICY "Editors delete their courses" ON public.courses;
 DROP POLICY "Editors add modules" ON public.modules;
@@ -136,6 +140,7 @@ DROP POLICY "Editors delete their modules" ON public.modules;
 DROP POLICY "Editors add lessons" ON public.lessons;
 DROP POLICY "Editors change their lessons" ON public.lessons;
 DROP POLICY "Editors delete their lessons" ON public.lessons;
+DROP POLICY "Strict: modules of visible courses" ON public.modules;
 DROP POLICY "Strict: lessons that may be watched" ON public.lessons;
 DROP TRIGGER set_updated_at ON public.courses;
 DROP TRIGGER set_updated_at ON public.modules;

@@ -688,10 +688,44 @@ $$;
 CALL test.compare(1000);
 SELECT * FROM test.differences_found;
 
+-- What a user is staff of is read without SQL, too: as it is made, when that is switched off,
+-- with a column of another type, and after a change that does not matter.
+CALL test.make_course('direct-taught', 1);
+INSERT INTO course_staff (course_id, user_id, role)
+SELECT test.id('direct'), test.id('direct-ann'), 'editor' UNION ALL SELECT test.id('direct-taught'), test.id('direct-ann'), 'viewer';
+CREATE FUNCTION test.staff_of() RETURNS TABLE (viewer text, editor text, by_sql boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+	CALL test.sign_in('direct-ann');
+	RETURN QUERY SELECT string_agg(c.title, ' ' ORDER BY c.title) FILTER (WHERE public.content_library_is_staff(c.id, 'viewer')),
+		string_agg(c.title, ' ' ORDER BY c.title) FILTER (WHERE public.content_library_is_staff(c.id, 'editor')),
+		(SELECT count(*) > 0 FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT s.course_id%')
+	FROM public.courses AS c;
+END
+$$;
+\c -
+SELECT viewer, editor FROM test.staff_of();
+SELECT * FROM test.staff_of();
+SET content_library.direct_paths = off;
+SELECT viewer, editor FROM test.staff_of();
+SELECT * FROM test.staff_of();
+\c -
+BEGIN;
+ALTER TABLE course_staff ALTER role TYPE varchar;
+SELECT viewer, editor FROM test.staff_of();
+SELECT * FROM test.staff_of();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE course_staff ADD note text DEFAULT 'x';
+SELECT viewer, editor FROM test.staff_of();
+SELECT * FROM test.staff_of();
+ROLLBACK;
+
 -- Other files do not expect these.
-DELETE FROM courses WHERE id IN (test.id('direct'), test.id('direct-course'), test.id('direct-other'));
+DELETE FROM courses WHERE id IN (test.id('direct'), test.id('direct-course'), test.id('direct-other'), test.id('direct-taught'));
 DELETE FROM auth.users WHERE email LIKE 'direct-%';
-DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses;
+DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses, test.staff_of;
 DROP PROCEDURE test.compare;
 DROP TABLE test.differences_found;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" RESET ALL;

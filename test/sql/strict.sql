@@ -64,6 +64,52 @@ SET LOCAL ROLE authenticated;
 SELECT * FROM test.sees();
 SELECT course_outline(test.id('strict-hidden')) ->> 'title' AS title;
 
+-- A list of many courses has what each lesson and module shows by itself: of courses enrolled
+-- in, with a draft lesson, unpublished, with a preview, for a higher tier.
+RESET ROLE;
+DO $$
+BEGIN
+	FOR n IN 1 .. 8 LOOP
+		CALL test.make_course('strict-' || n, 2);
+	END LOOP;
+END
+$$;
+INSERT INTO enrollments (user_id, course_id) SELECT test.id('strict-ann'), test.id('strict-' || n) FROM generate_series(2, 8, 2) AS n;
+INSERT INTO course_staff (course_id, user_id, role)
+SELECT test.id('strict-' || n), test.id('strict-vera'), 'editor' FROM generate_series(4, 5) AS n;
+UPDATE lessons SET is_published = false WHERE title IN ('strict-2/2', 'strict-5/2');
+UPDATE courses SET is_published = false WHERE title IN ('strict-3', 'strict-4');
+UPDATE lessons SET is_preview = true WHERE title IN ('strict-3/1', 'strict-7/1');
+UPDATE courses SET tier_required = 'pro' WHERE title = 'strict-8';
+CREATE FUNCTION test.lists() RETURNS TABLE (kind text, listed text, by_key text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	name text;
+BEGIN
+	SELECT 'lessons', string_agg(title, ' ' ORDER BY title) INTO kind, listed FROM public.lessons WHERE title LIKE 'strict-_/%';
+	FOR name IN SELECT format('strict-%s/%s', n, l) FROM generate_series(1, 8) AS n, generate_series(1, 2) AS l ORDER BY n, l LOOP
+		PERFORM FROM public.lessons WHERE id = test.id(name);
+		IF FOUND THEN by_key := concat_ws(' ', by_key, name); END IF;
+	END LOOP;
+	RETURN NEXT;
+	by_key := NULL;
+	SELECT 'modules', string_agg(n::text, ' ' ORDER BY n) INTO kind, listed
+	FROM generate_series(1, 8) AS n JOIN public.modules AS m ON m.course_id = test.id('strict-' || n);
+	FOR n IN 1 .. 8 LOOP
+		PERFORM FROM public.modules WHERE course_id = test.id('strict-' || n);
+		IF FOUND THEN by_key := concat_ws(' ', by_key, n); END IF;
+	END LOOP;
+	RETURN NEXT;
+END
+$$;
+SET LOCAL ROLE authenticated;
+SELECT * FROM test.lists();
+CALL test.sign_in('strict-ann');
+SELECT * FROM test.lists();
+RESET ROLE;
+DELETE FROM courses WHERE title LIKE 'strict-_';
+SET LOCAL ROLE authenticated;
+
 -- Whoever is enrolled in nothing, and the service, which is not bound.
 CALL test.sign_in('strict-bob');
 SELECT * FROM test.sees();

@@ -420,7 +420,7 @@ sub test_front
 	is(query(@plain, "SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'content_library'
 		WHERE d.classid = 'pg_proc'::regclass AND has_function_privilege('authenticated', p.oid, 'EXECUTE') AND p.proname NOT IN ($names)"),
-		'content_library_is_staff copy_course move_lesson move_module', 'all but what changes courses');
+		'content_library_is_staff content_library_reads_lesson content_library_sees_course copy_course move_lesson move_module', 'all but what changes courses');
 
 	# Pages, in whatever cell the learner is who ends one.
 	my $course = query(@{ $cells[0] }, "SELECT course_id FROM enrollments JOIN content_progress USING (user_id)

@@ -258,6 +258,12 @@ isOneToOne: false
               "duration_seconds": number,"is_known": boolean,"mux_asset_id": string,"mux_playback_id": string,"mux_status": string
             }[]
                            },
+"content_library_reads_lesson":
+{ Args: { "is_preview": boolean,"is_published": boolean,"module_id": string }; Returns: boolean
+                           },
+"content_library_sees_course":
+{ Args: { "course_id": string }; Returns: boolean
+                           },
 "content_library_strict":
 { Args: { "enabled"?: boolean }; Returns: undefined
                            },
