@@ -6,7 +6,7 @@ import sys
 
 import psycopg2
 
-from peers import DAY, HEARTBEATS, LOOP, PAGES, PLACES, in_server
+from peers import COMPLETED, DAY, HEARTBEATS, LOOP, PAGES, PLACES, in_server
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 
@@ -32,16 +32,24 @@ class Database:
                     'GRANT ALL ON ALL TABLES IN SCHEMA plan TO authenticated, service_role')
         self.load((TOP / 'bench/data.sql').read_text())
         self.load(edition())
-        self.connection = psycopg2.connect(dbname=self.name)
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-        self.run('SET client_min_messages = warning')
-        for workload, peers in {**dict.fromkeys(('advancing', 'first'), HEARTBEATS), **PAGES}.items():
+        self.connection = None
+        self.connect()
+        for workload, peers in {**dict.fromkeys(('advancing', 'first'), HEARTBEATS),
+                                'completed': {peer: HEARTBEATS[peer] for peer in COMPLETED}, **PAGES}.items():
             for peer, text in peers.items():
                 self.run(LOOP.format(name=f'{workload}_{peer}', place=PLACES[workload], statement=in_server(text)))
         self.run(DAY)
         self.run('GRANT USAGE ON SCHEMA edition TO authenticated, service_role')
         self.run('GRANT SELECT ON ALL TABLES IN SCHEMA edition TO authenticated, service_role')
+
+    def connect(self):
+        """Connects, with a new backend."""
+        if self.connection:
+            self.connection.close()
+        self.connection = psycopg2.connect(dbname=self.name)
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+        self.run('SET client_min_messages = warning')
 
     def load(self, text):
         subprocess.run(['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'learners={self.learners}', '-d', self.name],

@@ -47,6 +47,8 @@ RETURNING *''',
     'nothing': 'pg_catalog.pg_backend_pid()',
     'argument': f'pg_catalog.pg_column_size({PLAYED})',
 }
+# Who is measured on a lesson that is completed.
+COMPLETED = ('upsert', 'plpgsql', 'ours')
 # What is no heartbeat: the call alone.
 EMPTY = ('nothing', 'argument')
 
@@ -131,6 +133,8 @@ CALLS = {
 PLACES = {
     # Ten lessons of each learner in turn, learners all over the table.
     'advancing': 'n := 1 + i / 10 * 7919 % learners; c := bench.course_of(n, k); l := i % 10 / 2 * 3 + 1 + i % 2;',
+    # The same, of lessons that are completed.
+    'completed': 'n := 1 + i / 6 * 7919 % learners; c := bench.course_of(n, k); l := i % 6 * 3;',
     # A lesson that nobody has begun there.
     'first': 'n := 1 + i * 7919 % learners; c := bench.course_of(n, i / learners % 5); l := 16 + i / learners / 5;',
     'anybody': 'n := 1 + i * 7919 % learners; c := bench.course_of(n, k); l := 0;',
