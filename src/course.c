@@ -1,9 +1,11 @@
-/* course.c: course_completion(), next_lesson(), and which courses a caller sees. */
+/* course.c: course_completion(), next_lesson(), which courses a caller sees, and the order of lessons. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "course.h"
 #include "direct_completion.h"
@@ -63,6 +65,20 @@ static const LibraryQuery seen_courses = {
 	"    ON r.id OPERATOR(pg_catalog.=) c.id",
 	1, {UUIDARRAYOID}, .as_caller = true
 };
+
+/* Compares the places of two lessons in their course, or the first so many columns, as the server would. */
+int
+compare_places(const Datum *a, const Datum *b, int columns)
+{
+	static const PGFunction compare[PLACE_COLUMNS] = {
+		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
+	};
+	int			result = 0;
+
+	for (int i = 0; i < columns && result == 0; i++)
+		result = DatumGetInt32(DirectFunctionCall2(compare[i], a[i], b[i]));
+	return result;
+}
 
 /* A course's percentage from counts; NULL if nothing is required (R5). */
 Datum

@@ -1,4 +1,4 @@
-/* course.h: which courses a caller sees, and the percentage of a course. */
+/* course.h: which courses a caller sees, the order of lessons in a course, and its percentage. */
 #ifndef CONTENT_LIBRARY_COURSE_H
 #define CONTENT_LIBRARY_COURSE_H
 
@@ -16,6 +16,11 @@
 extern bool sees_course(Call *call, Datum course_id);
 extern void see_courses(Call *call, Datum *course_ids, int count, bool *seen);
 extern void require_course(Call *call, Datum course_id);
+/* The number of columns in LESSON_PLACE_SQL, and of those of the module among them. */
+#define PLACE_COLUMNS 6
+#define MODULE_PLACE_COLUMNS 3
+
+extern int	compare_places(const Datum *a, const Datum *b, int columns);
 extern Datum course_percentage(int64 completed, int64 required, bool *isnull);
 
 #endif							/* CONTENT_LIBRARY_COURSE_H */

@@ -5,7 +5,6 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -85,20 +84,6 @@ typedef struct Tally
 	Datum	   *next;			/* the place of the first one that is open, or NULL */
 } Tally;
 
-/* Compares the places of two lessons, as the server would. */
-static int
-compare_places(const Datum *a, const Datum *b)
-{
-	static const PGFunction compare[PLACE_COLUMNS] = {
-		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
-	};
-	int			result = 0;
-
-	for (int i = 0; i < PLACE_COLUMNS && result == 0; i++)
-		result = DatumGetInt32(DirectFunctionCall2(compare[i], a[i], b[i]));
-	return result;
-}
-
 /* The columns of lessons_of_learner.  ORDER stands for several. */
 enum
 {
@@ -114,7 +99,7 @@ static const Oid lesson_types[LESSON_COLUMNS] = {
 static bool
 keep_earlier(Datum **place, const Datum *other)
 {
-	if (*place != NULL && compare_places(other, *place) >= 0)
+	if (*place != NULL && compare_places(other, *place, PLACE_COLUMNS) >= 0)
 		return false;
 	if (*place == NULL)
 		*place = palloc(PLACE_COLUMNS * sizeof(Datum));
@@ -174,7 +159,7 @@ lesson_from_row(const ResultRow *row)
 static Datum *
 next_lesson_of(const Tally *tally)
 {
-	if (tally->waits && (tally->next == NULL || compare_places(tally->first, tally->next) < 0))
+	if (tally->waits && (tally->next == NULL || compare_places(tally->first, tally->next, PLACE_COLUMNS) < 0))
 		return tally->first;
 	return tally->next;
 }

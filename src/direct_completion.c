@@ -41,7 +41,7 @@ find_modules(const Relation *relations, Datum course_id)
 	ScanKeyData key = direct_key(1, course_id);
 	DirectScan	scan;
 
-	direct_scan_open(&scan, MODULES, relations, direct_tables[MODULES]->parent_index, 1);
+	direct_scan_open(&scan, direct_tables[MODULES], relations[MODULES], direct_tables[MODULES]->parent_index, 1);
 	index_rescan(scan.desc, &key, 1, NULL, 0);
 	while (direct_scan_next(&scan))
 		add_id(ids, &scan, MODULE_ID);
@@ -64,7 +64,7 @@ find_lessons(const Relation *relations, Datum modules, int64 *required)
 	DirectScan	scan;
 
 	*required = 0;
-	direct_scan_open(&scan, LESSONS, relations, direct_tables[LESSONS]->parent_index, 1);
+	direct_scan_open(&scan, direct_tables[LESSONS], relations[LESSONS], direct_tables[LESSONS]->parent_index, 1);
 	index_rescan(scan.desc, &key, 1, NULL, 0);
 	while (direct_scan_next(&scan))
 	{
@@ -109,7 +109,7 @@ walk(const Relation *relations, Datum user_id, const Datum *lessons, int count, 
 	int			passed = 0;
 	DirectScan	scan;
 
-	direct_scan_open(&scan, PROGRESS, relations, direct_progress.index, 1);
+	direct_scan_open(&scan, direct_tables[PROGRESS], relations[PROGRESS], direct_progress.index, 1);
 	/* The entry of the index is wanted, which has the lesson. */
 	scan.desc->xs_want_itup = true;
 	index_rescan(scan.desc, &key, 1, NULL, 0);
@@ -136,7 +136,7 @@ look_up(const Relation *relations, Datum user_id, Datum lessons)
 	int64		completed = 0;
 	DirectScan	scan;
 
-	direct_scan_open(&scan, PROGRESS, relations, direct_progress.index, 2);
+	direct_scan_open(&scan, direct_tables[PROGRESS], relations[PROGRESS], direct_progress.index, 2);
 	index_rescan(scan.desc, keys, 2, NULL, 0);
 	while (direct_scan_next(&scan))
 		completed += is_completed(&scan);

@@ -61,7 +61,7 @@ read_progress(Reader *reader, const Relation *relations, Datum user_id)
 	DirectScan	scan;
 
 	reader->progress = hash_create("progress of a learner", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	direct_scan_open(&scan, PROGRESS, relations, direct_progress.index, 1);
+	direct_scan_open(&scan, direct_tables[PROGRESS], relations[PROGRESS], direct_progress.index, 1);
 	index_rescan(scan.desc, &key, 1, NULL, 0);
 	while (done && direct_scan_next(&scan))
 		done = add_progress(reader->progress, &scan);
@@ -182,8 +182,8 @@ read_courses(Reader *reader, const Relation *relations, const LearnerCourse *cou
 {
 	bool		done = true;
 
-	direct_scan_open(&reader->modules, MODULES, relations, direct_tables[MODULES]->parent_index, 1);
-	direct_scan_open(&reader->lessons, LESSONS, relations, direct_tables[LESSONS]->parent_index, 1);
+	direct_scan_open(&reader->modules, direct_tables[MODULES], relations[MODULES], direct_tables[MODULES]->parent_index, 1);
+	direct_scan_open(&reader->lessons, direct_tables[LESSONS], relations[LESSONS], direct_tables[LESSONS]->parent_index, 1);
 	for (int i = 0; i < count && done; i++)
 		done = read_course(reader, &courses[i]);
 	direct_scan_close(&reader->lessons);

@@ -2,10 +2,7 @@
 #ifndef CONTENT_LIBRARY_DIRECT_COURSES_H
 #define CONTENT_LIBRARY_DIRECT_COURSES_H
 
-#include "content_library.h"
-
-/* The number of columns in LESSON_PLACE_SQL, which say where a lesson stands in its course. */
-#define PLACE_COLUMNS 6
+#include "course.h"
 
 /* A course that a learner is enrolled in, as far as it decides which lessons are open. */
 typedef struct LearnerCourse

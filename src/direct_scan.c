@@ -46,12 +46,12 @@ direct_scan_tables(const Library *library, Relation *relations)
  * see, by the snapshot of the caller's statement.
  */
 void
-direct_scan_open(DirectScan *scan, int number, const Relation *relations, Oid index, int nkeys)
+direct_scan_open(DirectScan *scan, const DirectTable *table, Relation relation, Oid index, int nkeys)
 {
-	scan->table = direct_tables[number];
+	scan->table = table;
 	scan->index = index_open(index, AccessShareLock);
-	scan->slot = table_slot_create(relations[number], NULL);
-	scan->desc = begin_index_scan(relations[number], scan->index, GetActiveSnapshot(), nkeys);
+	scan->slot = table_slot_create(relation, NULL);
+	scan->desc = begin_index_scan(relation, scan->index, GetActiveSnapshot(), nkeys);
 }
 
 bool

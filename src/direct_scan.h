@@ -21,7 +21,7 @@ typedef struct DirectScan
 
 extern bool direct_scan_tables(const Library *library, Relation *relations);
 extern void direct_scan_end(const Relation *relations, int count);
-extern void direct_scan_open(DirectScan *scan, int number, const Relation *relations, Oid index, int nkeys);
+extern void direct_scan_open(DirectScan *scan, const DirectTable *table, Relation relation, Oid index, int nkeys);
 extern bool direct_scan_next(DirectScan *scan);
 extern void direct_scan_close(DirectScan *scan);
 extern bool direct_scan_bool(const DirectScan *scan, int column);

@@ -73,7 +73,7 @@ static DirectTable direct_enrollments = {
 	ENROLLMENT_USER_ID, 2
 };
 /* Found by the first of its keys alone: see staff.c. */
-DirectTable direct_staff = {
+static DirectTable direct_staff = {
 	"course_staff", 3, {{"user_id", UUIDOID}, {"course_id", UUIDOID}, {"role", TEXTOID}}, STAFF_USER_ID, 2
 };
 

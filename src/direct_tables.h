@@ -79,7 +79,6 @@ enum
 
 extern DirectTable *const direct_tables[DIRECT_TABLES];
 extern DirectTable direct_progress;
-extern DirectTable direct_staff;
 
 extern void direct_tables_init(void);
 extern bool direct_table_has_parent(const DirectTable *table);

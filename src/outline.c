@@ -4,7 +4,6 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -62,10 +61,6 @@ static const LibraryQuery is_enrolled = {
 	PROGRESS_BY_KEY_SQL("$2", "l.id") \
 	" WHERE c.id = $1"
 
-/* The number of columns in LESSON_PLACE_SQL, and those of the module among them. */
-#define ORDER_COLUMNS 6
-#define MODULE_ORDER_COLUMNS 3
-
 /* The columns, first those of LESSON_PLACE_SQL. */
 enum
 {
@@ -117,7 +112,7 @@ typedef struct Span
 /* What was made of a row. */
 typedef struct Part
 {
-	Datum		place[ORDER_COLUMNS];	/* by LESSON_PLACE_SQL */
+	Datum		place[PLACE_COLUMNS];	/* by LESSON_PLACE_SQL */
 	Span		module;			/* up to its lessons */
 	Span		lesson;			/* empty if the module has none */
 } Part;
@@ -355,21 +350,15 @@ append_module(StringInfo json, const ResultRow *row)
 	appendStringInfoString(json, ",\"lessons\":[");
 }
 
-/* Compares where two rows stand in the course, as the server would. */
+/* A module that has no lessons has no place of a lesson. */
 static int
 compare_parts(const void *a, const void *b)
 {
-	static const PGFunction compare[ORDER_COLUMNS] = {
-		btint4cmp, timestamp_cmp, uuid_cmp, btint4cmp, timestamp_cmp, uuid_cmp
-	};
 	const Part *left = a;
 	const Part *right = b;
-	int			columns = left->lesson.len > 0 && right->lesson.len > 0 ? ORDER_COLUMNS : MODULE_ORDER_COLUMNS;
-	int			result = 0;
 
-	for (int i = 0; i < columns && result == 0; i++)
-		result = DatumGetInt32(DirectFunctionCall2(compare[i], left->place[i], right->place[i]));
-	return result;
+	return compare_places(left->place, right->place,
+						  left->lesson.len > 0 && right->lesson.len > 0 ? PLACE_COLUMNS : MODULE_PLACE_COLUMNS);
 }
 
 static bool
@@ -408,7 +397,7 @@ add_row(void *to, const ResultRow *row)
 		document->parts = repalloc(document->parts, document->size * sizeof(Part));
 	}
 	part = &document->parts[document->count++];
-	keep_place(document, part, row, is_lesson ? ORDER_COLUMNS : MODULE_ORDER_COLUMNS);
+	keep_place(document, part, row, is_lesson ? PLACE_COLUMNS : MODULE_PLACE_COLUMNS);
 	if (document->count > 1 && same_module(part, part - 1))
 		part->module = part[-1].module;
 	else

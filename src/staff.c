@@ -1,16 +1,12 @@
 /* staff.c: who is staff of a course (R7), as our functions and the policies ask it. */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/snapmgr.h"
 
 #include "auth.h"
 #include "course.h"
-#include "direct_tables.h"
+#include "direct_scan.h"
 #include "result.h"
 #include "staff.h"
 
@@ -125,44 +121,36 @@ add(OwnCourses *own, Datum id, bool is_editor)
 	own->courses[own->count++].is_editor = is_editor;
 }
 
-/* Adds the row in a slot. */
+/* Adds the row that was found. */
 static void
-add_row(OwnCourses *own, TupleTableSlot *slot)
+add_row(OwnCourses *own, const DirectScan *scan)
 {
-	const AttrNumber *numbers = direct_staff.numbers;
-	bool		isnull;
-	Datum		role = slot_getattr(slot, numbers[STAFF_ROLE], &isnull);
-	bool		is_editor = !isnull && strcmp(TextDatumGetCString(role), "editor") == 0;
+	bool		no_course;
+	bool		no_role;
+	Datum		course_id = direct_scan_value(scan, STAFF_COURSE_ID, &no_course);
+	Datum		role = direct_scan_value(scan, STAFF_ROLE, &no_role);
 
-	add(own, slot_getattr(slot, numbers[STAFF_COURSE_ID], &isnull), is_editor);
+	if (!no_course)
+		add(own, course_id, !no_role && strcmp(TextDatumGetCString(role), "editor") == 0);
 }
 
-/*
- * Reads the rows of a user without a query, by the active snapshot, which is what SPI takes for
- * a query that only reads; false where SQL must do.
- */
+/* Reads the rows of a user without a query; false where SQL must do. */
 static bool
 read_directly(OwnCourses *own, const Call *call)
 {
-	Relation	table = library_direct_paths ? direct_table_open(&direct_staff, &call->library, AccessShareLock) : NULL;
-	Relation	index;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	ScanKeyData key;
+	DirectTable *table = direct_tables[STAFF];
+	Relation	relation = library_direct_paths ? direct_table_open(table, &call->library, AccessShareLock) : NULL;
+	ScanKeyData key = direct_key(1, call->signed_in);
+	DirectScan	scan;
 
-	if (table == NULL)
+	if (relation == NULL)
 		return false;
-	index = index_open(direct_staff.index, AccessShareLock);
-	slot = table_slot_create(table, NULL);
-	scan = begin_index_scan(table, index, GetActiveSnapshot(), 1);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, call->signed_in);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-		add_row(own, slot);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	table_close(table, NoLock);
+	direct_scan_open(&scan, table, relation, table->index, 1);
+	index_rescan(scan.desc, &key, 1, NULL, 0);
+	while (direct_scan_next(&scan))
+		add_row(own, &scan);
+	direct_scan_close(&scan);
+	table_close(relation, NoLock);
 	return true;
 }
 

@@ -1,17 +1,13 @@
 /* strict_reading.c: what a learner may read of the tables in strict mode, as the policies ask it. */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
-#include "utils/snapmgr.h"
 
 #include "auth.h"
 #include "course.h"
-#include "direct_tables.h"
+#include "direct_scan.h"
 #include "result.h"
 
 /*
@@ -192,37 +188,30 @@ content_library_sees_course(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(course->seen);
 }
 
-/* The course of a module, by the active snapshot and without a query; false where SQL must do. */
+/* The course of a module, without a query; false where SQL must do. */
 static bool
 find_directly(const Library *library, Datum module_id, pg_uuid_t *course_id, bool *found)
 {
-	const DirectTable *modules = direct_tables[MODULES];
-	Relation	table = library_direct_paths ? direct_table_open(direct_tables[MODULES], library, AccessShareLock) : NULL;
-	Relation	index;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	ScanKeyData key;
+	DirectTable *table = direct_tables[MODULES];
+	Relation	relation = library_direct_paths ? direct_table_open(table, library, AccessShareLock) : NULL;
+	ScanKeyData key = direct_key(1, module_id);
 	bool		isnull = true;
+	DirectScan	scan;
 
-	if (table == NULL)
+	if (relation == NULL)
 		return false;
-	index = index_open(modules->index, AccessShareLock);
-	slot = table_slot_create(table, NULL);
-	scan = begin_index_scan(table, index, GetActiveSnapshot(), 1);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, module_id);
-	index_rescan(scan, &key, 1, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	direct_scan_open(&scan, table, relation, table->index, 1);
+	index_rescan(scan.desc, &key, 1, NULL, 0);
+	if (direct_scan_next(&scan))
 	{
-		Datum		value = slot_getattr(slot, modules->numbers[MODULE_COURSE_ID], &isnull);
+		Datum		value = direct_scan_value(&scan, MODULE_COURSE_ID, &isnull);
 
 		if (!isnull)
 			*course_id = *DatumGetUUIDP(value);
 	}
 	*found = !isnull;
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	table_close(table, NoLock);
+	direct_scan_close(&scan);
+	table_close(relation, NoLock);
 	return true;
 }
 
