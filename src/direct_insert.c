@@ -89,15 +89,16 @@ has_our_default(Relation relation)
 static bool
 is_insertable(const Library *library, Relation relation)
 {
-	int			changes = direct_progress.changes;
+	for (int attempt = 0; !direct_progress.insert_known && attempt < DIRECT_ATTEMPTS; attempt++)
+	{
+		int			changes = direct_progress.changes;
 
-	if (direct_progress.insert_known)
-		return direct_progress.insertable;
-	direct_progress.insertable = !relation->rd_rel->relhasrules &&
-		has_expected_triggers(library, relation) && has_no_other_column(RelationGetDescr(relation)) &&
-		has_plain_constraints(relation) && has_our_default(relation) &&
-		pg_class_aclcheck(RelationGetRelid(relation), relation->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;
-	direct_progress.insert_known = direct_progress.changes == changes;
+		direct_progress.insertable = !relation->rd_rel->relhasrules &&
+			has_expected_triggers(library, relation) && has_no_other_column(RelationGetDescr(relation)) &&
+			has_plain_constraints(relation) && has_our_default(relation) &&
+			pg_class_aclcheck(RelationGetRelid(relation), relation->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;
+		direct_progress.insert_known = direct_progress.changes == changes;
+	}
 	return direct_progress.insert_known && direct_progress.insertable;
 }
 

@@ -209,16 +209,19 @@ find_indexes(DirectTable *table, Relation relation)
 
 /*
  * Finds out about a table that is locked; false if it cannot be said.  Looking it up may bring
- * word of a further change, and then the next call looks again.
+ * word of a further change, as from a vacuum that has just ended, and then it is looked up again.
  */
 static bool
 learn(DirectTable *table, const Library *library, Relation relation)
 {
-	int			changes = table->changes;
+	for (int attempt = 0; !table->known && attempt < DIRECT_ATTEMPTS; attempt++)
+	{
+		int			changes = table->changes;
 
-	table->readable = is_our_table(table, library, relation) &&
-		find_columns(table, relation) && find_indexes(table, relation);
-	table->known = table->changes == changes;
+		table->readable = is_our_table(table, library, relation) &&
+			find_columns(table, relation) && find_indexes(table, relation);
+		table->known = table->changes == changes;
+	}
 	return table->known;
 }
 

@@ -9,6 +9,9 @@
 
 #define DIRECT_MAX_COLUMNS 14
 
+/* How often it is looked up what a table is like, while that changes, until SQL must do. */
+#define DIRECT_ATTEMPTS 3
+
 typedef struct DirectColumn
 {
 	const char *name;

@@ -154,16 +154,18 @@ has_plain_constraints(Relation relation)
 static bool
 is_writable(Relation relation)
 {
-	int			changes = direct_progress.changes;
+	if (!direct_progress.write_known)
+		pin_search_path();
+	for (int attempt = 0; !direct_progress.write_known && attempt < DIRECT_ATTEMPTS; attempt++)
+	{
+		int			changes = direct_progress.changes;
 
-	if (direct_progress.write_known)
-		return direct_progress.writable;
-	pin_search_path();
-	direct_progress.writable = !relation->rd_rel->relhasrules &&
-		has_no_trigger(relation) && has_plain_keys(relation) &&
-		has_plain_indexes(relation) && has_plain_constraints(relation) &&
-		pg_class_aclcheck(RelationGetRelid(relation), relation->rd_rel->relowner, ACL_UPDATE) == ACLCHECK_OK;
-	direct_progress.write_known = direct_progress.changes == changes;
+		direct_progress.writable = !relation->rd_rel->relhasrules &&
+			has_no_trigger(relation) && has_plain_keys(relation) &&
+			has_plain_indexes(relation) && has_plain_constraints(relation) &&
+			pg_class_aclcheck(RelationGetRelid(relation), relation->rd_rel->relowner, ACL_UPDATE) == ACLCHECK_OK;
+		direct_progress.write_known = direct_progress.changes == changes;
+	}
 	return direct_progress.write_known && direct_progress.writable;
 }
 
