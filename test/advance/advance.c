@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -48,4 +49,16 @@ advance_c(PG_FUNCTION_ARGS)
 	nulls[2] = !row.has_position;
 	nulls[3] = !row.has_started;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+PG_FUNCTION_INFO_V1(other_heap);
+
+/* A table access method that does what the heap's does, and is another one. */
+Datum
+other_heap(PG_FUNCTION_ARGS)
+{
+	static TableAmRoutine routine;
+
+	routine = *GetHeapamTableAmRoutine();
+	PG_RETURN_POINTER(&routine);
 }

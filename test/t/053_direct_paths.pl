@@ -1,6 +1,7 @@
 # 053_direct_paths: what a report becomes is the same in C as in SQL, for a million pairs
-# of row and report; so are the percentages of thousands of learners and courses, and the lessons that are next; and what is
-# written directly is replicated.
+# of row and report; so are the percentages of thousands of learners and courses, and the
+# lessons that are next. What is written directly is replicated, and another table access
+# method is left to SQL.
 use strict;
 use warnings;
 use FindBin;
@@ -116,6 +117,25 @@ foreach my $identity ('DEFAULT', 'FULL')
 	my $changes = $node->safe_psql('app', "SELECT data FROM pg_logical_slot_get_changes('s', NULL, NULL)");
 	like($changes, qr/content_progress: UPDATE: .*watched_pct\[integer\]:$pct /, 'and decoded');
 	is(scalar($changes =~ /old-key: .*watched_pct/), $identity eq 'FULL' ? 1 : '', 'with the old row if that tells rows apart');
+}
+
+# A table that is stored by another access method is reached by SQL alone. Rewriting a table for
+# one would need indexes, which only the heap can build.
+$node->safe_psql('app', <<"END");
+CREATE FUNCTION other_heap(internal) RETURNS table_am_handler LANGUAGE c AS '$folder/advance.so';
+CREATE ACCESS METHOD other_heap TYPE TABLE HANDLER other_heap;
+SET allow_system_table_mods = on;
+UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname = 'other_heap') WHERE oid = 'content_progress'::regclass;
+END
+foreach my $of (['a row that is there', "SELECT (record_progress('$lesson', 80)).watched_pct", 80, 'SELECT ROW(p.id%', 'UPDATE%'],
+	['the percentage', "SELECT course_completion(m.course_id) IS NOT NULL FROM lessons AS l JOIN modules AS m ON m.id = l.module_id WHERE l.id = '$lesson'", 't', 'SELECT (SELECT (100 *%'])
+{
+	my ($what, $call, $answer, @queries) = @$of;
+	my $named = join ' OR ', map { "ident LIKE '$_'" } @queries;
+
+	is($node->safe_psql('app', as_user($learner) . "$call; RESET ROLE;
+		SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ($named)"),
+		"$answer\n" . @queries, "another access method: $what");
 }
 
 done_testing();
