@@ -172,6 +172,6 @@ direct_count_lessons(const Library *library, Datum course_id, Datum user_id,
 	if (!direct_scan_tables(library, relations))
 		return false;
 	count_lessons(relations, course_id, user_id, completed, required);
-	direct_scan_end(relations, SCANNED_TABLES);
+	direct_tables_close(relations, SCANNED_TABLES);
 	return true;
 }

@@ -207,6 +207,6 @@ direct_read_courses(const Library *library, Datum user_id, const LearnerCourse *
 		return false;
 	done = read_progress(&reader, relations, user_id) &&
 		read_courses(&reader, relations, courses, count);
-	direct_scan_end(relations, SCANNED_TABLES);
+	direct_tables_close(relations, SCANNED_TABLES);
 	return done;
 }

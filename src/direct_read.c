@@ -2,7 +2,6 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -15,32 +14,6 @@
 #include "content_library.h"
 #include "direct_read.h"
 
-/* Closes the tables.  Their locks stay until the transaction ends, as after SQL. */
-static void
-close_tables(DirectReader *reader)
-{
-	for (int i = 0; i < reader->tables; i++)
-		table_close(reader->relations[i], NoLock);
-}
-
-/* Opens the first so many tables: false where SQL must do. */
-static bool
-open_tables(DirectReader *reader, const Library *library, int tables)
-{
-	while (reader->tables < tables)
-	{
-		Relation	relation = direct_table_open(direct_tables[reader->tables], library, AccessShareLock);
-
-		if (relation == NULL)
-		{
-			close_tables(reader);
-			return false;
-		}
-		reader->relations[reader->tables++] = relation;
-	}
-	return true;
-}
-
 /*
  * Begins to read as a query would, in the first so many tables: false where SQL must do.  The
  * tables are locked before the snapshot is taken, which is taken as SPI takes it.  In
@@ -50,8 +23,9 @@ bool
 direct_read_begin(DirectReader *reader, const Library *library, int tables)
 {
 	memset(reader, 0, sizeof(*reader));
-	if (!library_direct_paths || !open_tables(reader, library, tables))
+	if (!direct_tables_open(library, reader->relations, tables))
 		return false;
+	reader->tables = tables;
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	return true;
@@ -72,7 +46,7 @@ direct_read_end(DirectReader *reader)
 		index_close(index, NoLock);
 	}
 	PopActiveSnapshot();
-	close_tables(reader);
+	direct_tables_close(reader->relations, reader->tables);
 }
 
 static void

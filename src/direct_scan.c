@@ -1,7 +1,6 @@
 /* direct_scan.c: scans of an index that fetch rows of a table without SQL. */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -11,33 +10,15 @@
 
 #include "direct_scan.h"
 
-/* Closes the first of the tables.  Their locks stay until the transaction ends, as after SQL. */
-void
-direct_scan_end(const Relation *relations, int count)
-{
-	for (int i = 0; i < count; i++)
-		table_close(relations[i], NoLock);
-}
-
 /* Opens the tables, if modules and lessons can be found by their parents: false where SQL must do. */
 bool
 direct_scan_tables(const Library *library, Relation *relations)
 {
-	int			opened = 0;
-
-	if (!library_direct_paths)
+	if (!direct_tables_open(library, relations, SCANNED_TABLES))
 		return false;
-	while (opened < SCANNED_TABLES)
-	{
-		relations[opened] = direct_table_open(direct_tables[opened], library, AccessShareLock);
-		if (relations[opened] == NULL)
-			break;
-		opened++;
-	}
-	if (opened == SCANNED_TABLES && direct_table_has_parent(direct_tables[MODULES]) &&
-		direct_table_has_parent(direct_tables[LESSONS]))
+	if (direct_table_has_parent(direct_tables[MODULES]) && direct_table_has_parent(direct_tables[LESSONS]))
 		return true;
-	direct_scan_end(relations, opened);
+	direct_tables_close(relations, SCANNED_TABLES);
 	return false;
 }
 

@@ -20,7 +20,6 @@ typedef struct DirectScan
 #define SCANNED_TABLES (COURSES + 1)
 
 extern bool direct_scan_tables(const Library *library, Relation *relations);
-extern void direct_scan_end(const Relation *relations, int count);
 extern void direct_scan_open(DirectScan *scan, const DirectTable *table, Relation relation, Oid index, int nkeys);
 extern bool direct_scan_next(DirectScan *scan);
 extern void direct_scan_close(DirectScan *scan);

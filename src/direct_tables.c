@@ -249,6 +249,8 @@ direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
 {
 	Relation	relation;
 
+	if (!library_direct_paths)
+		return NULL;
 	if (!table->known || table->schema != library->schema)
 	{
 		table->known = table->write_known = table->insert_known = false;
@@ -266,4 +268,27 @@ direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock)
 		return relation;
 	table_close(relation, lock);
 	return NULL;
+}
+
+/* Closes the first of the tables.  Their locks stay until the transaction ends, as after SQL. */
+void
+direct_tables_close(const Relation *relations, int count)
+{
+	for (int i = 0; i < count; i++)
+		table_close(relations[i], NoLock);
+}
+
+/* Opens the first so many tables for reading: false where SQL must do. */
+bool
+direct_tables_open(const Library *library, Relation *relations, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		relations[i] = direct_table_open(direct_tables[i], library, AccessShareLock);
+		if (relations[i] != NULL)
+			continue;
+		direct_tables_close(relations, i);
+		return false;
+	}
+	return true;
 }

@@ -86,5 +86,7 @@ extern DirectTable direct_progress;
 extern void direct_tables_init(void);
 extern bool direct_table_has_parent(const DirectTable *table);
 extern Relation direct_table_open(DirectTable *table, const Library *library, LOCKMODE lock);
+extern bool direct_tables_open(const Library *library, Relation *relations, int count);
+extern void direct_tables_close(const Relation *relations, int count);
 
 #endif							/* CONTENT_LIBRARY_DIRECT_TABLES_H */

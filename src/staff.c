@@ -139,7 +139,7 @@ static bool
 read_directly(OwnCourses *own, const Call *call)
 {
 	DirectTable *table = direct_tables[STAFF];
-	Relation	relation = library_direct_paths ? direct_table_open(table, &call->library, AccessShareLock) : NULL;
+	Relation	relation = direct_table_open(table, &call->library, AccessShareLock);
 	ScanKeyData key = direct_key(1, call->signed_in);
 	DirectScan	scan;
 

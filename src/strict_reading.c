@@ -193,7 +193,7 @@ static bool
 find_directly(const Library *library, Datum module_id, pg_uuid_t *course_id, bool *found)
 {
 	DirectTable *table = direct_tables[MODULES];
-	Relation	relation = library_direct_paths ? direct_table_open(table, library, AccessShareLock) : NULL;
+	Relation	relation = direct_table_open(table, library, AccessShareLock);
 	ScanKeyData key = direct_key(1, module_id);
 	bool		isnull = true;
 	DirectScan	scan;
