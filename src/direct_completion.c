@@ -6,21 +6,14 @@
 #include "utils/array.h"
 
 #include "direct_completion.h"
+#include "direct_progress.h"
 #include "direct_scan.h"
 
 /*
  * It finds the modules of the course, their lessons, and the learner's rows about these, each
  * by an index.  It does so only where all tables are as we made them (direct_tables.c), and
  * modules and lessons also have an index on the column that names their parent.
- *
- * The learner's rows lie side by side in their index.  So one walk finds those of the course,
- * and passes those of other courses without reading them.  To look one up by its key costs as
- * much as to pass WALKED rows.  So where more of them lie between two lessons, the lessons
- * that are left are looked up.
  */
-#define WALKED 25
-/* Lessons are not spread evenly, so a walk goes on for that many before it is judged. */
-#define FIRST_LESSONS 5
 
 /* Adds the id of the row that was found.  One that is NULL refers to nothing. */
 static void
@@ -49,13 +42,7 @@ find_modules(const Relation *relations, Datum course_id)
 	return makeArrayResult(ids, CurrentMemoryContext);
 }
 
-static int
-compare_uuids(const void *a, const void *b)
-{
-	return memcmp(DatumGetUUIDP(*(const Datum *) a), DatumGetUUIDP(*(const Datum *) b), UUID_LEN);
-}
-
-/* The lessons of modules that count, in the order of an index; and how many these are (COUNTS_SQL). */
+/* The lessons of modules that count, and how many these are (COUNTS_SQL). */
 static ArrayBuildState *
 find_lessons(const Relation *relations, Datum modules, int64 *required)
 {
@@ -74,89 +61,21 @@ find_lessons(const Relation *relations, Datum modules, int64 *required)
 		add_id(ids, &scan, LESSON_ID);
 	}
 	direct_scan_close(&scan);
-	qsort(ids->dvalues, ids->nelems, sizeof(Datum), compare_uuids);
 	return ids;
 }
 
-/* Whether the row of progress is completed; about watched_pct see PROGRESS_BY_KEY_SQL. */
-static bool
-is_completed(const DirectScan *scan)
-{
-	bool		isnull;
-	Datum		pct = direct_scan_value(scan, PROGRESS_WATCHED_PCT, &isnull);
-
-	return !isnull && DatumGetInt32(pct) >= 0 && direct_scan_bool(scan, PROGRESS_COMPLETED);
-}
-
-/* Whether a walk has come to a row of the next lesson.  It passes the lessons that have no row. */
-static bool
-is_at_lesson(const DirectScan *scan, const Datum *lessons, int count, int *passed)
-{
-	bool		isnull;
-	Datum		lesson = index_getattr(scan->desc->xs_itup, 2, scan->desc->xs_itupdesc, &isnull);
-	int			order = -1;
-
-	while (!isnull && *passed < count && (order = compare_uuids(&lessons[*passed], &lesson)) < 0)
-		(*passed)++;
-	return order == 0;
-}
-
-/* Counts the completed ones of these lessons in a walk; returns how many of them it has passed. */
 static int
-walk(const Relation *relations, Datum user_id, const Datum *lessons, int count, int64 *completed)
+count_completed(Relation progress, Datum user_id, const ArrayBuildState *ids)
 {
-	ScanKeyData key = direct_key(1, user_id);
-	int			passed = 0;
-	DirectScan	scan;
+	LessonProgress *lessons = palloc0(ids->nelems * sizeof(LessonProgress));
+	int			completed = 0;
 
-	direct_scan_open(&scan, direct_tables[PROGRESS], relations[PROGRESS], direct_progress.index, 1);
-	/* The entry of the index is wanted, which has the lesson. */
-	scan.desc->xs_want_itup = true;
-	index_rescan(scan.desc, &key, 1, NULL, 0);
-	for (int walked = 0; passed < count && walked < (passed + FIRST_LESSONS) * WALKED; walked++)
-	{
-		if (index_getnext_tid(scan.desc, ForwardScanDirection) == NULL)
-			passed = count;
-		else if (is_at_lesson(&scan, lessons, count, &passed) &&
-				 index_fetch_heap(scan.desc, scan.slot))
-		{
-			*completed += is_completed(&scan);
-			passed++;
-		}
-	}
-	direct_scan_close(&scan);
-	return passed;
-}
-
-/* Counts the completed ones of these lessons, an array, by looking up each. */
-static int64
-look_up(const Relation *relations, Datum user_id, Datum lessons)
-{
-	ScanKeyData keys[] = {direct_key(1, user_id), direct_key_any(2, lessons)};
-	int64		completed = 0;
-	DirectScan	scan;
-
-	direct_scan_open(&scan, direct_tables[PROGRESS], relations[PROGRESS], direct_progress.index, 2);
-	index_rescan(scan.desc, keys, 2, NULL, 0);
-	while (direct_scan_next(&scan))
-		completed += is_completed(&scan);
-	direct_scan_close(&scan);
+	for (int i = 0; i < ids->nelems; i++)
+		lessons[i].lesson_id = ids->dvalues[i];
+	direct_find_progress(progress, user_id, lessons, ids->nelems);
+	for (int i = 0; i < ids->nelems; i++)
+		completed += lessons[i].completed;
 	return completed;
-}
-
-static void
-count_lessons(const Relation *relations, Datum course_id, Datum user_id,
-			  int64 *completed, int64 *required)
-{
-	Datum		modules = find_modules(relations, course_id);
-	ArrayBuildState *lessons = find_lessons(relations, modules, required);
-	int			passed;
-
-	*completed = 0;
-	passed = walk(relations, user_id, lessons->dvalues, lessons->nelems, completed);
-	if (passed < lessons->nelems)
-		*completed += look_up(relations, user_id,
-							  uuid_array(lessons->dvalues + passed, lessons->nelems - passed));
 }
 
 /*
@@ -168,10 +87,12 @@ direct_count_lessons(const Library *library, Datum course_id, Datum user_id,
 					 int64 *completed, int64 *required)
 {
 	Relation	relations[SCANNED_TABLES];
+	ArrayBuildState *lessons;
 
 	if (!direct_scan_tables(library, relations))
 		return false;
-	count_lessons(relations, course_id, user_id, completed, required);
+	lessons = find_lessons(relations, find_modules(relations, course_id), required);
+	*completed = count_completed(relations[PROGRESS], user_id, lessons);
 	direct_tables_close(relations, SCANNED_TABLES);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "course.h"
+#include "direct_progress.h"
 #include "result.h"
 #include "staff.h"
 
@@ -43,62 +44,72 @@ static const LibraryQuery is_enrolled = {
 };
 
 /*
- * The lessons l that are wanted, each with its module, how far the learner is, and why the
- * learner may not watch it.  A module without lessons has a row, too, in which those columns
- * are NULL.  Not sorted: sorting the text that is made of the rows takes less.
+ * The lessons l that are wanted, each with its module, how far the learner is, and why a
+ * learner may not watch it who has not begun it, and who has.  A module without lessons has a row,
+ * too, in which those columns are NULL.  Not sorted: sorting the text that is made of the rows
+ * takes less.
  */
-#define LESSON_ROWS_SQL(wanted, refusal) \
-	"SELECT " LESSON_PLACE_SQL("m", "l") "," \
+#define LESSON_ROWS_SQL(wanted, refusals, progress, from_progress) \
+	"SELECT " LESSON_PLACE_SQL("m", "l") ", " progress "," \
 	"       m.title, m.description, m.metadata," \
 	"       l.title, l.description, l.duration_seconds, l.metadata, l.is_required, l.is_published," \
 	"       l.is_preview, " COUNTS_SQL("l") ", l.mux_status, l.mux_playback_id," \
-	"       " refusal ", " UNLOCKS_AT_SQL "," \
-	"       p.watched_pct, p.completed, p.completed_at, " POSITION_SQL \
+	"       " UNLOCKS_AT_SQL ", " refusals \
 	"  FROM %1$s.courses AS c" \
 	ENROLLMENT_SQL("$2") \
 	"  JOIN %1$s.modules AS m ON m.course_id = c.id" \
 	"  LEFT JOIN %1$s.lessons AS l ON l.module_id = m.id" wanted \
-	PROGRESS_BY_KEY_SQL("$2", "l.id") \
+	from_progress \
 	" WHERE c.id = $1"
+
+#define PROGRESS_SQL "p.watched_pct, p.completed, p.position_seconds, p.completed_at"
+#define NO_PROGRESS_SQL "NULL::integer, NULL::boolean, NULL::integer, NULL::timestamptz"
 
 /* The columns, first those of LESSON_PLACE_SQL. */
 enum
 {
 	MODULE_ORDER, MODULE_CREATED_AT, MODULE_ID, LESSON_ORDER, LESSON_CREATED_AT, LESSON_ID,
+	WATCHED_PCT, COMPLETED, POSITION_SECONDS, COMPLETED_AT,
 	MODULE_TITLE, MODULE_DESCRIPTION, MODULE_METADATA,
 	TITLE, DESCRIPTION, DURATION_SECONDS, METADATA, IS_REQUIRED, IS_PUBLISHED,
 	IS_PREVIEW, COUNTS, MUX_STATUS, MUX_PLAYBACK_ID,
-	REFUSAL, UNLOCKS_AT,
-	WATCHED_PCT, COMPLETED, COMPLETED_AT, POSITION_SECONDS, LESSON_COLUMNS
+	UNLOCKS_AT, REFUSAL, REFUSAL_IF_BEGUN, LESSON_COLUMNS
 };
 
 static const Oid lesson_types[LESSON_COLUMNS] = {
 	INT4OID, TIMESTAMPTZOID, UUIDOID, INT4OID, TIMESTAMPTZOID, UUIDOID,
+	INT4OID, BOOLOID, INT4OID, TIMESTAMPTZOID,
 	TEXTOID, TEXTOID, JSONBOID,
 	TEXTOID, TEXTOID, INT4OID, JSONBOID, BOOLOID, BOOLOID,
 	BOOLOID, BOOLOID, TEXTOID, TEXTOID,
-	TEXTOID, TIMESTAMPTZOID,
-	INT4OID, BOOLOID, TIMESTAMPTZOID, INT4OID
+	TIMESTAMPTZOID, TEXTOID, TEXTOID
 };
 
 /* For a learner: no drafts.  $3 is why the learner has no access to the course, or NULL. */
-#define LEARNERS_ROWS_SQL(earlier) \
-	LESSON_ROWS_SQL(" AND l.is_published", REFUSAL_SQL("$3", "p.id IS NOT NULL", earlier))
+#define LEARNERS_ROWS_SQL(earlier, progress, from_progress) \
+	LESSON_ROWS_SQL(" AND l.is_published", REFUSAL_SQL("$3", "false", earlier) ", " REFUSAL_SQL("$3", "true", "false"), \
+					progress, from_progress)
 
 static const LibraryQuery lesson_rows = {
-	LEARNERS_ROWS_SQL("false"),
+	LEARNERS_ROWS_SQL("false", PROGRESS_SQL, PROGRESS_BY_KEY_SQL("$2", "l.id")),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
 /* For a course whose lessons open one after the other. */
 static const LibraryQuery lesson_rows_in_sequence = {
-	LEARNERS_ROWS_SQL(EARLIER_IN_LIST_SQL),
+	LEARNERS_ROWS_SQL(EARLIER_IN_LIST_SQL, PROGRESS_SQL, PROGRESS_BY_KEY_SQL("$2", "l.id")),
+	3, {UUIDOID, UUIDOID, TEXTOID}
+};
+
+/* Where direct_progress.c finds how far the learner is. */
+static const LibraryQuery lesson_rows_alone = {
+	LEARNERS_ROWS_SQL("false", NO_PROGRESS_SQL, ""),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
 /* For staff: drafts, too, and nothing is closed. */
 static const LibraryQuery all_lesson_rows = {
-	LESSON_ROWS_SQL("", "NULL::text"),
+	LESSON_ROWS_SQL("", "NULL::text, NULL::text", PROGRESS_SQL, PROGRESS_BY_KEY_SQL("$2", "l.id")),
 	3, {UUIDOID, UUIDOID, TEXTOID}
 };
 
@@ -114,7 +125,12 @@ typedef struct Part
 {
 	Datum		place[PLACE_COLUMNS];	/* by LESSON_PLACE_SQL */
 	Span		module;			/* up to its lessons */
-	Span		lesson;			/* empty if the module has none */
+	bool		is_lesson;		/* false if the module has none; then the rest is zero */
+	bool		counts;
+	Span		lesson;			/* up to whether the learner may watch it */
+	Span		access[2];		/* that, if the learner has not begun it, and if so */
+	NullableDatum duration;
+	LessonProgress progress;
 } Part;
 
 /* The document as far as it is built. */
@@ -126,8 +142,6 @@ typedef struct Document
 	Part	   *parts;
 	int			count;			/* of the parts */
 	int			size;			/* room for so many */
-	int			required;		/* lessons */
-	int			completed;		/* of these */
 } Document;
 
 /* A boolean column, for which NULL is false. */
@@ -281,18 +295,18 @@ append_course(StringInfo json, const ResultRow *row, bool for_staff)
 
 /* Why the learner may not watch, and for a date also when the lesson opens. */
 static void
-append_locked(StringInfo json, const ResultRow *row)
+append_locked(StringInfo json, const ResultRow *row, int refusal)
 {
 	text	   *reason;
 
 	appendStringInfoString(json, ",\"locked\":");
-	if (row->nulls[REFUSAL])
+	if (row->nulls[refusal])
 	{
 		appendStringInfoString(json, "null");
 		return;
 	}
-	append(json, "{\"reason\":", row, REFUSAL);
-	reason = DatumGetTextPP(row->values[REFUSAL]);
+	append(json, "{\"reason\":", row, refusal);
+	reason = DatumGetTextPP(row->values[refusal]);
 	if (VARSIZE_ANY_EXHDR(reason) == 4 && memcmp(VARDATA_ANY(reason), "date", 4) == 0)
 		append(json, ",\"unlocks_at\":", row, UNLOCKS_AT);
 	else
@@ -300,26 +314,27 @@ append_locked(StringInfo json, const ResultRow *row)
 	appendStringInfoChar(json, '}');
 }
 
-/* A lesson that the learner has not begun has no row of progress. */
-static void
-append_progress(StringInfo json, const ResultRow *row)
+/* A playback id is shown only where the learner may watch. */
+static Span
+append_access(StringInfo json, const ResultRow *row, int refusal)
 {
-	if (row->nulls[WATCHED_PCT])
-		appendStringInfoString(json, ",\"status\":\"not_started\",\"watched_pct\":0");
+	Span		span = {json->len};
+
+	append_locked(json, row, refusal);
+	append(json, ",\"mux_status\":", row, MUX_STATUS);
+	if (row->nulls[refusal])
+		append(json, ",\"mux_playback_id\":", row, MUX_PLAYBACK_ID);
 	else
-	{
-		appendStringInfoString(json, is_true(row, COMPLETED) ? ",\"status\":\"completed\""
-							   : ",\"status\":\"in_progress\"");
-		append(json, ",\"watched_pct\":", row, WATCHED_PCT);
-	}
-	append(json, ",\"position_seconds\":", row, POSITION_SECONDS);
-	append(json, ",\"completed_at\":", row, COMPLETED_AT);
+		appendStringInfoString(json, ",\"mux_playback_id\":null");
+	span.len = json->len - span.begin;
+	return span;
 }
 
-/* A playback id is shown only where the learner may watch. */
-static void
+static Span
 append_lesson(StringInfo json, const ResultRow *row, bool for_staff)
 {
+	Span		span = {json->len};
+
 	append(json, "{\"id\":", row, LESSON_ID);
 	append(json, ",\"title\":", row, TITLE);
 	append(json, ",\"description\":", row, DESCRIPTION);
@@ -329,25 +344,23 @@ append_lesson(StringInfo json, const ResultRow *row, bool for_staff)
 	if (for_staff)
 		append(json, ",\"is_published\":", row, IS_PUBLISHED);
 	append(json, ",\"is_preview\":", row, IS_PREVIEW);
-	append_locked(json, row);
-	append(json, ",\"mux_status\":", row, MUX_STATUS);
-	if (row->nulls[REFUSAL])
-		append(json, ",\"mux_playback_id\":", row, MUX_PLAYBACK_ID);
-	else
-		appendStringInfoString(json, ",\"mux_playback_id\":null");
-	append_progress(json, row);
-	appendStringInfoChar(json, '}');
+	span.len = json->len - span.begin;
+	return span;
 }
 
 /* A module up to its array of lessons. */
-static void
+static Span
 append_module(StringInfo json, const ResultRow *row)
 {
+	Span		span = {json->len};
+
 	append(json, "{\"id\":", row, MODULE_ID);
 	append(json, ",\"title\":", row, MODULE_TITLE);
 	append(json, ",\"description\":", row, MODULE_DESCRIPTION);
 	append(json, ",\"metadata\":", row, MODULE_METADATA);
 	appendStringInfoString(json, ",\"lessons\":[");
+	span.len = json->len - span.begin;
+	return span;
 }
 
 /* A module that has no lessons has no place of a lesson. */
@@ -358,7 +371,7 @@ compare_parts(const void *a, const void *b)
 	const Part *right = b;
 
 	return compare_places(left->place, right->place,
-						  left->lesson.len > 0 && right->lesson.len > 0 ? PLACE_COLUMNS : MODULE_PLACE_COLUMNS);
+						  left->is_lesson && right->is_lesson ? PLACE_COLUMNS : MODULE_PLACE_COLUMNS);
 }
 
 static bool
@@ -382,12 +395,46 @@ keep_place(Document *document, Part *part, const ResultRow *row, int columns)
 	MemoryContextSwitchTo(old);
 }
 
+static NullableDatum
+nullable(const ResultRow *row, int column)
+{
+	return (NullableDatum) {row->values[column], row->nulls[column]};
+}
+
+static LessonProgress
+row_progress(const ResultRow *row)
+{
+	LessonProgress progress = {0};
+
+	progress.begun = !row->nulls[WATCHED_PCT];
+	if (!progress.begun)
+		return progress;
+	progress.watched_pct = DatumGetInt32(row->values[WATCHED_PCT]);
+	progress.completed = is_true(row, COMPLETED);
+	progress.position_seconds = nullable(row, POSITION_SECONDS);
+	progress.completed_at = nullable(row, COMPLETED_AT);
+	return progress;
+}
+
+/* The reasons differ only where having begun the lesson opens it: see REFUSAL_SQL. */
+static void
+add_lesson(Document *document, Part *part, const ResultRow *row)
+{
+	part->is_lesson = true;
+	part->counts = is_true(row, COUNTS);
+	part->lesson = append_lesson(&document->text, row, document->for_staff);
+	part->access[false] = append_access(&document->text, row, REFUSAL);
+	part->access[true] = row->nulls[REFUSAL] == row->nulls[REFUSAL_IF_BEGUN] ? part->access[false]
+		: append_access(&document->text, row, REFUSAL_IF_BEGUN);
+	part->duration = nullable(row, DURATION_SECONDS);
+	part->progress = row_progress(row);
+}
+
 /* Makes a part of a row.  The lessons of a module mostly follow each other, so its text is there. */
 static void
 add_row(void *to, const ResultRow *row)
 {
 	Document   *document = to;
-	StringInfo	text = &document->text;
 	bool		is_lesson = !row->nulls[LESSON_ID];
 	Part	   *part;
 
@@ -397,21 +444,79 @@ add_row(void *to, const ResultRow *row)
 		document->parts = repalloc(document->parts, document->size * sizeof(Part));
 	}
 	part = &document->parts[document->count++];
+	memset(part, 0, sizeof(Part));
 	keep_place(document, part, row, is_lesson ? PLACE_COLUMNS : MODULE_PLACE_COLUMNS);
-	if (document->count > 1 && same_module(part, part - 1))
-		part->module = part[-1].module;
-	else
-	{
-		part->module.begin = text->len;
-		append_module(text, row);
-		part->module.len = text->len - part->module.begin;
-	}
-	part->lesson.begin = text->len;
+	part->module = document->count > 1 && same_module(part, part - 1) ? part[-1].module
+		: append_module(&document->text, row);
 	if (is_lesson)
-		append_lesson(text, row, document->for_staff);
-	part->lesson.len = text->len - part->lesson.begin;
-	document->required += is_true(row, COUNTS);
-	document->completed += is_true(row, COUNTS) && is_true(row, COMPLETED);
+		add_lesson(document, part, row);
+}
+
+/* Finds how far the learner is in the lessons of all parts. */
+static void
+find_progress(Document *document, Relation progress, Datum user_id)
+{
+	LessonProgress *lessons = palloc0(document->count * sizeof(LessonProgress));
+	int			count = 0;
+
+	for (int i = 0; i < document->count; i++)
+		if (document->parts[i].is_lesson)
+			lessons[count++].lesson_id = document->parts[i].place[LESSON_ID];
+	count = direct_find_progress(progress, user_id, lessons, count);
+	for (int i = 0; i < document->count; i++)
+	{
+		Part	   *part = &document->parts[i];
+
+		if (part->is_lesson)
+			part->progress = *progress_of_lesson(lessons, count, part->place[LESSON_ID]);
+	}
+}
+
+static void
+append_span(Document *document, Span span)
+{
+	appendBinaryStringInfo(&document->json, document->text.data + span.begin, span.len);
+}
+
+static void
+append_nullable(StringInfo json, const char *key, NullableDatum value, Oid type)
+{
+	appendStringInfoString(json, key);
+	if (value.isnull)
+		appendStringInfoString(json, "null");
+	else
+		append_datum(json, value.value, type);
+}
+
+/* As POSITION_SQL: not past the end of the video. */
+static NullableDatum
+shown_position(const Part *part)
+{
+	NullableDatum position = part->progress.position_seconds;
+
+	if (!position.isnull && !part->duration.isnull &&
+		DatumGetInt32(position.value) > DatumGetInt32(part->duration.value))
+		return part->duration;
+	return position;
+}
+
+static void
+append_progress(StringInfo json, const Part *part)
+{
+	const LessonProgress *progress = &part->progress;
+
+	if (!progress->begun)
+	{
+		appendStringInfoString(json, ",\"status\":\"not_started\",\"watched_pct\":0,"
+							   "\"position_seconds\":null,\"completed_at\":null}");
+		return;
+	}
+	appendStringInfoString(json, progress->completed ? ",\"status\":\"completed\""
+						   : ",\"status\":\"in_progress\"");
+	appendStringInfo(json, ",\"watched_pct\":%d", progress->watched_pct);
+	append_nullable(json, ",\"position_seconds\":", shown_position(part), INT4OID);
+	append_nullable(json, ",\"completed_at\":", progress->completed_at, TIMESTAMPTZOID);
+	appendStringInfoChar(json, '}');
 }
 
 /* Appends the parts in order.  After another lesson comes a comma. */
@@ -429,21 +534,35 @@ append_modules(Document *document)
 		if (i == 0 || !same_module(part, part - 1))
 		{
 			appendStringInfoString(json, i == 0 ? "" : "]},");
-			appendBinaryStringInfo(json, document->text.data + part->module.begin, part->module.len);
+			append_span(document, part->module);
 		}
-		if (part->lesson.len > 0 && json->data[json->len - 1] == '}')
+		if (!part->is_lesson)
+			continue;
+		if (json->data[json->len - 1] == '}')
 			appendStringInfoChar(json, ',');
-		appendBinaryStringInfo(json, document->text.data + part->lesson.begin, part->lesson.len);
+		append_span(document, part->lesson);
+		append_span(document, part->access[part->progress.begun]);
+		append_progress(json, part);
 	}
 	appendStringInfoString(json, document->count == 0 ? "]" : "]}]");
 }
 
+/* How many lessons count, and how many of these are completed. */
 static void
-append_counts(StringInfo json, int completed, int required)
+append_counts(Document *document)
 {
+	StringInfo	json = &document->json;
+	int			required = 0;
+	int			completed = 0;
 	bool		isnull;
-	Datum		percentage = course_percentage(completed, required, &isnull);
+	Datum		percentage;
 
+	for (int i = 0; i < document->count; i++)
+	{
+		required += document->parts[i].counts;
+		completed += document->parts[i].counts && document->parts[i].progress.completed;
+	}
+	percentage = course_percentage(completed, required, &isnull);
 	appendStringInfo(json, ",\"required_lessons\":%d,\"completed_lessons\":%d,\"completion\":", required, completed);
 	if (isnull)
 		appendStringInfoString(json, "null");
@@ -451,9 +570,23 @@ append_counts(StringInfo json, int completed, int required)
 		append_datum(json, percentage, INT4OID);
 }
 
-/* The query for the lessons. */
+/* $3 of the query is why the learner has no access to the course. */
+static void
+read_lessons(Call *call, Document *document, const LibraryQuery *query, const Datum *values, const char *nulls)
+{
+	ResultReceiver receiver = result_receiver(LESSON_COLUMNS, lesson_types, add_row, document);
+	Relation	progress = query == &lesson_rows ? direct_progress_open(&call->library) : NULL;
+
+	query_send(&call->library, progress == NULL ? query : &lesson_rows_alone, values, nulls, &receiver.dest);
+	if (progress == NULL)
+		return;
+	find_progress(document, progress, call->user_id);
+	direct_progress_close(progress);
+}
+
+/* The query for the lessons.  What is open in a sequence, SQL must say together with the progress. */
 static const LibraryQuery *
-rows_query(bool for_staff, bool is_sequential)
+lessons_query(bool for_staff, bool is_sequential)
 {
 	if (for_staff)
 		return &all_lesson_rows;
@@ -469,7 +602,6 @@ outline(Call *call, Document *document, Datum course_id)
 {
 	Datum		values[] = {course_id, call->user_id, BoolGetDatum(call->named)};
 	char		nulls[] = {' ', call->user_id == 0 ? 'n' : ' ', ' '};
-	ResultReceiver receiver = result_receiver(LESSON_COLUMNS, lesson_types, add_row, document);
 	ResultRow	course;
 
 	require_course(call, course_id);
@@ -481,9 +613,9 @@ outline(Call *call, Document *document, Datum course_id)
 
 	values[2] = course.values[COURSE_NO_ACCESS];
 	nulls[2] = course.nulls[COURSE_NO_ACCESS] ? 'n' : ' ';
-	query_send(&call->library, rows_query(document->for_staff, is_true(&course, COURSE_IS_SEQUENTIAL)),
-			   values, nulls, &receiver.dest);
-	append_counts(&document->json, document->completed, document->required);
+	read_lessons(call, document, lessons_query(document->for_staff, is_true(&course, COURSE_IS_SEQUENTIAL)),
+				 values, nulls);
+	append_counts(document);
 	append_modules(document);
 	appendStringInfoChar(&document->json, '}');
 }

@@ -528,6 +528,59 @@ SELECT count(*), max(course_completion(test.id('direct-course'), test.id('direct
 SELECT * FROM test.percentage();
 ROLLBACK;
 
+-- The page of a course.
+\c -
+CREATE FUNCTION test.page() RETURNS TABLE (page jsonb, by_sql boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+	outline jsonb := public.course_outline(test.id('direct-course'), test.id('direct-ann'));
+BEGIN
+	RETURN QUERY SELECT jsonb_build_array(outline -> 'completion') || jsonb_path_query_array(outline, '$.modules[*].lessons[*].watched_pct'),
+		EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT m.sort_order%p.watched_pct%');
+END
+$$;
+\c -
+SELECT * FROM test.page();
+SET content_library.direct_paths = off;
+SELECT * FROM test.page();
+
+-- Direct.
+\c -
+BEGIN;
+DELETE FROM content_progress WHERE lesson_id = test.id('direct-course/2');
+SELECT * FROM test.page();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress DROP CONSTRAINT content_progress_watched_pct_check; UPDATE content_progress SET watched_pct = -1 WHERE lesson_id = test.id('direct-course/8');
+SELECT * FROM test.page();
+ROLLBACK;
+-- Two lessons that have one id.
+\c -
+BEGIN;
+ALTER TABLE lessons DROP CONSTRAINT lessons_pkey CASCADE; INSERT INTO lessons (id, module_id, title) VALUES (test.id('direct-course/9'), test.id('direct-course/m'), 'again');
+SELECT * FROM test.page();
+ROLLBACK;
+
+-- By SQL: what opens depends on the progress, and a row may be where the index does not lead.
+\c -
+BEGIN;
+UPDATE courses SET is_sequential = true WHERE id = test.id('direct-course');
+SELECT * FROM test.page();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (content_progress); INSERT INTO test.child (user_id, lesson_id, watched_pct) VALUES (test.id('direct-ann'), test.id('direct-course/10'), 70);
+SELECT * FROM test.page();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ALTER watched_pct TYPE bigint;
+\set VERBOSITY sqlstate
+SELECT * FROM test.page();
+\unset VERBOSITY
+ROLLBACK;
+
 -- All courses of a learner, who has not begun one of them.
 \c -
 CALL test.make_course('direct-other', 3);
@@ -725,7 +778,7 @@ ROLLBACK;
 -- Other files do not expect these.
 DELETE FROM courses WHERE id IN (test.id('direct'), test.id('direct-course'), test.id('direct-other'), test.id('direct-taught'));
 DELETE FROM auth.users WHERE email LIKE 'direct-%';
-DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses, test.staff_of;
+DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses, test.page, test.staff_of;
 DROP PROCEDURE test.compare;
 DROP TABLE test.differences_found;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" RESET ALL;

@@ -1,7 +1,7 @@
 # 053_direct_paths: what a report becomes is the same in C as in SQL, for a million pairs
-# of row and report; so are the percentages of thousands of learners and courses, and the
-# lessons that are next. What is written directly is replicated, and another table access
-# method is left to SQL.
+# of row and report; so are the percentages of thousands of learners and courses, the pages
+# of these, and the lessons that are next. What is written directly is replicated, and another
+# table access method is left to SQL.
 use strict;
 use warnings;
 use FindBin;
@@ -57,13 +57,14 @@ SELECT 'Course', n, true, random() < 0.4, CASE WHEN random() < 0.2 THEN 'pro' EL
 INSERT INTO modules (course_id, title, sort_order, unlock_at, unlock_after)
 SELECT c.id, 'Module', random() * 3, CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, CASE WHEN random() < 0.1 THEN random() * interval '1 year' END
 FROM courses AS c, generate_series(1, 5) AS n WHERE random() < 0.7;
-INSERT INTO lessons (module_id, title, is_required, is_published, is_preview, sort_order, unlock_at, unlock_after)
-SELECT m.id, 'Lesson', random() < 0.7, random() < 0.8, random() < 0.1, random() * 5,
+INSERT INTO lessons (module_id, title, is_required, is_published, is_preview, sort_order, duration_seconds, mux_playback_id, unlock_at, unlock_after)
+SELECT m.id, 'Lesson', random() < 0.7, random() < 0.8, random() < 0.1, random() * 5, CASE WHEN random() < 0.7 THEN 50 + random() * 50 END, 'p' || random(),
 	CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, CASE WHEN random() < 0.1 THEN random() * interval '1 year' END
 FROM (SELECT id, random() * 8 AS lessons FROM modules WHERE random() < 0.8 OFFSET 0) AS m, generate_series(1, m.lessons::integer);
 SET session_replication_role = replica;
-INSERT INTO content_progress (user_id, lesson_id, completed)
-SELECT u.id, l.id, random() < 0.5
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed, completed_at, position_seconds)
+SELECT u.id, l.id, random() * 100, random() < 0.5, CASE WHEN random() < 0.4 THEN now() - random() * interval '1 year' END,
+	CASE WHEN random() < 0.8 THEN random() * 100 END
 FROM (SELECT id, CASE WHEN random() < 0.1 THEN 0.9 ELSE random() * 0.2 END AS part FROM auth.users OFFSET 0) AS u, lessons AS l
 WHERE random() < u.part;
 INSERT INTO enrollments (user_id, course_id, enrolled_at, completed_at, expires_at, granted)
@@ -83,6 +84,14 @@ BEGIN
 		set_config('request.jwt.claims', json_build_object('sub', learner)::text, false);
 	RETURN QUERY SELECT p::text FROM course_progress(CASE WHEN as_service THEN learner END) WITH ORDINALITY AS p;
 END $$;
+CREATE FUNCTION outline_of(direct boolean, course uuid, learner uuid, as_service boolean, OUT outline text) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('content_library.direct_paths', direct::text, false),
+		set_config('request.jwt.claims', json_build_object('sub', learner)::text, false),
+		set_config('role', CASE WHEN as_service THEN 'service_role' ELSE 'authenticated' END, false);
+	outline := course_outline(course, CASE WHEN as_service THEN learner END);
+	RESET ROLE;
+END $$;
 CREATE TABLE answers AS
 SELECT answer(true, c.id, u.id) AS direct, answer(false, c.id, u.id) AS by_sql FROM courses AS c, auth.users AS u;
 END
@@ -98,6 +107,14 @@ SELECT count(*) FROM (
 	UNION ALL
 	(SELECT u.id, s, courses_of(false, u.id, s) FROM auth.users AS u, (VALUES (true), (false)) AS s (s) EXCEPT TABLE listed)) AS different;
 SELECT count(*) > 4000 AND count(DISTINCT course) > 2000 FROM listed;
+END
+is($node->safe_psql('courses', <<'END'), "0\nt", 'the page of a course is the same');
+CREATE TABLE outlines AS
+SELECT outline_of(true, c.id, u.id, s) AS direct, outline_of(false, c.id, u.id, s) AS by_sql
+FROM courses AS c, auth.users AS u, (VALUES (true), (false)) AS s (s);
+SELECT count(*) FROM outlines WHERE direct IS DISTINCT FROM by_sql;
+SELECT count(DISTINCT direct) > 1500 AND bool_or(direct LIKE '%"reason":"date"%') AND bool_or(direct LIKE '%"reason":"tier"%')
+	AND bool_or(direct LIKE '%"reason":"sequence"%') AND bool_or(direct LIKE '%"status":"completed"%"status":"in_progress"%') FROM outlines;
 END
 
 # What a subscriber gets, with either identity of a row.
