@@ -47,13 +47,14 @@ static const LibraryQuery lock_lessons = {
 };
 
 /*
- * The enrollment, if it is not completed, or might be dated earlier.  Otherwise there is
- * nothing to do, and it is not locked.
+ * The enrollment, if it is to be completed, or might be dated earlier.  Otherwise there is
+ * nothing to do, and it is not locked: a lock on a row is a write, too.
  */
-static const LibraryQuery lock_open_enrollment = {
+static const LibraryQuery lock_due_enrollment = {
 	"SELECT e.id, e.completed_at IS NULL FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $1"
 	"   AND e.course_id = $2"
+	"   AND " ALL_COMPLETED_SQL
 	"   AND (e.completed_at IS NULL OR e.completed_at > " COMPLETED_AT_SQL ")"
 	"   FOR NO KEY UPDATE",
 	2, {UUIDOID, UUIDOID}
@@ -251,10 +252,10 @@ reopen_begin(const Call *call, Datum course_id)
 }
 
 /*
- * Sets enrollments.completed_at and sends one event if a course is completed now.  It looks
- * at the lessons after it has locked the enrollment, and at what is committed by then.  So of
- * two reports at the same time the last one sees both, even in REPEATABLE READ.  Returns
- * whether this call has completed the course.
+ * Sets enrollments.completed_at and sends one event if a course is completed now.  The learner
+ * is locked since claim_begin(), and it looks at what is committed by then.  So of two reports
+ * at the same time the last one sees both, even in REPEATABLE READ.  Returns whether this call
+ * has completed the course.
  */
 bool
 claim_completion(const Call *call, Datum course_id)
@@ -263,12 +264,12 @@ claim_completion(const Call *call, Datum course_id)
 	Datum		enrollment_id;
 	bool		open;
 
-	/* No row: the learner is not enrolled, or the course is completed already. */
-	if (query_execute_latest(&call->library, &lock_open_enrollment, values) == 0)
+	/* No row: the learner is not enrolled or not done, or the course is completed already. */
+	if (query_execute_latest(&call->library, &lock_due_enrollment, values) == 0)
 		return false;
 	enrollment_id = result_value(0, 1, UUIDOID);
 	open = result_bool(0, 2);
-	/* A new snapshot, taken after the lock. */
+	/* A new snapshot: while it waited for the lock, anything may have changed. */
 	if (query_execute_latest(&call->library, &complete_enrollment, &enrollment_id) == 0 || !open)
 		return false;
 	send_events();

@@ -1135,13 +1135,15 @@ DECLARE
 	enrollment uuid;
 	open boolean;
 BEGIN
-	-- One that is completed and cannot be dated earlier is not locked.
+	-- The learner is locked since claim_begin(), so whoever comes last sees the rows of all.
+	-- Where there is nothing to do the enrollment is not locked, because that is a write, too.
 	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
 	FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2
+		AND @ALL_COMPLETED_SQL@
 		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
 	FOR NO KEY UPDATE;
-	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
+	-- While this waited for the lock, anything may have changed: so it is asked again.
 	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
 END
 $$;

@@ -2142,10 +2142,27 @@ DECLARE
 	enrollment uuid;
 	open boolean;
 BEGIN
-	-- One that is completed and cannot be dated earlier is not locked.
+	-- The learner is locked since claim_begin(), so whoever comes last sees the rows of all.
+	-- Where there is nothing to do the enrollment is not locked, because that is a write, too.
 	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
 	FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2
+		AND CASE WHEN NOT EXISTS (
+		  SELECT FROM (SELECT rl.id
+		    FROM public.modules AS rm
+		    JOIN public.lessons AS rl ON rl.module_id = rm.id
+		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+		   LEFT JOIN LATERAL (
+		     SELECT p.* FROM public.content_progress AS p
+		      WHERE p.user_id = e.user_id
+		        AND p.lesson_id = r.id
+		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+		  WHERE p.completed IS NOT TRUE)
+		THEN EXISTS (SELECT rl.id
+		  FROM public.modules AS rm
+		  JOIN public.lessons AS rl ON rl.module_id = rm.id
+		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+		ELSE false END
 		AND (e.completed_at IS NULL OR e.completed_at > (SELECT max(COALESCE(p.completed_at, p.last_watched))
 		   FROM (SELECT rl.id
 		     FROM public.modules AS rm
@@ -2157,7 +2174,7 @@ BEGIN
 		         AND p.lesson_id = r.id
 		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
 	FOR NO KEY UPDATE;
-	-- The lessons are looked at after the lock, so that whoever comes last sees the rows of all.
+	-- While this waited for the lock, anything may have changed: so it is asked again.
 	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
 END
 $$;
