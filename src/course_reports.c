@@ -4,7 +4,10 @@
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 
+#include "utils/timestamp.h"
+
 #include "course.h"
+#include "direct_learners.h"
 #include "result.h"
 #include "staff.h"
 
@@ -64,14 +67,20 @@ static const LibraryQuery lesson_ids = {
 	LESSON_IDS_SQL("$1"), 1, {UUIDOID}
 };
 
-/* $4 learners of a course that may have many more.  Their progress is read learner by learner. */
-static const LibraryQuery page_of_learners = {
-	" WITH learners AS MATERIALIZED ("
-	"   SELECT e.user_id, e.enrolled_at, e.completed_at"
-	"   FROM %1$s.enrollments AS e"
-	LATER_SQL
+/* $4 learners of a course that may have many more. */
+#define PAGE_SQL \
+	" SELECT e.user_id, e.enrolled_at, e.completed_at" \
+	"   FROM %1$s.enrollments AS e" \
+	LATER_SQL \
 	"   LIMIT $4"
-	" )"
+
+static const LibraryQuery page_alone = {
+	PAGE_SQL, 4, {UUIDOID, TIMESTAMPTZOID, UUIDOID, INT4OID}, .sizes_differ = true
+};
+
+/* The same with their progress, which is read learner by learner. */
+static const LibraryQuery page_of_learners = {
+	" WITH learners AS MATERIALIZED (" PAGE_SQL ")"
 	LEARNER_SQL
 	" FROM learners AS e"
 	" CROSS JOIN (SELECT COALESCE(cardinality($6), 0) AS required) AS n"
@@ -83,6 +92,18 @@ static const LibraryQuery page_of_learners = {
 static const LibraryQuery summary = {
 	COURSE_SUMMARY_SQL("$1", "$2", "$3", PERCENTAGE_SQL(d.completed, n.required)),
 	3, {UUIDOID, UUIDARRAYOID, UUIDARRAYOID}, .sizes_differ = true
+};
+
+static const LibraryQuery learners_of_summary = {
+	SUMMARY_LEARNERS_SQL("$1"), 1, {UUIDOID}, .sizes_differ = true
+};
+
+/* $2 learners were looked at, of whom $3 and $4 were active; $6 of them have $5 percent together. */
+static const LibraryQuery summary_of_sample = {
+	COURSE_SUMMARY_OF_SQL("$1",
+		"SELECT $2 AS learners, $3 AS active_7_days, $4 AS active_30_days,"
+		"       round($5::numeric / NULLIF($6, 0), 1) AS average_completion"),
+	6, {UUIDOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}, .sizes_differ = true
 };
 
 /* Where a learner stands in the report. */
@@ -172,6 +193,47 @@ enrolled_at(const Call *call, Datum course_id, Datum user_id)
 	return result_value(0, 1, TIMESTAMPTZOID);
 }
 
+/* A page that is read without SQL, but for who is on it. */
+typedef struct ReportPage
+{
+	LearnerReader reader;
+	ReturnSetInfo *result;
+} ReportPage;
+
+static void
+add_to_page(void *to, const ResultRow *row)
+{
+	ReportPage *page = to;
+	LearnerProgress learner = direct_learner_read(&page->reader, result_row_value(row, 0));
+	bool		nulls[] = {false, false, false, false, row->nulls[1], row->nulls[2], learner.last_watched.isnull};
+	Datum		values[] = {
+		row->values[0], Int32GetDatum(page->reader.required), Int32GetDatum(learner.completed),
+		course_percentage(learner.completed, page->reader.required, &nulls[3]),
+		row->values[1], row->values[2], learner.last_watched.value
+	};
+
+	tuplestore_putvalues(page->result->setResult, page->result->setDesc, values, nulls);
+}
+
+/* As page_of_learners; false where SQL must do. */
+static bool
+return_page(FunctionCallInfo fcinfo, const Call *call, const Datum *values, const char *nulls)
+{
+	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	ReportPage	page = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	ResultReceiver receiver = result_receiver(lengthof(types), types, add_to_page, &page);
+
+	if (!direct_learners_open(&page.reader, &call->library,
+							  (NullableDatum) {values[4], nulls[4] == 'n'},
+							  (NullableDatum) {values[5], nulls[5] == 'n'}))
+		return false;
+	InitMaterializedSRF(fcinfo, 0);
+	set_until_caller("jit", "off");
+	query_send(&call->library, &page_alone, values, nulls, &receiver.dest);
+	direct_learners_close(&page.reader);
+	return true;
+}
+
 PG_FUNCTION_INFO_V1(course_report);
 
 Datum
@@ -190,11 +252,73 @@ course_report(PG_FUNCTION_ARGS)
 		values[1] = enrolled_at(&call, course_id, after);
 		nulls[1] = nulls[2] = ' ';
 	}
-	if (!PG_ARGISNULL(1))
+	if (PG_ARGISNULL(1))
+		return_rows(fcinfo, &call, &all_learners, values, nulls);
+	else
+	{
 		find_lesson_ids(&call, course_id, values + 4, nulls + 4);
-	return_rows(fcinfo, &call, PG_ARGISNULL(1) ? &all_learners : &page_of_learners, values, nulls);
+		if (!return_page(fcinfo, &call, values, nulls))
+			return_rows(fcinfo, &call, &page_of_learners, values, nulls);
+	}
 	call_end(&call);
 	return (Datum) 0;
+}
+
+/* What a summary says of the learners whom it looks at. */
+typedef struct Sample
+{
+	LearnerReader reader;
+	int64		learners;
+	int64		active_7_days;
+	int64		active_30_days;
+	int64		percentages;	/* their sum */
+	int64		with_percentage;
+} Sample;
+
+static bool
+is_active(const LearnerProgress *learner, int hours)
+{
+	return !learner->last_watched.isnull &&
+		DatumGetTimestampTz(learner->last_watched.value) > GetCurrentTransactionStartTimestamp() - hours * USECS_PER_HOUR;
+}
+
+static void
+add_to_sample(void *to, const ResultRow *row)
+{
+	Sample	   *sample = to;
+	LearnerProgress learner = direct_learner_read(&sample->reader, result_row_value(row, 0));
+	bool		isnull;
+	Datum		percentage = course_percentage(learner.completed, sample->reader.required, &isnull);
+
+	sample->learners++;
+	sample->active_7_days += is_active(&learner, 168);
+	sample->active_30_days += is_active(&learner, 720);
+	if (isnull)
+		return;
+	sample->percentages += DatumGetInt32(percentage);
+	sample->with_percentage++;
+}
+
+/* As "summary"; false where SQL must do. */
+static bool
+return_summary(FunctionCallInfo fcinfo, const Call *call, const Datum *values, const char *nulls)
+{
+	static const Oid types[] = {UUIDOID};
+	Sample		sample = {0};
+	ResultReceiver receiver = result_receiver(lengthof(types), types, add_to_sample, &sample);
+
+	if (!direct_learners_open(&sample.reader, &call->library,
+							  (NullableDatum) {values[1], nulls[1] == 'n'},
+							  (NullableDatum) {values[2], nulls[2] == 'n'}))
+		return false;
+	set_until_caller("jit", "off");
+	query_send(&call->library, &learners_of_summary, values, NULL, &receiver.dest);
+	direct_learners_close(&sample.reader);
+	return_rows(fcinfo, call, &summary_of_sample, (Datum[]) {
+		values[0], Int64GetDatum(sample.learners), Int64GetDatum(sample.active_7_days),
+		Int64GetDatum(sample.active_30_days), Int64GetDatum(sample.percentages), Int64GetDatum(sample.with_percentage)
+	}, NULL);
+	return true;
 }
 
 PG_FUNCTION_INFO_V1(course_summary);
@@ -212,7 +336,8 @@ course_summary(PG_FUNCTION_ARGS)
 	find_lesson_ids(&call, values[0], values + 1, nulls + 1);
 	set_until_caller("enable_seqscan", "off");
 	set_until_caller("enable_bitmapscan", "off");
-	return_rows(fcinfo, &call, &summary, values, nulls);
+	if (!return_summary(fcinfo, &call, values, nulls))
+		return_rows(fcinfo, &call, &summary, values, nulls);
 	call_end(&call);
 	return (Datum) 0;
 }

@@ -67,13 +67,15 @@ find_lessons(const Relation *relations, Datum modules, int64 *required)
 static int
 count_completed(Relation progress, Datum user_id, const ArrayBuildState *ids)
 {
-	LessonProgress *lessons = palloc0(ids->nelems * sizeof(LessonProgress));
+	int			count = ids->nelems;
+	LessonProgress *lessons = palloc0(count * sizeof(LessonProgress));
 	int			completed = 0;
 
-	for (int i = 0; i < ids->nelems; i++)
+	for (int i = 0; i < count; i++)
 		lessons[i].lesson_id = ids->dvalues[i];
-	direct_find_progress(progress, user_id, lessons, ids->nelems);
-	for (int i = 0; i < ids->nelems; i++)
+	count = sort_lessons(lessons, count);
+	direct_find_progress(progress, user_id, lessons, count);
+	for (int i = 0; i < count; i++)
 		completed += lessons[i].completed;
 	return completed;
 }

@@ -43,7 +43,15 @@ compare_lessons(const void *a, const void *b)
 	return compare_ids(((const LessonProgress *) a)->lesson_id, ((const LessonProgress *) b)->lesson_id);
 }
 
-/* The lesson among these, in the order of direct_find_progress(); NULL if it is not there. */
+/* Sorts lessons by their ids, and leaves each once; returns how many these are. */
+int
+sort_lessons(LessonProgress *lessons, int count)
+{
+	qsort(lessons, count, sizeof(LessonProgress), compare_lessons);
+	return (int) qunique(lessons, count, sizeof(LessonProgress), compare_lessons);
+}
+
+/* The lesson among these, which are sorted; NULL if it is not there. */
 LessonProgress *
 progress_of_lesson(LessonProgress *lessons, int count, Datum lesson_id)
 {
@@ -64,6 +72,7 @@ take_row(LessonProgress *lesson, const DirectScan *scan)
 	lesson->begun = true;
 	lesson->watched_pct = DatumGetInt32(pct);
 	lesson->completed = direct_scan_bool(scan, PROGRESS_COMPLETED);
+	lesson->last_watched.value = direct_scan_value(scan, PROGRESS_LAST_WATCHED, &lesson->last_watched.isnull);
 	lesson->position_seconds.value = direct_scan_value(scan, PROGRESS_POSITION_SECONDS, &lesson->position_seconds.isnull);
 	lesson->completed_at.value = direct_scan_value(scan, PROGRESS_COMPLETED_AT, &lesson->completed_at.isnull);
 }
@@ -130,19 +139,12 @@ look_up(Relation relation, Datum user_id, LessonProgress *lessons, int count)
 	direct_scan_close(&scan);
 }
 
-/*
- * Finds the learner's rows about these lessons, of which only the ids are set.  Sorts them by
- * id, leaves each once, and returns how many there are then.
- */
-int
+/* Finds the learner's rows about these lessons, which are sorted, and of which nothing is known yet. */
+void
 direct_find_progress(Relation relation, Datum user_id, LessonProgress *lessons, int count)
 {
-	int			passed;
+	int			passed = walk(relation, user_id, lessons, count);
 
-	qsort(lessons, count, sizeof(LessonProgress), compare_lessons);
-	count = qunique(lessons, count, sizeof(LessonProgress), compare_lessons);
-	passed = walk(relation, user_id, lessons, count);
 	if (passed < count)
 		look_up(relation, user_id, lessons + passed, count - passed);
-	return count;
 }

@@ -9,16 +9,19 @@
 typedef struct LessonProgress
 {
 	Datum		lesson_id;
+	bool		counts;			/* for whoever asks: direct_progress.c takes no notice */
 	bool		begun;			/* the rest is zero if it is not */
 	bool		completed;
 	int32		watched_pct;
+	NullableDatum last_watched;
 	NullableDatum position_seconds;
 	NullableDatum completed_at;
 } LessonProgress;
 
 extern Relation direct_progress_open(const Library *library);
 extern void direct_progress_close(Relation relation);
-extern int	direct_find_progress(Relation relation, Datum user_id, LessonProgress *lessons, int count);
+extern void direct_find_progress(Relation relation, Datum user_id, LessonProgress *lessons, int count);
+extern int	sort_lessons(LessonProgress *lessons, int count);
 extern LessonProgress *progress_of_lesson(LessonProgress *lessons, int count, Datum lesson_id);
 
 #endif							/* CONTENT_LIBRARY_DIRECT_PROGRESS_H */

@@ -462,7 +462,8 @@ find_progress(Document *document, Relation progress, Datum user_id)
 	for (int i = 0; i < document->count; i++)
 		if (document->parts[i].is_lesson)
 			lessons[count++].lesson_id = document->parts[i].place[LESSON_ID];
-	count = direct_find_progress(progress, user_id, lessons, count);
+	count = sort_lessons(lessons, count);
+	direct_find_progress(progress, user_id, lessons, count);
 	for (int i = 0; i < document->count; i++)
 	{
 		Part	   *part = &document->parts[i];

@@ -116,10 +116,13 @@
 	"(SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (" required_ids ")) AS completed," \
 	"        max(p.last_watched) AS last_watched" \
 	"   FROM %1$s.content_progress AS p" \
-	"  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (" ids "))"
+	"  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (" ids ") AND p.watched_pct >= 0)"
 
-/* How many learners a summary looks at one by one. */
-#define SUMMARY_SAMPLE_SQL "500"
+/* The learners whom a summary looks at one by one, e. */
+#define SUMMARY_LEARNERS_SQL(course_id) \
+	"SELECT e.user_id FROM %1$s.enrollments AS e" \
+	" WHERE e.course_id = " course_id \
+	" ORDER BY uuid_hash(e.user_id), e.user_id LIMIT 500"
 
 /*
  * The summary of a course.  Who is enrolled, and who has completed the course, is counted in
@@ -129,7 +132,7 @@
  * time, so that the answer changes only if the course does.  A week is of 168 hours, because
  * a day of a time zone may have 23 or 25.
  */
-#define COURSE_SUMMARY_SQL(course_id, ids, required_ids, percentage) \
+#define COURSE_SUMMARY_OF_SQL(course_id, sample) \
 	"SELECT n.learners::int4," \
 	"       COALESCE(round(s.active_7_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
 	"       COALESCE(round(s.active_30_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
@@ -144,16 +147,17 @@
 	"  FROM (SELECT count(*) AS learners, count(e.completed_at) AS completed" \
 	"          FROM %1$s.enrollments AS e" \
 	"         WHERE e.course_id = " course_id ") AS n" \
-	" CROSS JOIN (" \
-	"   SELECT count(*) AS learners," \
-	"          count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
-	"          count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \
-	"          round(avg(" percentage "), 1) AS average_completion" \
-	"     FROM (SELECT e.user_id FROM %1$s.enrollments AS e" \
-	"            WHERE e.course_id = " course_id \
-	"            ORDER BY uuid_hash(e.user_id), e.user_id LIMIT " SUMMARY_SAMPLE_SQL ") AS e" \
-	"    CROSS JOIN (SELECT cardinality(" required_ids ") AS required) AS n" \
-	"    CROSS JOIN LATERAL " DONE_BY_LEARNER_SQL(ids, required_ids) " AS d) AS s"
+	" CROSS JOIN (" sample ") AS s"
+
+#define COURSE_SUMMARY_SQL(course_id, ids, required_ids, percentage) \
+	COURSE_SUMMARY_OF_SQL(course_id, \
+		"SELECT count(*) AS learners," \
+		"       count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
+		"       count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \
+		"       round(avg(" percentage "), 1) AS average_completion" \
+		"  FROM (" SUMMARY_LEARNERS_SQL(course_id) ") AS e" \
+		" CROSS JOIN (SELECT cardinality(" required_ids ") AS required) AS n" \
+		" CROSS JOIN LATERAL " DONE_BY_LEARNER_SQL(ids, required_ids) " AS d")
 
 /* R8: until when an enrollment in course c gives access that is made now. */
 #define EXPIRES_AT_SQL "now() + c.access_period"

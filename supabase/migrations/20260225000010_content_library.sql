@@ -3690,7 +3690,7 @@ BEGIN
 	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (required_ids)) AS completed,
 	        max(p.last_watched) AS last_watched
 	   FROM public.content_progress AS p
-	  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (ids)) AS d
+	  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (ids) AND p.watched_pct >= 0) AS d
 	ORDER BY e.enrolled_at, e.user_id;
 END
 $$;
@@ -3761,19 +3761,18 @@ BEGIN
 	  FROM (SELECT count(*) AS learners, count(e.completed_at) AS completed
 	          FROM public.enrollments AS e
 	         WHERE e.course_id = $1) AS n
-	 CROSS JOIN (
-	   SELECT count(*) AS learners,
-	          count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days,
-	          count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days,
-	          round(avg(content_library.percentage(d.completed, n.required)), 1) AS average_completion
-	     FROM (SELECT e.user_id FROM public.enrollments AS e
-	            WHERE e.course_id = $1
-	            ORDER BY uuid_hash(e.user_id), e.user_id LIMIT 500) AS e
-	    CROSS JOIN (SELECT cardinality(required_ids) AS required) AS n
-	    CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (required_ids)) AS completed,
-	            max(p.last_watched) AS last_watched
-	       FROM public.content_progress AS p
-	      WHERE p.user_id = e.user_id AND p.lesson_id = ANY (ids)) AS d) AS s;
+	 CROSS JOIN (SELECT count(*) AS learners,
+	        count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days,
+	        count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days,
+	        round(avg(content_library.percentage(d.completed, n.required)), 1) AS average_completion
+	   FROM (SELECT e.user_id FROM public.enrollments AS e
+	    WHERE e.course_id = $1
+	    ORDER BY uuid_hash(e.user_id), e.user_id LIMIT 500) AS e
+	  CROSS JOIN (SELECT cardinality(required_ids) AS required) AS n
+	  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE p.completed AND p.lesson_id = ANY (required_ids)) AS completed,
+	          max(p.last_watched) AS last_watched
+	     FROM public.content_progress AS p
+	    WHERE p.user_id = e.user_id AND p.lesson_id = ANY (ids) AND p.watched_pct >= 0) AS d) AS s;
 END
 $$;
 COMMENT ON FUNCTION content_library.course_summary(uuid) IS

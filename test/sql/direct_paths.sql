@@ -741,6 +741,62 @@ $$;
 CALL test.compare(1000);
 SELECT * FROM test.differences_found;
 
+-- The reports on a course: a page of its learners, and its summary.
+\c -
+CREATE FUNCTION test.reports() RETURNS TABLE (page text, average numeric, active integer, page_by_sql boolean, summary_by_sql boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+	page text := (SELECT string_agg(concat_ws(' ', r.required_lessons, r.completed_lessons, r.completion, r.last_watched IS NOT NULL), ', ')
+				  FROM public.course_report(test.id('direct-course'), 10) AS r);
+	summary record := public.course_summary(test.id('direct-course'));
+BEGIN
+	RETURN QUERY SELECT page, summary.average_completion, summary.active_7_days,
+		EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE ' WITH learners AS MATERIALIZED%'),
+		NOT EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT e.user_id FROM public.enrollments%');
+END
+$$;
+\c -
+SELECT * FROM test.reports();
+\c -
+SET content_library.direct_paths = off;
+SELECT * FROM test.reports();
+
+-- Direct.
+\c -
+BEGIN;
+UPDATE content_progress SET last_watched = '2026-01-01';
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM content_progress;
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM lessons;
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+DELETE FROM enrollments;
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+ALTER TABLE content_progress ALTER last_watched DROP NOT NULL, DROP CONSTRAINT content_progress_watched_pct_check;
+UPDATE content_progress SET last_watched = NULL;
+UPDATE content_progress SET watched_pct = -1, last_watched = now() WHERE lesson_id = test.id('direct-course/8');
+SELECT * FROM test.reports();
+ROLLBACK;
+
+-- By SQL.
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (content_progress); INSERT INTO test.child (user_id, lesson_id, completed) VALUES (test.id('direct-ann'), test.id('direct-course/10'), true);
+SELECT * FROM test.reports();
+ROLLBACK;
+
 -- What a user is staff of is read without SQL, too: as it is made, when that is switched off,
 -- with a column of another type, and after a change that does not matter.
 CALL test.make_course('direct-taught', 1);
@@ -778,7 +834,7 @@ ROLLBACK;
 -- Other files do not expect these.
 DELETE FROM courses WHERE id IN (test.id('direct'), test.id('direct-course'), test.id('direct-other'), test.id('direct-taught'));
 DELETE FROM auth.users WHERE email LIKE 'direct-%';
-DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses, test.page, test.staff_of;
+DROP FUNCTION test.report, test.double, test.outcome, test.percentage, test.courses, test.page, test.reports, test.staff_of;
 DROP PROCEDURE test.compare;
 DROP TABLE test.differences_found;
 ALTER ROLE CURRENT_USER IN DATABASE :"DBNAME" RESET ALL;

@@ -1,7 +1,7 @@
 # 053_direct_paths: what a report becomes is the same in C as in SQL, for a million pairs
 # of row and report; so are the percentages of thousands of learners and courses, the pages
-# of these, and the lessons that are next. What is written directly is replicated, and another
-# table access method is left to SQL.
+# of these, the reports on them, and the lessons that are next. What is written directly is
+# replicated, and another table access method is left to SQL.
 use strict;
 use warnings;
 use FindBin;
@@ -62,8 +62,8 @@ SELECT m.id, 'Lesson', random() < 0.7, random() < 0.8, random() < 0.1, random() 
 	CASE WHEN random() < 0.1 THEN now() + (random() - 0.5) * interval '1 year' END, CASE WHEN random() < 0.1 THEN random() * interval '1 year' END
 FROM (SELECT id, random() * 8 AS lessons FROM modules WHERE random() < 0.8 OFFSET 0) AS m, generate_series(1, m.lessons::integer);
 SET session_replication_role = replica;
-INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed, completed_at, position_seconds)
-SELECT u.id, l.id, random() * 100, random() < 0.5, CASE WHEN random() < 0.4 THEN now() - random() * interval '1 year' END,
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed, last_watched, completed_at, position_seconds)
+SELECT u.id, l.id, random() * 100, random() < 0.5, now() - random() * interval '60 days', CASE WHEN random() < 0.4 THEN now() - random() * interval '1 year' END,
 	CASE WHEN random() < 0.8 THEN random() * 100 END
 FROM (SELECT id, CASE WHEN random() < 0.1 THEN 0.9 ELSE random() * 0.2 END AS part FROM auth.users OFFSET 0) AS u, lessons AS l
 WHERE random() < u.part;
@@ -92,6 +92,16 @@ BEGIN
 	outline := course_outline(course, CASE WHEN as_service THEN learner END);
 	RESET ROLE;
 END $$;
+CREATE FUNCTION report_of(direct boolean, course uuid, OUT summary text, OUT pages text) LANGUAGE plpgsql AS $$
+DECLARE
+	last uuid;
+BEGIN
+	PERFORM set_config('content_library.direct_paths', direct::text, false);
+	summary := (SELECT s::text FROM course_summary(course) AS s);
+	SELECT string_agg(r::text, E'\n'), (array_agg(user_id ORDER BY ordinality DESC))[1] INTO pages, last
+	FROM course_report(course, 10) WITH ORDINALITY AS r;
+	pages := pages || E'\n' || (SELECT string_agg(r::text, E'\n') FROM course_report(course, 1000, last) WITH ORDINALITY AS r);
+END $$;
 CREATE TABLE answers AS
 SELECT answer(true, c.id, u.id) AS direct, answer(false, c.id, u.id) AS by_sql FROM courses AS c, auth.users AS u;
 END
@@ -115,6 +125,13 @@ FROM courses AS c, auth.users AS u, (VALUES (true), (false)) AS s (s);
 SELECT count(*) FROM outlines WHERE direct IS DISTINCT FROM by_sql;
 SELECT count(DISTINCT direct) > 1500 AND bool_or(direct LIKE '%"reason":"date"%') AND bool_or(direct LIKE '%"reason":"tier"%')
 	AND bool_or(direct LIKE '%"reason":"sequence"%') AND bool_or(direct LIKE '%"status":"completed"%"status":"in_progress"%') FROM outlines;
+END
+is($node->safe_psql('courses', <<'END'), "0\nt", 'the reports on a course are the same');
+CREATE TABLE reported AS
+SELECT d.summary = s.summary AND d.pages = s.pages AS same, d.*
+FROM courses AS c, report_of(true, c.id) AS d, report_of(false, c.id) AS s;
+SELECT count(*) FILTER (WHERE same IS NOT TRUE) FROM reported;
+SELECT count(DISTINCT summary) > 50 AND max(length(pages)) > 2000 FROM reported;
 END
 
 # What a subscriber gets, with either identity of a row.

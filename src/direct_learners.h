@@ -1,0 +1,28 @@
+/* direct_learners.h: reads how far the learners of a course are, for a report, without SQL. */
+#ifndef CONTENT_LIBRARY_DIRECT_LEARNERS_H
+#define CONTENT_LIBRARY_DIRECT_LEARNERS_H
+
+#include "direct_progress.h"
+
+typedef struct LearnerReader
+{
+	Relation	progress;
+	LessonProgress *lessons;
+	int			count;
+	int			required;		/* of these */
+	MemoryContext context;		/* of one learner */
+} LearnerReader;
+
+/* As DONE_BY_LEARNER_SQL. */
+typedef struct LearnerProgress
+{
+	int			completed;
+	NullableDatum last_watched;
+} LearnerProgress;
+
+extern bool direct_learners_open(LearnerReader *reader, const Library *library,
+								 NullableDatum lesson_ids, NullableDatum required_ids);
+extern LearnerProgress direct_learner_read(LearnerReader *reader, Datum user_id);
+extern void direct_learners_close(LearnerReader *reader);
+
+#endif							/* CONTENT_LIBRARY_DIRECT_LEARNERS_H */
