@@ -7,6 +7,11 @@
 #include "nodes/pg_list.h"
 #include "utils/uuid.h"
 
+/* Times and counts outlive the rows that they were read from, as Datums. */
+#ifndef USE_FLOAT8_BYVAL
+#error "content_library needs a PostgreSQL of 64 bits"
+#endif
+
 /* Since 16 the macros for variable-length values are in a header of their own. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

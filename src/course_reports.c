@@ -67,7 +67,7 @@ static const LibraryQuery lesson_ids = {
 	LESSON_IDS_SQL("$1"), 1, {UUIDOID}
 };
 
-/* $4 learners of a course that may have many more. */
+/* The learners of a page: $4 of a course that may have many more. */
 #define PAGE_SQL \
 	" SELECT e.user_id, e.enrolled_at, e.completed_at" \
 	"   FROM %1$s.enrollments AS e" \
@@ -78,7 +78,7 @@ static const LibraryQuery page_alone = {
 	PAGE_SQL, 4, {UUIDOID, TIMESTAMPTZOID, UUIDOID, INT4OID}, .sizes_differ = true
 };
 
-/* The same with their progress, which is read learner by learner. */
+/* The same with their progress, where direct_learners.c cannot read it. */
 static const LibraryQuery page_of_learners = {
 	" WITH learners AS MATERIALIZED (" PAGE_SQL ")"
 	LEARNER_SQL

@@ -44,10 +44,10 @@ static const LibraryQuery is_enrolled = {
 };
 
 /*
- * The lessons l that are wanted, each with its module, how far the learner is, and why a
- * learner may not watch it who has not begun it, and who has.  A module without lessons has a row,
- * too, in which those columns are NULL.  Not sorted: sorting the text that is made of the rows
- * takes less.
+ * The lessons l that are wanted, each with its module and how far the learner is.  It says
+ * twice why a learner may not watch it: one who has not begun it, and one who has.  A module
+ * without lessons has a row, too, in which those columns are NULL.  Not sorted: sorting the
+ * text that is made of the rows takes less.
  */
 #define LESSON_ROWS_SQL(wanted, refusals, progress, from_progress) \
 	"SELECT " LESSON_PLACE_SQL("m", "l") ", " progress "," \
@@ -128,7 +128,7 @@ typedef struct Part
 	bool		is_lesson;		/* false if the module has none; then the rest is zero */
 	bool		counts;
 	Span		lesson;			/* up to whether the learner may watch it */
-	Span		access[2];		/* that, if the learner has not begun it, and if so */
+	Span		access[2];		/* that; [true] is for who has begun it */
 	NullableDatum duration;
 	LessonProgress progress;
 } Part;
