@@ -60,8 +60,8 @@ static const LibraryQuery all_learners = {
 };
 
 /*
- * The lessons of a course, and those that count.  What reads learner by learner gets them as
- * constants: so the planner knows how many they are, and looks for one by its hash.
+ * The lessons of a course, and those that count.  Other queries get them as constants: so the
+ * planner knows how many they are, and how much progress they have.
  */
 static const LibraryQuery lesson_ids = {
 	LESSON_IDS_SQL("$1"), 1, {UUIDOID}
@@ -112,25 +112,9 @@ static const LibraryQuery place_of_learner = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/*
- * Counts the progress on each lesson by itself, and so finds it by the lesson's index.  Only
- * who is enrolled counts: not who has left, or has watched a preview.
- */
 static const LibraryQuery lessons_of_course = {
-	" SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct"
-	" FROM %1$s.modules AS m"
-	" JOIN %1$s.lessons AS l ON l.module_id = m.id"
-	" CROSS JOIN LATERAL ("
-	"   SELECT count(*)::int4 AS started,"
-	"     count(*) FILTER (WHERE p.completed)::int4 AS completed,"
-	"     round(avg(p.watched_pct), 1) AS average_pct"
-	"   FROM (SELECT p.user_id, p.completed, p.watched_pct"
-	"         FROM %1$s.content_progress AS p"
-	"         WHERE p.lesson_id = l.id OFFSET 0) AS p"
-	"   JOIN %1$s.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id) AS s"
-	" WHERE m.course_id = $1"
-	" ORDER BY " LESSON_PLACE_SQL("m", "l"),
-	1, {UUIDOID}, .sizes_differ = true
+	LESSON_REPORT_SQL("$1", "$2"),
+	2, {UUIDOID, UUIDARRAYOID}, .sizes_differ = true
 };
 
 /*
@@ -347,12 +331,14 @@ PG_FUNCTION_INFO_V1(lesson_report);
 Datum
 lesson_report(PG_FUNCTION_ARGS)
 {
-	Datum		course_id = required_arg(fcinfo, 0, "course_id");
+	Datum		values[3] = {required_arg(fcinfo, 0, "course_id")};
+	char		nulls[] = {' ', ' ', ' '};
 	Call		call;
 
 	call_begin_as_staff(&call, fcinfo);
-	require_staff(&call, course_id, STAFF_VIEWER);
-	return_rows(fcinfo, &call, &lessons_of_course, &course_id, NULL);
+	require_staff(&call, values[0], STAFF_VIEWER);
+	find_lesson_ids(&call, values[0], values + 1, nulls + 1);
+	return_rows(fcinfo, &call, &lessons_of_course, values, nulls);
 	call_end(&call);
 	return (Datum) 0;
 }

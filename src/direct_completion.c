@@ -68,12 +68,9 @@ static int
 count_completed(Relation progress, Datum user_id, const ArrayBuildState *ids)
 {
 	int			count = ids->nelems;
-	LessonProgress *lessons = palloc0(count * sizeof(LessonProgress));
+	LessonProgress *lessons = sorted_lessons(ids->dvalues, &count);
 	int			completed = 0;
 
-	for (int i = 0; i < count; i++)
-		lessons[i].lesson_id = ids->dvalues[i];
-	count = sort_lessons(lessons, count);
 	direct_find_progress(progress, user_id, lessons, count);
 	for (int i = 0; i < count; i++)
 		completed += lessons[i].completed;

@@ -25,17 +25,14 @@ bool
 direct_learners_open(LearnerReader *reader, const Library *library, NullableDatum lesson_ids,
 					 NullableDatum required_ids)
 {
-	Datum	   *ids;
-	Datum	   *required;
+	Datum	   *ids = NULL;
+	Datum	   *required = NULL;
 
 	reader->progress = direct_progress_open(library);
 	if (reader->progress == NULL)
 		return false;
 	reader->count = get_ids(lesson_ids, &ids);
-	reader->lessons = palloc0(reader->count * sizeof(LessonProgress));
-	for (int i = 0; i < reader->count; i++)
-		reader->lessons[i].lesson_id = ids[i];
-	reader->count = sort_lessons(reader->lessons, reader->count);
+	reader->lessons = sorted_lessons(ids, &reader->count);
 	reader->required = get_ids(required_ids, &required);
 	for (int i = 0; i < reader->required; i++)
 		progress_of_lesson(reader->lessons, reader->count, required[i])->counts = true;

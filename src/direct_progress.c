@@ -38,17 +38,29 @@ compare_ids(Datum a, Datum b)
 }
 
 static int
+compare_elements(const void *a, const void *b)
+{
+	return compare_ids(*(const Datum *) a, *(const Datum *) b);
+}
+
+static int
 compare_lessons(const void *a, const void *b)
 {
 	return compare_ids(((const LessonProgress *) a)->lesson_id, ((const LessonProgress *) b)->lesson_id);
 }
 
-/* Sorts lessons by their ids, and leaves each once; returns how many these are. */
-int
-sort_lessons(LessonProgress *lessons, int count)
+/* The lessons that have these ids, sorted by them, and each once; count is how many these are then. */
+LessonProgress *
+sorted_lessons(Datum *ids, int *count)
 {
-	qsort(lessons, count, sizeof(LessonProgress), compare_lessons);
-	return (int) qunique(lessons, count, sizeof(LessonProgress), compare_lessons);
+	LessonProgress *lessons;
+
+	qsort(ids, *count, sizeof(Datum), compare_elements);
+	*count = (int) qunique(ids, *count, sizeof(Datum), compare_elements);
+	lessons = palloc0(*count * sizeof(LessonProgress));
+	for (int i = 0; i < *count; i++)
+		lessons[i].lesson_id = ids[i];
+	return lessons;
 }
 
 /* The lesson among these, which are sorted; NULL if it is not there. */

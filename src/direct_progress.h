@@ -21,7 +21,7 @@ typedef struct LessonProgress
 extern Relation direct_progress_open(const Library *library);
 extern void direct_progress_close(Relation relation);
 extern void direct_find_progress(Relation relation, Datum user_id, LessonProgress *lessons, int count);
-extern int	sort_lessons(LessonProgress *lessons, int count);
+extern LessonProgress *sorted_lessons(Datum *ids, int *count);
 extern LessonProgress *progress_of_lesson(LessonProgress *lessons, int count, Datum lesson_id);
 
 #endif							/* CONTENT_LIBRARY_DIRECT_PROGRESS_H */

@@ -456,13 +456,14 @@ add_row(void *to, const ResultRow *row)
 static void
 find_progress(Document *document, Relation progress, Datum user_id)
 {
-	LessonProgress *lessons = palloc0(document->count * sizeof(LessonProgress));
+	Datum	   *ids = palloc(document->count * sizeof(Datum));
 	int			count = 0;
+	LessonProgress *lessons;
 
 	for (int i = 0; i < document->count; i++)
 		if (document->parts[i].is_lesson)
-			lessons[count++].lesson_id = document->parts[i].place[LESSON_ID];
-	count = sort_lessons(lessons, count);
+			ids[count++] = document->parts[i].place[LESSON_ID];
+	lessons = sorted_lessons(ids, &count);
 	direct_find_progress(progress, user_id, lessons, count);
 	for (int i = 0; i < document->count; i++)
 	{

@@ -118,6 +118,28 @@
 	"   FROM %1$s.content_progress AS p" \
 	"  WHERE p.user_id = e.user_id AND p.lesson_id = ANY (" ids ") AND p.watched_pct >= 0)"
 
+/*
+ * How far the learners are with each lesson.  Only who is enrolled counts: not who has left, or
+ * has watched a preview.  The progress of all lessons is read together, so that no page of the
+ * table is read for each of them.
+ */
+#define LESSON_REPORT_SQL(course_id, ids) \
+	"SELECT l.id, m.id, l.title, l.is_required," \
+	"       COALESCE(s.started, 0), COALESCE(s.completed, 0), s.average_pct" \
+	"  FROM %1$s.modules AS m" \
+	"  JOIN %1$s.lessons AS l ON l.module_id = m.id" \
+	"  LEFT JOIN (" \
+	"    SELECT p.lesson_id," \
+	"           count(*)::int4 AS started," \
+	"           count(*) FILTER (WHERE p.completed)::int4 AS completed," \
+	"           round(avg(p.watched_pct), 1) AS average_pct" \
+	"      FROM %1$s.content_progress AS p" \
+	"      JOIN %1$s.enrollments AS e ON e.course_id = " course_id " AND e.user_id = p.user_id" \
+	"     WHERE p.lesson_id = ANY (" ids ")" \
+	"     GROUP BY p.lesson_id) AS s ON s.lesson_id = l.id" \
+	" WHERE m.course_id = " course_id \
+	" ORDER BY " LESSON_PLACE_SQL("m", "l")
+
 /* The learners whom a summary looks at one by one, e. */
 #define SUMMARY_LEARNERS_SQL(course_id) \
 	"SELECT e.user_id FROM %1$s.enrollments AS e" \

@@ -2570,22 +2570,12 @@ SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+	ids uuid[];
 BEGIN
 	PERFORM content_library.require_owner();
-	RETURN QUERY
-	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
-	FROM public.modules AS m
-	JOIN public.lessons AS l ON l.module_id = m.id
-	CROSS JOIN LATERAL (
-		SELECT count(*)::integer AS started,
-			count(*) FILTER (WHERE p.completed)::integer AS completed,
-			round(avg(p.watched_pct), 1) AS average_pct
-		FROM (SELECT p.user_id, p.completed, p.watched_pct
-			  FROM public.content_progress AS p
-			  WHERE p.lesson_id = l.id OFFSET 0) AS p
-		JOIN public.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id) AS s
-	WHERE m.course_id = $1
-	ORDER BY @LESSON_PLACE_SQL("m", "l")@;
+	SELECT i.ids INTO ids FROM (@LESSON_IDS_SQL("$1")@) AS i (ids, required_ids);
+	RETURN QUERY @LESSON_REPORT_SQL("$1", "ids")@;
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS

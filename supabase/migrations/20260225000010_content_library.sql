@@ -3813,22 +3813,29 @@ SET plan_cache_mode = force_custom_plan
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+	ids uuid[];
 BEGIN
 	PERFORM content_library.require_owner();
-	RETURN QUERY
-	SELECT l.id, m.id, l.title, l.is_required, s.started, s.completed, s.average_pct
-	FROM public.modules AS m
-	JOIN public.lessons AS l ON l.module_id = m.id
-	CROSS JOIN LATERAL (
-		SELECT count(*)::integer AS started,
-			count(*) FILTER (WHERE p.completed)::integer AS completed,
-			round(avg(p.watched_pct), 1) AS average_pct
-		FROM (SELECT p.user_id, p.completed, p.watched_pct
-			  FROM public.content_progress AS p
-			  WHERE p.lesson_id = l.id OFFSET 0) AS p
-		JOIN public.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id) AS s
-	WHERE m.course_id = $1
-	ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
+	SELECT i.ids INTO ids FROM (SELECT array_agg(l.id), array_agg(l.id) FILTER (WHERE (l.is_required AND l.is_published))
+	  FROM public.modules AS m
+	  JOIN public.lessons AS l ON l.module_id = m.id
+	 WHERE m.course_id = $1) AS i (ids, required_ids);
+	RETURN QUERY SELECT l.id, m.id, l.title, l.is_required,
+	       COALESCE(s.started, 0), COALESCE(s.completed, 0), s.average_pct
+	  FROM public.modules AS m
+	  JOIN public.lessons AS l ON l.module_id = m.id
+	  LEFT JOIN (
+	    SELECT p.lesson_id,
+	           count(*)::int4 AS started,
+	           count(*) FILTER (WHERE p.completed)::int4 AS completed,
+	           round(avg(p.watched_pct), 1) AS average_pct
+	      FROM public.content_progress AS p
+	      JOIN public.enrollments AS e ON e.course_id = $1 AND e.user_id = p.user_id
+	     WHERE p.lesson_id = ANY (ids)
+	     GROUP BY p.lesson_id) AS s ON s.lesson_id = l.id
+	 WHERE m.course_id = $1
+	 ORDER BY m.sort_order, m.created_at, m.id, l.sort_order, l.created_at, l.id;
 END
 $$;
 COMMENT ON FUNCTION content_library.lesson_report(uuid) IS
