@@ -119,7 +119,7 @@ RETURNS TABLE (pairs bigint, over_2000_enrolled boolean, without_percentage bool
 			   completion bigint, outline bigint, progress bigint, report bigint, next_lesson bigint, not_completed bigint)
 LANGUAGE sql
 AS $$
-	SELECT count(*), count(e.id) > 2000, count(*) FILTER (WHERE k.pct IS NULL) > 0, count(DISTINCT k.pct) > 10,
+	SELECT count(*), count(e.id) > 2000, count(*) FILTER (WHERE k.pct IS NULL) > 0, count(DISTINCT k.pct) > 15,
 		   count(*) FILTER (WHERE a.completion IS DISTINCT FROM k.pct),
 		   count(*) FILTER (WHERE (a.outline, a.outline_lessons) IS DISTINCT FROM (k.pct, k.completed || '/' || k.required)),
 		   count(*) FILTER (WHERE (p.user_id IS NULL) <> (e.id IS NULL)

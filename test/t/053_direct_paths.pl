@@ -100,7 +100,7 @@ BEGIN
 	summary := (SELECT s::text FROM course_summary(course) AS s);
 	SELECT string_agg(r::text, E'\n'), (array_agg(user_id ORDER BY ordinality DESC))[1] INTO pages, last
 	FROM course_report(course, 10) WITH ORDINALITY AS r;
-	pages := pages || E'\n' || (SELECT string_agg(r::text, E'\n') FROM course_report(course, 1000, last) WITH ORDINALITY AS r);
+	pages := concat_ws(E'\n', pages, (SELECT string_agg(r::text, E'\n') FROM course_report(course, 1000, last) WITH ORDINALITY AS r));
 END $$;
 CREATE TABLE answers AS
 SELECT answer(true, c.id, u.id) AS direct, answer(false, c.id, u.id) AS by_sql FROM courses AS c, auth.users AS u;
