@@ -6,8 +6,8 @@ DATA = content_library--1.0.sql content_library--plan.sql
 DATA_built = content_library--plan--1.0.sql content_library--sql.sql content_library--sql--1.0.sql
 OBJS = src/attach.o src/auth.o src/batch_reports.o src/boundary.o src/call.o src/certificates.o src/check.o src/claims.o src/completion.o \
 	src/content_library.o src/copy_course.o src/course.o src/course_reports.o src/dashboard.o src/direct_completion.o \
-	src/direct_courses.o src/direct_insert.o src/direct_learners.o src/direct_progress.o src/direct_read.o src/direct_reports.o src/direct_scan.o src/direct_tables.o \
-	src/direct_write.o src/enrollment.o src/errors.o \
+	src/direct_courses.o src/direct_insert.o src/direct_learners.o src/direct_progress.o src/direct_read.o src/direct_reports.o \
+	src/direct_scan.o src/direct_tables.o src/direct_write.o src/enrollment.o src/errors.o \
 	src/locks.o src/members.o src/mux_binding.o src/mux_events.o src/mux_lock.o src/mux_playback.o src/mux_signature.o src/ordering.o \
 	src/outline.o src/plans.o src/played.o src/progress_rules.o src/record_batch.o src/record_progress.o src/recording.o src/result.o \
 	src/retention.o src/signed_in.o src/staff.o src/strict.o src/strict_reading.o src/table_changes.o src/threshold.o src/watching.o

@@ -118,9 +118,18 @@ static const LibraryQuery lessons_of_course = {
 };
 
 /*
- * Returns the rows of a query.  Without JIT: the planner overestimates the
- * lateral look-up, and compiling would cost more than the query.
+ * Begins a report on a course.  Without JIT: the planner overestimates the lateral look-ups,
+ * and compiling would cost more than the query.
  */
+static void
+begin_report(Call *call, FunctionCallInfo fcinfo, Datum course_id)
+{
+	call_begin_as_staff(call, fcinfo);
+	require_staff(call, course_id, STAFF_VIEWER);
+	set_until_caller("jit", "off");
+}
+
+/* Returns the rows of a query. */
 static void
 return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query,
 			const Datum *values, const char *nulls)
@@ -133,7 +142,6 @@ return_rows(FunctionCallInfo fcinfo, const Call *call, const LibraryQuery *query
 									result->econtext->ecxt_per_query_memory,
 									false, result->setDesc,
 									"the tables of content_library were altered: see content_library_check()");
-	set_until_caller("jit", "off");
 	query_send(&call->library, query, values, nulls, receiver);
 }
 
@@ -191,8 +199,8 @@ add_to_page(void *to, const ResultRow *row)
 	LearnerProgress learner = direct_learner_read(&page->reader, result_row_value(row, 0));
 	bool		nulls[] = {false, false, false, false, row->nulls[1], row->nulls[2], learner.last_watched.isnull};
 	Datum		values[] = {
-		row->values[0], Int32GetDatum(page->reader.required), Int32GetDatum(learner.completed),
-		course_percentage(learner.completed, page->reader.required, &nulls[3]),
+		row->values[0], Int32GetDatum(page->reader.required_count), Int32GetDatum(learner.completed),
+		course_percentage(learner.completed, page->reader.required_count, &nulls[3]),
 		row->values[1], row->values[2], learner.last_watched.value
 	};
 
@@ -207,12 +215,9 @@ return_page(FunctionCallInfo fcinfo, const Call *call, const Datum *values, cons
 	ReportPage	page = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 	ResultReceiver receiver = result_receiver(lengthof(types), types, add_to_page, &page);
 
-	if (!direct_learners_open(&page.reader, &call->library,
-							  (NullableDatum) {values[4], nulls[4] == 'n'},
-							  (NullableDatum) {values[5], nulls[5] == 'n'}))
+	if (!direct_learners_open(&page.reader, &call->library, values + 4, nulls + 4))
 		return false;
 	InitMaterializedSRF(fcinfo, 0);
-	set_until_caller("jit", "off");
 	query_send(&call->library, &page_alone, values, nulls, &receiver.dest);
 	direct_learners_close(&page.reader);
 	return true;
@@ -229,8 +234,7 @@ course_report(PG_FUNCTION_ARGS)
 	char		nulls[] = {' ', 'n', 'n', ' ', ' ', ' '};
 	Call		call;
 
-	call_begin_as_staff(&call, fcinfo);
-	require_staff(&call, course_id, STAFF_VIEWER);
+	begin_report(&call, fcinfo, course_id);
 	if (!PG_ARGISNULL(2))
 	{
 		values[1] = enrolled_at(&call, course_id, after);
@@ -272,7 +276,7 @@ add_to_sample(void *to, const ResultRow *row)
 	Sample	   *sample = to;
 	LearnerProgress learner = direct_learner_read(&sample->reader, result_row_value(row, 0));
 	bool		isnull;
-	Datum		percentage = course_percentage(learner.completed, sample->reader.required, &isnull);
+	Datum		percentage = course_percentage(learner.completed, sample->reader.required_count, &isnull);
 
 	sample->learners++;
 	sample->active_7_days += is_active(&learner, 168);
@@ -291,11 +295,8 @@ return_summary(FunctionCallInfo fcinfo, const Call *call, const Datum *values, c
 	Sample		sample = {0};
 	ResultReceiver receiver = result_receiver(lengthof(types), types, add_to_sample, &sample);
 
-	if (!direct_learners_open(&sample.reader, &call->library,
-							  (NullableDatum) {values[1], nulls[1] == 'n'},
-							  (NullableDatum) {values[2], nulls[2] == 'n'}))
+	if (!direct_learners_open(&sample.reader, &call->library, values + 1, nulls + 1))
 		return false;
-	set_until_caller("jit", "off");
 	query_send(&call->library, &learners_of_summary, values, NULL, &receiver.dest);
 	direct_learners_close(&sample.reader);
 	return_rows(fcinfo, call, &summary_of_sample, (Datum[]) {
@@ -315,8 +316,7 @@ course_summary(PG_FUNCTION_ARGS)
 	char		nulls[] = {' ', ' ', ' '};
 	Call		call;
 
-	call_begin_as_staff(&call, fcinfo);
-	require_staff(&call, values[0], STAFF_VIEWER);
+	begin_report(&call, fcinfo, values[0]);
 	find_lesson_ids(&call, values[0], values + 1, nulls + 1);
 	set_until_caller("enable_seqscan", "off");
 	set_until_caller("enable_bitmapscan", "off");
@@ -335,8 +335,7 @@ lesson_report(PG_FUNCTION_ARGS)
 	char		nulls[] = {' ', ' ', ' '};
 	Call		call;
 
-	call_begin_as_staff(&call, fcinfo);
-	require_staff(&call, values[0], STAFF_VIEWER);
+	begin_report(&call, fcinfo, values[0]);
 	find_lesson_ids(&call, values[0], values + 1, nulls + 1);
 	return_rows(fcinfo, &call, &lessons_of_course, values, nulls);
 	call_end(&call);

@@ -9,7 +9,8 @@ typedef struct LearnerReader
 	Relation	progress;
 	LessonProgress *lessons;
 	int			count;
-	int			required;		/* of these */
+	LessonProgress **required;	/* of these */
+	int			required_count;
 	MemoryContext context;		/* of one learner */
 } LearnerReader;
 
@@ -21,7 +22,7 @@ typedef struct LearnerProgress
 } LearnerProgress;
 
 extern bool direct_learners_open(LearnerReader *reader, const Library *library,
-								 NullableDatum lesson_ids, NullableDatum required_ids);
+								 const Datum *ids, const char *nulls);
 extern LearnerProgress direct_learner_read(LearnerReader *reader, Datum user_id);
 extern void direct_learners_close(LearnerReader *reader);
 

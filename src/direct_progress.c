@@ -57,7 +57,7 @@ sorted_lessons(Datum *ids, int *count)
 
 	qsort(ids, *count, sizeof(Datum), compare_elements);
 	*count = (int) qunique(ids, *count, sizeof(Datum), compare_elements);
-	lessons = palloc0(*count * sizeof(LessonProgress));
+	lessons = palloc(*count * sizeof(LessonProgress));
 	for (int i = 0; i < *count; i++)
 		lessons[i].lesson_id = ids[i];
 	return lessons;
@@ -81,7 +81,7 @@ take_row(LessonProgress *lesson, const DirectScan *scan)
 
 	if (isnull || DatumGetInt32(pct) < 0)
 		return;
-	lesson->begun = true;
+	lesson->started = true;
 	lesson->watched_pct = DatumGetInt32(pct);
 	lesson->completed = direct_scan_bool(scan, PROGRESS_COMPLETED);
 	lesson->last_watched.value = direct_scan_value(scan, PROGRESS_LAST_WATCHED, &lesson->last_watched.isnull);
@@ -151,12 +151,15 @@ look_up(Relation relation, Datum user_id, LessonProgress *lessons, int count)
 	direct_scan_close(&scan);
 }
 
-/* Finds the learner's rows about these lessons, which are sorted, and of which nothing is known yet. */
+/* Finds the learner's rows about these lessons, which are sorted. */
 void
 direct_find_progress(Relation relation, Datum user_id, LessonProgress *lessons, int count)
 {
-	int			passed = walk(relation, user_id, lessons, count);
+	int			passed;
 
+	for (int i = 0; i < count; i++)
+		lessons[i] = (LessonProgress) {lessons[i].lesson_id};
+	passed = walk(relation, user_id, lessons, count);
 	if (passed < count)
 		look_up(relation, user_id, lessons + passed, count - passed);
 }

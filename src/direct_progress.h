@@ -9,8 +9,7 @@
 typedef struct LessonProgress
 {
 	Datum		lesson_id;
-	bool		counts;			/* for whoever asks: direct_progress.c takes no notice */
-	bool		begun;			/* the rest is zero if it is not */
+	bool		started;		/* the rest is zero if it is not */
 	bool		completed;
 	int32		watched_pct;
 	NullableDatum last_watched;

@@ -45,7 +45,7 @@ static const LibraryQuery is_enrolled = {
 
 /*
  * The lessons l that are wanted, each with its module and how far the learner is.  It says
- * twice why a learner may not watch it: one who has not begun it, and one who has.  A module
+ * twice why a learner may not watch it: one who has not started it, and one who has.  A module
  * without lessons has a row, too, in which those columns are NULL.  Not sorted: sorting the
  * text that is made of the rows takes less.
  */
@@ -73,7 +73,7 @@ enum
 	MODULE_TITLE, MODULE_DESCRIPTION, MODULE_METADATA,
 	TITLE, DESCRIPTION, DURATION_SECONDS, METADATA, IS_REQUIRED, IS_PUBLISHED,
 	IS_PREVIEW, COUNTS, MUX_STATUS, MUX_PLAYBACK_ID,
-	UNLOCKS_AT, REFUSAL, REFUSAL_IF_BEGUN, LESSON_COLUMNS
+	UNLOCKS_AT, REFUSAL, REFUSAL_IF_STARTED, LESSON_COLUMNS
 };
 
 static const Oid lesson_types[LESSON_COLUMNS] = {
@@ -128,7 +128,7 @@ typedef struct Part
 	bool		is_lesson;		/* false if the module has none; then the rest is zero */
 	bool		counts;
 	Span		lesson;			/* up to whether the learner may watch it */
-	Span		access[2];		/* that; [true] is for who has begun it */
+	Span		access[2];		/* that; [true] is for who has started it */
 	NullableDatum duration;
 	LessonProgress progress;
 } Part;
@@ -263,15 +263,28 @@ append_datum(StringInfo json, Datum datum, Oid type)
 	}
 }
 
-/* Appends a key with what stands before it, and the value of a column. */
+static NullableDatum
+nullable(const ResultRow *row, int column)
+{
+	return (NullableDatum) {row->values[column], row->nulls[column]};
+}
+
+/* Appends a key with what stands before it, and a value. */
+static void
+append_nullable(StringInfo json, const char *key, NullableDatum value, Oid type)
+{
+	appendStringInfoString(json, key);
+	if (value.isnull)
+		appendStringInfoString(json, "null");
+	else
+		append_datum(json, value.value, type);
+}
+
+/* The same with the value of a column. */
 static void
 append(StringInfo json, const char *key, const ResultRow *row, int column)
 {
-	appendStringInfoString(json, key);
-	if (row->nulls[column])
-		appendStringInfoString(json, "null");
-	else
-		append_datum(json, row->values[column], TupleDescAttr(row->desc, column)->atttypid);
+	append_nullable(json, key, nullable(row, column), TupleDescAttr(row->desc, column)->atttypid);
 }
 
 static void
@@ -395,19 +408,13 @@ keep_place(Document *document, Part *part, const ResultRow *row, int columns)
 	MemoryContextSwitchTo(old);
 }
 
-static NullableDatum
-nullable(const ResultRow *row, int column)
-{
-	return (NullableDatum) {row->values[column], row->nulls[column]};
-}
-
 static LessonProgress
 row_progress(const ResultRow *row)
 {
 	LessonProgress progress = {0};
 
-	progress.begun = !row->nulls[WATCHED_PCT];
-	if (!progress.begun)
+	progress.started = !row->nulls[WATCHED_PCT];
+	if (!progress.started)
 		return progress;
 	progress.watched_pct = DatumGetInt32(row->values[WATCHED_PCT]);
 	progress.completed = is_true(row, COMPLETED);
@@ -416,7 +423,7 @@ row_progress(const ResultRow *row)
 	return progress;
 }
 
-/* The reasons differ only where having begun the lesson opens it: see REFUSAL_SQL. */
+/* The reasons differ only where having started the lesson opens it: see REFUSAL_SQL. */
 static void
 add_lesson(Document *document, Part *part, const ResultRow *row)
 {
@@ -424,8 +431,8 @@ add_lesson(Document *document, Part *part, const ResultRow *row)
 	part->counts = is_true(row, COUNTS);
 	part->lesson = append_lesson(&document->text, row, document->for_staff);
 	part->access[false] = append_access(&document->text, row, REFUSAL);
-	part->access[true] = row->nulls[REFUSAL] == row->nulls[REFUSAL_IF_BEGUN] ? part->access[false]
-		: append_access(&document->text, row, REFUSAL_IF_BEGUN);
+	part->access[true] = row->nulls[REFUSAL] == row->nulls[REFUSAL_IF_STARTED] ? part->access[false]
+		: append_access(&document->text, row, REFUSAL_IF_STARTED);
 	part->duration = nullable(row, DURATION_SECONDS);
 	part->progress = row_progress(row);
 }
@@ -480,16 +487,6 @@ append_span(Document *document, Span span)
 	appendBinaryStringInfo(&document->json, document->text.data + span.begin, span.len);
 }
 
-static void
-append_nullable(StringInfo json, const char *key, NullableDatum value, Oid type)
-{
-	appendStringInfoString(json, key);
-	if (value.isnull)
-		appendStringInfoString(json, "null");
-	else
-		append_datum(json, value.value, type);
-}
-
 /* As POSITION_SQL: not past the end of the video. */
 static NullableDatum
 shown_position(const Part *part)
@@ -507,7 +504,7 @@ append_progress(StringInfo json, const Part *part)
 {
 	const LessonProgress *progress = &part->progress;
 
-	if (!progress->begun)
+	if (!progress->started)
 	{
 		appendStringInfoString(json, ",\"status\":\"not_started\",\"watched_pct\":0,"
 							   "\"position_seconds\":null,\"completed_at\":null}");
@@ -543,7 +540,7 @@ append_modules(Document *document)
 		if (json->data[json->len - 1] == '}')
 			appendStringInfoChar(json, ',');
 		append_span(document, part->lesson);
-		append_span(document, part->access[part->progress.begun]);
+		append_span(document, part->access[part->progress.started]);
 		append_progress(json, part);
 	}
 	appendStringInfoString(json, document->count == 0 ? "]" : "]}]");
@@ -556,20 +553,16 @@ append_counts(Document *document)
 	StringInfo	json = &document->json;
 	int			required = 0;
 	int			completed = 0;
-	bool		isnull;
-	Datum		percentage;
+	NullableDatum percentage;
 
 	for (int i = 0; i < document->count; i++)
 	{
 		required += document->parts[i].counts;
 		completed += document->parts[i].counts && document->parts[i].progress.completed;
 	}
-	percentage = course_percentage(completed, required, &isnull);
-	appendStringInfo(json, ",\"required_lessons\":%d,\"completed_lessons\":%d,\"completion\":", required, completed);
-	if (isnull)
-		appendStringInfoString(json, "null");
-	else
-		append_datum(json, percentage, INT4OID);
+	percentage.value = course_percentage(completed, required, &percentage.isnull);
+	appendStringInfo(json, ",\"required_lessons\":%d,\"completed_lessons\":%d", required, completed);
+	append_nullable(json, ",\"completion\":", percentage, INT4OID);
 }
 
 /* $3 of the query is why the learner has no access to the course. */

@@ -120,8 +120,8 @@
 
 /*
  * How far the learners are with each lesson.  Only who is enrolled counts: not who has left, or
- * has watched a preview.  The progress of all lessons is read together, so that no page of the
- * table is read for each of them.
+ * has watched a preview.  The progress of all lessons is read together, so a page of the table is
+ * read once and not for each of them.
  */
 #define LESSON_REPORT_SQL(course_id, ids) \
 	"SELECT l.id, m.id, l.title, l.is_required," \
