@@ -280,10 +280,8 @@ CREATE INDEX idx_course_staff_course_id ON @extschema@.course_staff (course_id);
 CREATE INDEX idx_content_progress_user_id ON @extschema@.content_progress (user_id);
 
 -- Without this index, deleting a lesson and reporting on a course would read all
--- progress. It has no column that changes with every report, because then no
--- update could be HOT.
-CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
-	INCLUDE (user_id);
+-- progress. It has no column that a report changes, because then no update could be HOT.
+CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id);
 
 CREATE INDEX idx_certificates_user_id ON @extschema@.certificates (user_id);
 CREATE INDEX idx_certificates_course_id ON @extschema@.certificates (course_id);
@@ -2088,7 +2086,7 @@ END);'),
 		('default', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET DEFAULT now();'),
 		('default', 'content_progress', 'column content_progress.watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched SET DEFAULT ''{}''::int4multirange;'),
 		('default', 'content_progress', 'column content_progress.watched_pct', 'ALTER TABLE {schema}.content_progress ALTER COLUMN watched_pct SET DEFAULT 0;'),
-		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id, completed) INCLUDE (user_id);'),
+		('index', 'content_progress', 'idx_content_progress_lesson_id', 'CREATE INDEX idx_content_progress_lesson_id ON {schema}.content_progress USING btree (lesson_id);'),
 		('index', 'content_progress', 'idx_content_progress_user_id', 'CREATE INDEX idx_content_progress_user_id ON {schema}.content_progress USING btree (user_id);'),
 		('policy', 'content_progress', 'Service role manages content_progress', 'CREATE POLICY "Service role manages content_progress" ON {schema}.content_progress FOR ALL TO service_role USING (true) WITH CHECK (true);'),
 		('policy', 'content_progress', 'Users read own progress', 'CREATE POLICY "Users read own progress" ON {schema}.content_progress FOR SELECT TO authenticated USING ((( SELECT auth.uid() AS uid) = user_id));'),

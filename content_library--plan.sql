@@ -318,8 +318,7 @@ ALTER TABLE @extschema@.content_progress
 CREATE INDEX idx_enrollments_course_id ON @extschema@.enrollments (course_id, enrolled_at, user_id);
 CREATE INDEX idx_enrollments_completed_at ON @extschema@.enrollments (course_id, completed_at);
 CREATE INDEX idx_enrollments_sample ON @extschema@.enrollments (course_id, uuid_hash(user_id), user_id);
-CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id, completed)
-	INCLUDE (user_id);
+CREATE INDEX idx_content_progress_lesson_id ON @extschema@.content_progress (lesson_id);
 
 -- Nobody can read rows until the update makes the policies again.
 ALTER TABLE @extschema@.courses ENABLE ROW LEVEL SECURITY;

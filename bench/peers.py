@@ -200,7 +200,9 @@ def as_request(text, **places):
 
 
 # The reports of bench.day in the order of time, each with a commit.
-DAY_PEERS = ('upsert', 'starter', 'ours')
+DAY_PEERS = ('upsert', 'plan', 'starter', 'ours')
+# Whose rows are in which schema.
+DAY_SCHEMAS = {'plan': 'plan'}
 DAY = '''
 CREATE PROCEDURE bench.play(peer text, from_t integer, to_t integer)
 LANGUAGE plpgsql AS $$
@@ -212,6 +214,8 @@ BEGIN
         PERFORM set_config('request.jwt.claims', bench.claims(report.who), false);
         IF peer = 'ours' THEN
             {ours} INTO result;
+        ELSIF peer = 'plan' THEN
+            {plan} INTO result;
         ELSE
             {upsert} INTO result;
         END IF;
@@ -220,7 +224,8 @@ BEGIN
 END
 $$'''.format(**{
     peer: ('SELECT ' * is_call(HEARTBEATS[peer]) + HEARTBEATS[peer]).format(
-        who='report.who', lesson='report.lesson', pct='report.pct', pos='report.pos') for peer in ('ours', 'upsert')})
+        who='report.who', lesson='report.lesson', pct='report.pct', pos='report.pos')
+    for peer in ('ours', 'plan', 'upsert')})
 
 
 # Two requests, and the rest by the client: supabase-js, in another language.

@@ -96,8 +96,9 @@ static const LibraryQuery required_lessons = {
 };
 
 /*
- * Of these lessons the one that the fewest learners have completed, and how many have.  No
- * more than $2 are counted, so that a lesson that all have completed costs little.
+ * Of these lessons the one that the fewest learners have begun, and how many have: an index
+ * alone tells that.  No more than $2 are counted, so that a lesson that all have begun costs
+ * little.
  */
 static const LibraryQuery rarest_lesson = {
 	"SELECT r.id, n.learners"
@@ -105,7 +106,7 @@ static const LibraryQuery rarest_lesson = {
 	" CROSS JOIN LATERAL ("
 	"   SELECT count(*) AS learners"
 	"     FROM (SELECT FROM %1$s.content_progress AS p"
-	"            WHERE p.lesson_id = r.id AND p.completed"
+	"            WHERE p.lesson_id = r.id"
 	"            LIMIT $2) AS counted) AS n"
 	" ORDER BY n.learners, r.id"
 	" LIMIT 1",
@@ -287,8 +288,8 @@ claim_new_enrollment(const Call *call, Datum course_id, Datum enrollment_id)
 }
 
 /*
- * The lesson that the fewest learners have completed.  It counts further only as long as
- * every lesson has more learners than that.
+ * The lesson that the fewest learners have begun.  It counts further only as long as every
+ * lesson has more learners than that.
  */
 static Datum
 find_rarest_lesson(const Library *library, Datum lessons)

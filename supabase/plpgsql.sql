@@ -1171,15 +1171,15 @@ BEGIN
 	IF required IS NULL THEN
 		RETURN;
 	END IF;
-	-- The lesson that the fewest learners have completed. It counts further only as long
-	-- as every lesson has more learners than that.
+	-- The lesson that the fewest learners have begun: an index alone tells that. It counts
+	-- further only as long as every lesson has more learners than that.
 	LOOP
 		SELECT r.id, n.learners INTO rarest
 		FROM unnest(required) AS r(id)
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS learners
 			FROM (SELECT FROM public.content_progress AS p
-				  WHERE p.lesson_id = r.id AND p.completed
+				  WHERE p.lesson_id = r.id
 				  LIMIT most) AS counted) AS n
 		ORDER BY n.learners, r.id
 		LIMIT 1;

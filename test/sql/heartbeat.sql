@@ -104,6 +104,10 @@ SELECT test.writes(100), test.writes(100), test.writes(90);
 CALL test.set_row($$last_watched = clock_timestamp() + interval '1 h', position_seconds = 5$$);
 SELECT test.writes(100, 5000), test.writes(100, 5000);
 SELECT position_seconds, last_watched > clock_timestamp() AS ahead FROM content_progress;
+
+-- No index has a column that changes: so none of these has made an entry, nor has the completion.
+SELECT pg_stat_get_xact_tuples_updated(c) > 10 AS many, pg_stat_get_xact_tuples_updated(c) = pg_stat_get_xact_tuples_hot_updated(c) AS hot
+FROM CAST('content_progress'::regclass AS oid) AS c;
 ROLLBACK;
 
 -- The interval is 15 seconds unless it is set ...
