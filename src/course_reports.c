@@ -98,12 +98,16 @@ static const LibraryQuery learners_of_summary = {
 	SUMMARY_LEARNERS_SQL("$1"), 1, {UUIDOID}, .sizes_differ = true
 };
 
-/* $2 learners were looked at, of whom $3 and $4 were active; $6 of them have $5 percent together. */
+/*
+ * Of $2 learners, $3 have completed the course.  $4 were looked at, of whom $5 and $6 were active;
+ * $8 of them have $7 percent together.
+ */
 static const LibraryQuery summary_of_sample = {
 	COURSE_SUMMARY_OF_SQL("$1",
-		"SELECT $2 AS learners, $3 AS active_7_days, $4 AS active_30_days,"
-		"       round($5::numeric / NULLIF($6, 0), 1) AS average_completion"),
-	6, {UUIDOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}, .sizes_differ = true
+		"SELECT $2 AS learners, $3 AS completed",
+		"SELECT $4 AS learners, $5 AS active_7_days, $6 AS active_30_days,"
+		"       round($7::numeric / NULLIF($8, 0), 1) AS average_completion"),
+	8, {UUIDOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}, .sizes_differ = true
 };
 
 /* Where a learner stands in the report. */
@@ -294,14 +298,18 @@ return_summary(FunctionCallInfo fcinfo, const Call *call, const Datum *values, c
 	static const Oid types[] = {UUIDOID};
 	Sample		sample = {0};
 	ResultReceiver receiver = result_receiver(lengthof(types), types, add_to_sample, &sample);
+	int64		learners;
+	int64		completed;
 
-	if (!direct_learners_open(&sample.reader, &call->library, values + 1, nulls + 1))
+	if (!direct_count_learners(&call->library, values[0], &learners, &completed) ||
+		!direct_learners_open(&sample.reader, &call->library, values + 1, nulls + 1))
 		return false;
 	query_send(&call->library, &learners_of_summary, values, NULL, &receiver.dest);
 	direct_learners_close(&sample.reader);
 	return_rows(fcinfo, call, &summary_of_sample, (Datum[]) {
-		values[0], Int64GetDatum(sample.learners), Int64GetDatum(sample.active_7_days),
-		Int64GetDatum(sample.active_30_days), Int64GetDatum(sample.percentages), Int64GetDatum(sample.with_percentage)
+		values[0], Int64GetDatum(learners), Int64GetDatum(completed),
+		Int64GetDatum(sample.learners), Int64GetDatum(sample.active_7_days), Int64GetDatum(sample.active_30_days),
+		Int64GetDatum(sample.percentages), Int64GetDatum(sample.with_percentage)
 	}, NULL);
 	return true;
 }

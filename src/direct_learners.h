@@ -1,4 +1,4 @@
-/* direct_learners.h: reads how far the learners of a course are, for a report, without SQL. */
+/* direct_learners.h: counts the learners of a course, and reads how far they are, without SQL. */
 #ifndef CONTENT_LIBRARY_DIRECT_LEARNERS_H
 #define CONTENT_LIBRARY_DIRECT_LEARNERS_H
 
@@ -21,6 +21,7 @@ typedef struct LearnerProgress
 	NullableDatum last_watched;
 } LearnerProgress;
 
+extern bool direct_count_learners(const Library *library, Datum course_id, int64 *learners, int64 *completed);
 extern bool direct_learners_open(LearnerReader *reader, const Library *library,
 								 const Datum *ids, const char *nulls);
 extern LearnerProgress direct_learner_read(LearnerReader *reader, Datum user_id);

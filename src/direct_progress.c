@@ -72,21 +72,25 @@ progress_of_lesson(LessonProgress *lessons, int count, Datum lesson_id)
 	return bsearch(&wanted, lessons, count, sizeof(LessonProgress), compare_lessons);
 }
 
-/* Takes the row that was found; about watched_pct see PROGRESS_BY_KEY_SQL. */
+/*
+ * Takes the row that was found; about watched_pct see PROGRESS_BY_KEY_SQL.  The last column comes
+ * first: so all are taken from the row at once.
+ */
 static void
 take_row(LessonProgress *lesson, const DirectScan *scan)
 {
+	LessonProgress found = {lesson->lesson_id, true};
 	bool		isnull;
-	Datum		pct = direct_scan_value(scan, PROGRESS_WATCHED_PCT, &isnull);
+	Datum		pct;
 
-	if (isnull || DatumGetInt32(pct) < 0)
-		return;
-	lesson->started = true;
-	lesson->watched_pct = DatumGetInt32(pct);
-	lesson->completed = direct_scan_bool(scan, PROGRESS_COMPLETED);
-	lesson->last_watched.value = direct_scan_value(scan, PROGRESS_LAST_WATCHED, &lesson->last_watched.isnull);
-	lesson->position_seconds.value = direct_scan_value(scan, PROGRESS_POSITION_SECONDS, &lesson->position_seconds.isnull);
-	lesson->completed_at.value = direct_scan_value(scan, PROGRESS_COMPLETED_AT, &lesson->completed_at.isnull);
+	found.completed_at.value = direct_scan_value(scan, PROGRESS_COMPLETED_AT, &found.completed_at.isnull);
+	found.position_seconds.value = direct_scan_value(scan, PROGRESS_POSITION_SECONDS, &found.position_seconds.isnull);
+	found.last_watched.value = direct_scan_value(scan, PROGRESS_LAST_WATCHED, &found.last_watched.isnull);
+	found.completed = direct_scan_bool(scan, PROGRESS_COMPLETED);
+	pct = direct_scan_value(scan, PROGRESS_WATCHED_PCT, &isnull);
+	found.watched_pct = DatumGetInt32(pct);
+	if (!isnull && found.watched_pct >= 0)
+		*lesson = found;
 }
 
 /* Whether a walk has come to a row of the next lesson.  It passes the lessons that have no row. */

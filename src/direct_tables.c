@@ -67,10 +67,11 @@ static DirectTable direct_courses = {
 	COURSE_ID, 1
 };
 static DirectTable direct_enrollments = {
-	"enrollments", 4, {
-		{"user_id", UUIDOID}, {"course_id", UUIDOID}, {"expires_at", TIMESTAMPTZOID}, {"granted", BOOLOID}
+	"enrollments", 5, {
+		{"user_id", UUIDOID}, {"course_id", UUIDOID}, {"expires_at", TIMESTAMPTZOID}, {"granted", BOOLOID},
+		{"completed_at", TIMESTAMPTZOID}
 	},
-	ENROLLMENT_USER_ID, 2
+	ENROLLMENT_USER_ID, 2, ENROLLMENT_COURSE_ID, ENROLLMENT_COMPLETED_AT
 };
 /* Found by the first of its keys alone: see staff.c. */
 static DirectTable direct_staff = {
@@ -178,6 +179,17 @@ is_key(const DirectTable *table, Relation index)
 		finds_by(table, index, table->first_key, table->nkeys);
 }
 
+/* Whether it finds the rows of a parent. */
+static bool
+is_of_parent(const DirectTable *table, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	return table->parent != 0 && finds_by(table, index, table->parent, 1) &&
+		(table->beside_parent == 0 ||
+		 (form->indnatts > 1 && form->indkey.values[1] == table->numbers[table->beside_parent]));
+}
+
 static void
 take_index(Relation index, Oid *taken, TransactionId *xmin)
 {
@@ -200,7 +212,7 @@ find_indexes(DirectTable *table, Relation relation)
 
 		if (is_key(table, index))
 			take_index(index, &table->index, &table->index_xmin);
-		if (table->parent != 0 && finds_by(table, index, table->parent, 1))
+		if (is_of_parent(table, index))
 			take_index(index, &table->parent_index, &table->parent_index_xmin);
 		index_close(index, NoLock);
 	}

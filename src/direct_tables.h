@@ -27,6 +27,7 @@ typedef struct DirectTable
 	int			first_key;		/* of the columns that its unique index is on */
 	int			nkeys;
 	int			parent;			/* the column that another index is on, not unique; 0 for none */
+	int			beside_parent;	/* the next column of that index; 0 for any */
 
 	int			changes;		/* how often the server said that something has changed */
 	bool		known;			/* whether what follows is true */
@@ -73,7 +74,7 @@ enum
 };
 enum
 {
-	ENROLLMENT_USER_ID, ENROLLMENT_COURSE_ID, ENROLLMENT_EXPIRES_AT, ENROLLMENT_GRANTED
+	ENROLLMENT_USER_ID, ENROLLMENT_COURSE_ID, ENROLLMENT_EXPIRES_AT, ENROLLMENT_GRANTED, ENROLLMENT_COMPLETED_AT
 };
 enum
 {

@@ -140,6 +140,12 @@
 	" WHERE m.course_id = " course_id \
 	" ORDER BY " LESSON_PLACE_SQL("m", "l")
 
+/* How many learners a course has, and how many of them have completed it. */
+#define SUMMARY_COUNTS_SQL(course_id) \
+	"SELECT count(*) AS learners, count(e.completed_at) AS completed" \
+	"  FROM %1$s.enrollments AS e" \
+	" WHERE e.course_id = " course_id
+
 /* The learners whom a summary looks at one by one, e. */
 #define SUMMARY_LEARNERS_SQL(course_id) \
 	"SELECT e.user_id FROM %1$s.enrollments AS e" \
@@ -154,7 +160,7 @@
  * time, so that the answer changes only if the course does.  A week is of 168 hours, because
  * a day of a time zone may have 23 or 25.
  */
-#define COURSE_SUMMARY_OF_SQL(course_id, sample) \
+#define COURSE_SUMMARY_OF_SQL(course_id, counts, sample) \
 	"SELECT n.learners::int4," \
 	"       COALESCE(round(s.active_7_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
 	"       COALESCE(round(s.active_30_days::numeric * n.learners / NULLIF(s.learners, 0)), 0)::int4," \
@@ -166,13 +172,11 @@
 	"                                                   ELSE 'infinity' END)::int4" \
 	"               FROM generate_series(0, 11) AS w (ago) ORDER BY w.ago DESC)," \
 	"       s.learners::int4" \
-	"  FROM (SELECT count(*) AS learners, count(e.completed_at) AS completed" \
-	"          FROM %1$s.enrollments AS e" \
-	"         WHERE e.course_id = " course_id ") AS n" \
+	"  FROM (" counts ") AS n" \
 	" CROSS JOIN (" sample ") AS s"
 
 #define COURSE_SUMMARY_SQL(course_id, ids, required_ids, percentage) \
-	COURSE_SUMMARY_OF_SQL(course_id, \
+	COURSE_SUMMARY_OF_SQL(course_id, SUMMARY_COUNTS_SQL(course_id), \
 		"SELECT count(*) AS learners," \
 		"       count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days," \
 		"       count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days," \

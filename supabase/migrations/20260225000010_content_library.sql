@@ -3757,8 +3757,8 @@ BEGIN
 	               FROM generate_series(0, 11) AS w (ago) ORDER BY w.ago DESC),
 	       s.learners::int4
 	  FROM (SELECT count(*) AS learners, count(e.completed_at) AS completed
-	          FROM public.enrollments AS e
-	         WHERE e.course_id = $1) AS n
+	    FROM public.enrollments AS e
+	   WHERE e.course_id = $1) AS n
 	 CROSS JOIN (SELECT count(*) AS learners,
 	        count(*) FILTER (WHERE d.last_watched > now() - interval '168 hours') AS active_7_days,
 	        count(*) FILTER (WHERE d.last_watched > now() - interval '720 hours') AS active_30_days,

@@ -743,14 +743,14 @@ SELECT * FROM test.differences_found;
 
 -- The reports on a course: a page of its learners, and its summary.
 \c -
-CREATE FUNCTION test.reports() RETURNS TABLE (page text, average numeric, active integer, page_by_sql boolean, summary_by_sql boolean)
+CREATE FUNCTION test.reports() RETURNS TABLE (page text, learners integer, completed integer, average numeric, active integer, page_by_sql boolean, summary_by_sql boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
 	page text := (SELECT string_agg(concat_ws(' ', r.required_lessons, r.completed_lessons, r.completion, r.last_watched IS NOT NULL), ', ')
 				  FROM public.course_report(test.id('direct-course'), 10) AS r);
 	summary record := public.course_summary(test.id('direct-course'));
 BEGIN
-	RETURN QUERY SELECT page, summary.average_completion, summary.active_7_days,
+	RETURN QUERY SELECT page, summary.learners, summary.completed, summary.average_completion, summary.active_7_days,
 		EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE ' WITH learners AS MATERIALIZED%'),
 		NOT EXISTS (SELECT FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT e.user_id FROM public.enrollments%');
 END
@@ -790,10 +790,41 @@ UPDATE content_progress SET watched_pct = -1, last_watched = now() WHERE lesson_
 SELECT * FROM test.reports();
 ROLLBACK;
 
--- By SQL.
+\c -
+VACUUM enrollments;
+SELECT * FROM test.reports();
+\c -
+BEGIN;
+UPDATE enrollments SET completed_at = now();
+INSERT INTO enrollments (user_id, course_id) SELECT id, test.id('direct-course') FROM auth.users LIMIT 3 ON CONFLICT DO NOTHING;
+SELECT learners > 1 AS more, completed, summary_by_sql FROM test.reports();
+ROLLBACK;
+SELECT * FROM test.reports();
+\c -
+BEGIN;
+CREATE INDEX ON enrollments (course_id); CREATE INDEX ON enrollments (course_id, granted);
+SELECT * FROM test.reports();
+ROLLBACK;
+
+-- By SQL, the page or the summary.
 \c -
 BEGIN;
 CREATE TABLE test.child () INHERITS (content_progress); INSERT INTO test.child (user_id, lesson_id, completed) VALUES (test.id('direct-ann'), test.id('direct-course/10'), true);
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+CREATE TABLE test.child () INHERITS (enrollments); INSERT INTO test.child (user_id, course_id, completed_at) VALUES (test.id('direct-bob'), test.id('direct-course'), now());
+SELECT learners, completed, summary_by_sql FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_enrollments_completed_at;
+SELECT * FROM test.reports();
+ROLLBACK;
+\c -
+BEGIN;
+DROP INDEX idx_enrollments_completed_at; CREATE INDEX ON enrollments (course_id, completed_at) WHERE completed_at IS NOT NULL;
 SELECT * FROM test.reports();
 ROLLBACK;
 
