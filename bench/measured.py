@@ -6,22 +6,35 @@ from peers import EMPTY
 LESS = {'us': True, 'instructions': True, 'WAL bytes': True, 'calls/s': False}
 
 
+class Median(float):
+    """A median, and by_ours: the median of what it is of ours in each round, or None."""
+
+    def __new__(cls, median, by_ours=''):
+        self = super().__new__(cls, median)
+        self.by_ours = float(by_ours) if by_ours else None
+        return self
+
+
 def read(lines):
     """Medians by learners, workload, unit and peer."""
     figures = {}
     for line in lines:
         if not line.startswith('#'):
-            learners, workload, peer, unit, median, *_ = line.split('\t')
-            figures.setdefault((int(learners), workload, unit), {})[peer] = float(median)
+            learners, workload, peer, unit, median, _, _, _, *by_ours = line.rstrip('\n').split('\t')
+            figures.setdefault((int(learners), workload, unit), {})[peer] = Median(median, *by_ours)
     return figures
 
 
 def ratio(peers, peer, unit):
-    """How many times as good ours is as a peer; None where there is no telling."""
+    """How many times as good ours is as a peer; None where there is no telling.
+
+    Of each round, if that was measured: the speed of a machine may change from one to the next.
+    """
     ours = peers.get('ours')
     if peer in ('ours', *EMPTY) or unit not in LESS or not ours or not peers.get(peer):
         return None
-    return peers[peer] / ours if LESS[unit] else ours / peers[peer]
+    by_ours = peers[peer].by_ours or peers[peer] / ours
+    return by_ours if LESS[unit] else 1 / by_ours
 
 
 def largest(figures):
