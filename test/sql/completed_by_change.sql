@@ -166,5 +166,24 @@ FROM record_progress_batch(jsonb_build_array(
 SELECT * FROM test.completed('dates-bob');
 ROLLBACK;
 
+-- Of many learners, one change completes those who are done, and nobody else. All have begun
+-- the first lesson, most the second, half of them the third.
+BEGIN;
+CALL test.make_course('many', 4);
+DO $$ BEGIN FOR n IN 1..400 LOOP CALL test.make_learner('many-' || n, 'many'); END LOOP; END $$;
+SET LOCAL row_security = off;
+INSERT INTO content_progress (user_id, lesson_id, watched_pct, completed)
+SELECT test.id('many-' || n), test.id('many/' || l), 90, n % 5 > 0 OR l <> 1 + n % 3
+FROM generate_series(1, 400) AS n, generate_series(1, 3) AS l
+WHERE l = 1 OR l = 2 AND n % 4 > 0 OR l = 3 AND n % 2 > 0;
+RESET row_security;
+SELECT count(completed_at) AS completed FROM enrollments WHERE course_id = test.id('many');
+UPDATE lessons SET is_required = false WHERE id = test.id('many/4');
+SELECT count(e.completed_at) AS completed, count(*) FILTER (WHERE (e.completed_at IS NULL) = (d.lessons = 3)) AS wrong
+FROM enrollments AS e CROSS JOIN LATERAL (
+	SELECT count(*) AS lessons FROM content_progress AS p WHERE p.user_id = e.user_id AND p.completed) AS d
+WHERE e.course_id = test.id('many');
+ROLLBACK;
+
 DROP FUNCTION test.completed(text);
 DROP PROCEDURE test.report_on(text, date, integer);
