@@ -59,13 +59,16 @@ make_kept_plans(void)
 	return hash_create("content_library plans", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
-/* Most queries look up a few keys, and a plan made for their values would be no better. */
+/*
+ * Most queries look up a few keys, and a plan made for their values would be no better.  Where
+ * courses differ in size, parallel workers may read the largest.
+ */
 static SPIPlanPtr
 prepare(const Library *library, const LibraryQuery *query)
 {
 	char	   *text = psprintf(query->sql, quote_identifier(library->schema_name));
 	SPIPlanPtr	plan = SPI_prepare_cursor(text, query->nargs, (Oid *) query->argtypes,
-										  query->sizes_differ ? CURSOR_OPT_CUSTOM_PLAN
+										  query->sizes_differ ? CURSOR_OPT_CUSTOM_PLAN | CURSOR_OPT_PARALLEL_OK
 										  : CURSOR_OPT_GENERIC_PLAN);
 
 	if (plan == NULL)

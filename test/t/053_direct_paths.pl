@@ -1,7 +1,8 @@
 # 053_direct_paths: what a report becomes is the same in C as in SQL, for a million pairs
 # of row and report; so are the percentages of thousands of learners and courses, the pages
-# of these, the reports on them, and the lessons that are next. What is written directly is
-# replicated, and another table access method is left to SQL.
+# of these, the reports on them, and the lessons that are next. What SQL reads may be read by
+# parallel workers. What is written directly is replicated, and another table access method
+# is left to SQL.
 use strict;
 use warnings;
 use FindBin;
@@ -133,6 +134,16 @@ FROM courses AS c, report_of(true, c.id) AS d, report_of(false, c.id) AS s;
 SELECT count(*) FILTER (WHERE same IS NOT TRUE) FROM reported;
 SELECT count(DISTINCT summary) > 50 AND max(length(pages)) > 2000 FROM reported;
 END
+
+# As for a course of a hundred thousand learners, which these tables have not.
+my $workers = join '', map { "SET $_;" } 'min_parallel_table_scan_size = 0', 'min_parallel_index_scan_size = 0', 'parallel_setup_cost = 0',
+	'parallel_tuple_cost = 0';
+my $ask = "SELECT count(*), md5(string_agg(r::text, ',')) FROM (SELECT course_id AS id FROM modules ORDER BY id LIMIT 1) AS c, lesson_report(id) AS r";
+my $alone = $node->safe_psql('courses', "SET max_parallel_workers_per_gather = 0; $ask");
+my $start = -s $node->logfile;
+is($node->safe_psql('courses', "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;
+	SET auto_explain.log_nested_statements = on; $workers $ask"), $alone, 'the report on lessons is the same with parallel workers');
+like(substr(slurp_file($node->logfile), $start), qr/Workers Launched: [1-9]/, 'which are there');
 
 # What a subscriber gets, with either identity of a row.
 new_database($node, 'app', 'public');
