@@ -301,9 +301,13 @@ return_summary(FunctionCallInfo fcinfo, const Call *call, const Datum *values, c
 	int64		learners;
 	int64		completed;
 
-	if (!direct_count_learners(&call->library, values[0], &learners, &completed) ||
-		!direct_learners_open(&sample.reader, &call->library, values + 1, nulls + 1))
+	if (!direct_learners_open(&sample.reader, &call->library, values + 1, nulls + 1))
 		return false;
+	if (!direct_count_learners(&call->library, values[0], &learners, &completed))
+	{
+		direct_learners_close(&sample.reader);
+		return false;
+	}
 	query_send(&call->library, &learners_of_summary, values, NULL, &receiver.dest);
 	direct_learners_close(&sample.reader);
 	return_rows(fcinfo, call, &summary_of_sample, (Datum[]) {

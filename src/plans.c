@@ -61,7 +61,7 @@ make_kept_plans(void)
 
 /*
  * Most queries look up a few keys, and a plan made for their values would be no better.  Where
- * courses differ in size, parallel workers may read the largest.
+ * sizes differ, parallel workers may read what is large.
  */
 static SPIPlanPtr
 prepare(const Library *library, const LibraryQuery *query)

@@ -19,9 +19,8 @@
 
 /*
  * The progress p of a learner on a lesson, looked up by its key.  OFFSET 0 keeps the
- * planner from reading all that a learner has ever watched.  watched_pct >= 0 is always
- * true.  It keeps the planner from the index on lesson_id, which has no such column: there
- * it would read all learners of the lesson.
+ * planner from reading all that a learner has ever watched.  A row whose percentage is none
+ * counts as not there; the CHECK lets none in.
  */
 #define PROGRESS_BY_KEY_SQL(user_id, lesson_id) \
 	"  LEFT JOIN LATERAL (" \
