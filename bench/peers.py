@@ -197,8 +197,6 @@ def as_request(text, **places):
 
 # The reports of bench.day in the order of time, each with a commit.
 DAY_PEERS = ('upsert', 'plan', 'starter', 'ours')
-# Whose rows are in which schema.
-DAY_SCHEMAS = {'plan': 'plan'}
 DAY = '''
 CREATE PROCEDURE bench.play(peer text, from_t integer, to_t integer)
 LANGUAGE plpgsql AS $$

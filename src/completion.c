@@ -96,8 +96,8 @@ static const LibraryQuery required_lessons = {
 };
 
 /*
- * Of these lessons the one that the fewest learners have begun, and how many have: an index
- * alone tells that.  No more than $2 are counted, so that a lesson that all have begun costs
+ * Of these lessons the one that the fewest learners have started, and how many have: that is
+ * counted in an index.  No more than $2 are counted, so a lesson that all have started costs
  * little.
  */
 static const LibraryQuery rarest_lesson = {
@@ -288,7 +288,7 @@ claim_new_enrollment(const Call *call, Datum course_id, Datum enrollment_id)
 }
 
 /*
- * The lesson that the fewest learners have begun.  It counts further only as long as every
+ * The lesson that the fewest learners have started.  It counts further only as long as every
  * lesson has more learners than that.
  */
 static Datum

@@ -31,29 +31,19 @@ is_visible(DirectScan *scan, ItemPointer tid, Buffer *map)
 	return true;
 }
 
-/*
- * Counts who is enrolled in a course, and who of them has completed it: SUMMARY_COUNTS_SQL.
- * False where SQL must do.
- */
-bool
-direct_count_learners(const Library *library, Datum course_id, int64 *learners, int64 *completed)
+/* Counts the enrollments in a course, and those that are completed. */
+static void
+count_enrollments(Relation relation, Datum course_id, int64 *learners, int64 *completed)
 {
-	DirectTable *table = direct_tables[ENROLLMENTS];
-	Relation	relation = direct_table_open(table, library, AccessShareLock);
+	const DirectTable *table = direct_tables[ENROLLMENTS];
 	ScanKeyData key = direct_key(1, course_id);
 	Buffer		map = InvalidBuffer;
 	ItemPointer tid;
 	DirectScan	scan;
 
-	if (relation == NULL)
-		return false;
-	if (!direct_table_has_parent(table))
-	{
-		direct_tables_close(&relation, 1);
-		return false;
-	}
 	*learners = *completed = 0;
 	direct_scan_open(&scan, table, relation, table->parent_index, 1);
+	/* The entry of the index is wanted, which has completed_at. */
 	scan.desc->xs_want_itup = true;
 	index_rescan(scan.desc, &key, 1, NULL, 0);
 	while ((tid = index_getnext_tid(scan.desc, ForwardScanDirection)) != NULL)
@@ -70,8 +60,23 @@ direct_count_learners(const Library *library, Datum course_id, int64 *learners, 
 	if (BufferIsValid(map))
 		ReleaseBuffer(map);
 	direct_scan_close(&scan);
+}
+
+/* As SUMMARY_COUNTS_SQL; false where SQL must do. */
+bool
+direct_count_learners(const Library *library, Datum course_id, int64 *learners, int64 *completed)
+{
+	DirectTable *table = direct_tables[ENROLLMENTS];
+	Relation	relation = direct_table_open(table, library, AccessShareLock);
+	bool		done;
+
+	if (relation == NULL)
+		return false;
+	done = direct_table_has_parent(table);
+	if (done)
+		count_enrollments(relation, course_id, learners, completed);
 	direct_tables_close(&relation, 1);
-	return true;
+	return done;
 }
 
 /* The uuids of an array; none if it is NULL. */

@@ -19,8 +19,8 @@
 
 /*
  * The progress p of a learner on a lesson, looked up by its key.  OFFSET 0 keeps the
- * planner from reading all that a learner has ever watched.  A row whose percentage is none
- * counts as not there; the CHECK lets none in.
+ * planner from reading all that a learner has ever watched.  A row whose watched_pct is
+ * negative or NULL counts as not there, as in direct_progress.c.
  */
 #define PROGRESS_BY_KEY_SQL(user_id, lesson_id) \
 	"  LEFT JOIN LATERAL (" \

@@ -1171,7 +1171,7 @@ BEGIN
 	IF required IS NULL THEN
 		RETURN;
 	END IF;
-	-- The lesson that the fewest learners have begun: an index alone tells that. It counts
+	-- The lesson that the fewest learners have started: that is counted in an index. It counts
 	-- further only as long as every lesson has more learners than that.
 	LOOP
 		SELECT r.id, n.learners INTO rarest

@@ -166,7 +166,7 @@ FROM record_progress_batch(jsonb_build_array(
 SELECT * FROM test.completed('dates-bob');
 ROLLBACK;
 
--- Of many learners, one change completes those who are done, and nobody else. All have begun
+-- Of many learners, one change completes those who are done, and nobody else. All have started
 -- the first lesson, most the second, half of them the third.
 BEGIN;
 CALL test.make_course('many', 4);
