@@ -51,7 +51,7 @@ static const LibraryQuery lock_lessons = {
  * nothing to do, and it is not locked: a lock on a row is a write, too.
  */
 static const LibraryQuery lock_due_enrollment = {
-	"SELECT e.id, e.completed_at IS NULL FROM %1$s.enrollments AS e"
+	"SELECT e.completed_at IS NULL FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $1"
 	"   AND e.course_id = $2"
 	"   AND " ALL_COMPLETED_SQL
@@ -70,12 +70,16 @@ static const LibraryQuery lock_enrollment = {
 
 /* Completes an enrollment.  One that is completed may be dated earlier, but never later. */
 static const LibraryQuery complete_enrollment = {
-	"UPDATE %1$s.enrollments AS e"
-	"   SET completed_at = " COMPLETED_AT_SQL
-	" WHERE e.id = $1 AND " ALL_COMPLETED_SQL
-	"   AND (e.completed_at IS NULL OR e.completed_at > " COMPLETED_AT_SQL ")"
-	" RETURNING " COMPLETED_EVENT_SQL,
-	1, {UUIDOID}
+	"WITH completed AS ("
+	"  UPDATE %1$s.enrollments AS e"
+	"     SET completed_at = " COMPLETED_AT_SQL
+	"   WHERE e.user_id = $1"
+	"     AND e.course_id = $2"
+	"     AND " ALL_COMPLETED_SQL
+	"     AND (e.completed_at IS NULL OR e.completed_at > " COMPLETED_AT_SQL ")"
+	"  RETURNING e.course_id, e.user_id, e.completed_at)"
+	" SELECT " COMPLETED_EVENT_SQL " FROM completed AS e",
+	2, {UUIDOID, UUIDOID}
 };
 
 /* Not if all lessons are completed: then a later report has completed it again. */
@@ -140,11 +144,13 @@ static const LibraryQuery lock_enrollments = {
 };
 
 static const LibraryQuery complete_enrollments = {
-	"UPDATE %1$s.enrollments AS e"
-	"   SET completed_at = d.completed_at"
-	"  FROM ROWS FROM (unnest($1), unnest($2)) AS d (id, completed_at)"
-	" WHERE e.id = d.id AND e.completed_at IS NULL"
-	" RETURNING " COMPLETED_EVENT_SQL,
+	"WITH completed AS ("
+	"  UPDATE %1$s.enrollments AS e"
+	"     SET completed_at = d.completed_at"
+	"    FROM ROWS FROM (unnest($1), unnest($2)) AS d (id, completed_at)"
+	"   WHERE e.id = d.id AND e.completed_at IS NULL"
+	"  RETURNING e.course_id, e.user_id, e.completed_at)"
+	" SELECT " COMPLETED_EVENT_SQL " FROM completed AS e",
 	2, {UUIDARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
@@ -262,16 +268,14 @@ bool
 claim_completion(const Call *call, Datum course_id)
 {
 	Datum		values[] = {call->user_id, course_id};
-	Datum		enrollment_id;
 	bool		open;
 
 	/* No row: the learner is not enrolled or not done, or the course is completed already. */
 	if (query_execute_latest(&call->library, &lock_due_enrollment, values) == 0)
 		return false;
-	enrollment_id = result_value(0, 1, UUIDOID);
-	open = result_bool(0, 2);
+	open = result_bool(0, 1);
 	/* A new snapshot: while it waited for the lock, anything may have changed. */
-	if (query_execute_latest(&call->library, &complete_enrollment, &enrollment_id) == 0 || !open)
+	if (query_execute_latest(&call->library, &complete_enrollment, values) == 0 || !open)
 		return false;
 	send_events();
 	return true;
@@ -279,11 +283,13 @@ claim_completion(const Call *call, Datum course_id)
 
 /* The same for an enrollment that was just made: the learner may have done all before. */
 void
-claim_new_enrollment(const Call *call, Datum course_id, Datum enrollment_id)
+claim_new_enrollment(const Call *call, Datum course_id)
 {
+	Datum		values[] = {call->user_id, course_id};
+
 	call_lock_user(call);
 	lock_completion(course_id, ShareLock);
-	query_execute_latest(&call->library, &complete_enrollment, &enrollment_id);
+	query_execute_latest(&call->library, &complete_enrollment, values);
 	send_events();
 }
 

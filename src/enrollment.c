@@ -54,14 +54,22 @@ static const LibraryQuery grant_enrollment = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* $3 is whether the service asks: see unenroll(). */
-static const LibraryQuery delete_enrollment = {
-	"DELETE FROM %1$s.enrollments AS e"
+/* The whole row that delete_enrollment may delete.  $3 is whether the service asks: see unenroll(). */
+static const LibraryQuery lock_enrollment = {
+	"SELECT e"
+	"  FROM %1$s.enrollments AS e"
 	" WHERE e.user_id = $2"
 	"   AND e.course_id = $1"
 	"   AND ($3 OR e.expires_at IS NULL)"
-	" RETURNING e",
+	"   FOR UPDATE",
 	3, {UUIDOID, UUIDOID, BOOLOID}
+};
+
+static const LibraryQuery delete_enrollment = {
+	"DELETE FROM %1$s.enrollments AS e"
+	" WHERE e.user_id = $2"
+	"   AND e.course_id = $1",
+	2, {UUIDOID, UUIDOID}
 };
 
 /* The rows that delete_progress would delete, for dry_run. */
@@ -89,7 +97,7 @@ static const LibraryQuery delete_progress = {
 	"     FOR UPDATE OF p)"
 	" DELETE FROM %1$s.content_progress AS p"
 	"  USING watched AS w"
-	"  WHERE p.id = w.id",
+	"  WHERE p.user_id = $2 AND p.id = w.id",
 	2, {UUIDOID, UUIDOID}
 };
 
@@ -246,11 +254,14 @@ unenroll(PG_FUNCTION_ARGS)
 	values[1] = call.user_id;
 	values[2] = BoolGetDatum(call.named);
 	call_lock_user(&call);
-	fcinfo->isnull = query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0;
+	if (query_execute(&call.library, &lock_enrollment, values, NULL, false) > 0)
+		row = result_value(0, 1, call_row_type(&call));
+	fcinfo->isnull = row == (Datum) 0 ||
+		query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0;
 	if (fcinfo->isnull)
 		refuse_to_unenroll(&call, values);
 	else
-		row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
+		row = SPI_datumTransfer(row, false, -1);
 	call_end(&call);
 	return row;
 }

@@ -109,7 +109,7 @@ static const LibraryQuery update_batch_rows = {
 	COMPLETE_SQL("n.watched_pct", "n.dated_at", "n.threshold")
 	", watched = COALESCE(n.watched, p.watched)"
 	"  FROM news AS n"
-	" WHERE p.id = n.id"
+	" WHERE p.user_id = $1 AND p.id = n.id"
 	" RETURNING" RECORDED_SQL ", p.lesson_id",
 	REPORT_ARGTYPES
 };

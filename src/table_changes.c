@@ -123,15 +123,13 @@ after_enrollment(Call *call, const TriggerData *trigger)
 {
 	HeapTuple	row = trigger->tg_trigtuple;
 	Datum		course_id;
-	Datum		id;
 	Datum		completed_at;
 
 	/* It may come with a date, as from an import. */
 	if (get_value(trigger, row, "user_id", UUIDOID, &call->user_id) &&
 		get_value(trigger, row, "course_id", UUIDOID, &course_id) &&
-		get_value(trigger, row, "id", UUIDOID, &id) &&
 		!get_value(trigger, row, "completed_at", TIMESTAMPTZOID, &completed_at))
-		claim_new_enrollment(call, course_id, id);
+		claim_new_enrollment(call, course_id);
 }
 
 /* The application itself may have marked a lesson as completed. */

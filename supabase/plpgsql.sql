@@ -1107,44 +1107,46 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS boolean
+CREATE FUNCTION content_library.complete(user_id uuid, course_id uuid, send_event boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	event text;
 BEGIN
-	UPDATE public.enrollments AS e
-	SET completed_at = @COMPLETED_AT_SQL@
-	WHERE e.id = enrollment
-		AND @ALL_COMPLETED_SQL@
-		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
-	RETURNING @COMPLETED_EVENT_SQL@ INTO event;
+	WITH completed AS (
+		UPDATE public.enrollments AS e
+		SET completed_at = @COMPLETED_AT_SQL@
+		WHERE e.user_id = $1 AND e.course_id = $2
+			AND @ALL_COMPLETED_SQL@
+			AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
+		RETURNING e.course_id, e.user_id, e.completed_at)
+	SELECT @COMPLETED_EVENT_SQL@ INTO event
+	FROM completed AS e;
 	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
 	END IF;
 	RETURN event IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
+COMMENT ON FUNCTION content_library.complete(uuid, uuid, boolean) IS
 	'Completes an enrollment, if that is due; returns whether it was. One that is completed may be dated earlier, but never later.';
 
 CREATE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	enrollment uuid;
 	open boolean;
 BEGIN
 	-- The learner is locked since claim_begin(), so whoever comes last sees the rows of all.
 	-- Where there is nothing to do the enrollment is not locked, because that is a write, too.
-	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
+	SELECT e.completed_at IS NULL INTO open
 	FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2
 		AND @ALL_COMPLETED_SQL@
 		AND (e.completed_at IS NULL OR e.completed_at > @COMPLETED_AT_SQL@)
 	FOR NO KEY UPDATE;
 	-- While this waited for the lock, anything may have changed: so it is asked again.
-	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
+	RETURN FOUND AND content_library.complete($1, $2, open) AND open;
 END
 $$;
 COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
@@ -1201,11 +1203,13 @@ BEGIN
 	-- In one order, so that two calls cannot deadlock.
 	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (ids) ORDER BY e.user_id FOR NO KEY UPDATE;
 	FOR event IN
-		UPDATE public.enrollments AS e
-		SET completed_at = d.completed_at
-		FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
-		WHERE e.id = d.id AND e.completed_at IS NULL
-		RETURNING @COMPLETED_EVENT_SQL@
+		WITH completed AS (
+			UPDATE public.enrollments AS e
+			SET completed_at = d.completed_at
+			FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
+			WHERE e.id = d.id AND e.completed_at IS NULL
+			RETURNING e.course_id, e.user_id, e.completed_at)
+		SELECT @COMPLETED_EVENT_SQL@ FROM completed AS e
 	LOOP
 		PERFORM pg_notify('content_library', event);
 	END LOOP;
@@ -1941,7 +1945,7 @@ BEGIN
 		FOR UPDATE OF p)
 	DELETE FROM public.content_progress AS p
 	USING watched AS w
-	WHERE p.id = w.id;
+	WHERE p.user_id = $1 AND p.id = w.id;
 	GET DIAGNOSTICS count = ROW_COUNT;
 
 	-- A report may be completing the course just now: its enrollment comes first.
@@ -3343,7 +3347,7 @@ BEGIN
 		IF NEW.completed_at IS NULL THEN
 			PERFORM content_library.lock_user(NEW.user_id);
 			PERFORM content_library.lock_completion(NEW.course_id, false);
-			PERFORM content_library.complete(NEW.id, true);
+			PERFORM content_library.complete(NEW.user_id, NEW.course_id, true);
 		END IF;
 	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
 		-- The application itself may have marked a lesson as completed.

@@ -206,7 +206,7 @@ DROP FUNCTION
 	content_library.lock_completion(uuid, boolean),
 	content_library.lock_courses(uuid[]),
 	content_library.claim_begin(uuid, uuid[]),
-	content_library.complete(uuid, boolean),
+	content_library.complete(uuid, uuid, boolean),
 	content_library.claim(uuid, uuid),
 	content_library.claim_all(uuid),
 	content_library.module_of(uuid),

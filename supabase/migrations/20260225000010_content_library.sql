@@ -438,7 +438,7 @@ BEGIN
 		IF NEW.completed_at IS NULL THEN
 			PERFORM content_library.lock_user(NEW.user_id);
 			PERFORM content_library.lock_completion(NEW.course_id, false);
-			PERFORM content_library.complete(NEW.id, true);
+			PERFORM content_library.complete(NEW.user_id, NEW.course_id, true);
 		END IF;
 	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
 		-- The application itself may have marked a lesson as completed.
@@ -2075,42 +2075,16 @@ $$;
 COMMENT ON FUNCTION content_library.claim_begin(uuid, uuid[]) IS
 	'To be called before the progress of these lessons is written, if that may complete one of their courses, which it returns.';
 
-CREATE OR REPLACE FUNCTION content_library.complete(enrollment uuid, send_event boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION content_library.complete(user_id uuid, course_id uuid, send_event boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	event text;
 BEGIN
-	UPDATE public.enrollments AS e
-	SET completed_at = (SELECT max(COALESCE(p.completed_at, p.last_watched))
-	   FROM (SELECT rl.id
-	     FROM public.modules AS rm
-	     JOIN public.lessons AS rl ON rl.module_id = rm.id
-	    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
-	    LEFT JOIN LATERAL (
-	      SELECT p.* FROM public.content_progress AS p
-	       WHERE p.user_id = e.user_id
-	         AND p.lesson_id = r.id
-	         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
-	WHERE e.id = enrollment
-		AND CASE WHEN NOT EXISTS (
-		  SELECT FROM (SELECT rl.id
-		    FROM public.modules AS rm
-		    JOIN public.lessons AS rl ON rl.module_id = rm.id
-		   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
-		   LEFT JOIN LATERAL (
-		     SELECT p.* FROM public.content_progress AS p
-		      WHERE p.user_id = e.user_id
-		        AND p.lesson_id = r.id
-		        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
-		  WHERE p.completed IS NOT TRUE)
-		THEN EXISTS (SELECT rl.id
-		  FROM public.modules AS rm
-		  JOIN public.lessons AS rl ON rl.module_id = rm.id
-		 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
-		ELSE false END
-		AND (e.completed_at IS NULL OR e.completed_at > (SELECT max(COALESCE(p.completed_at, p.last_watched))
+	WITH completed AS (
+		UPDATE public.enrollments AS e
+		SET completed_at = (SELECT max(COALESCE(p.completed_at, p.last_watched))
 		   FROM (SELECT rl.id
 		     FROM public.modules AS rm
 		     JOIN public.lessons AS rl ON rl.module_id = rm.id
@@ -2119,17 +2093,46 @@ BEGIN
 		      SELECT p.* FROM public.content_progress AS p
 		       WHERE p.user_id = e.user_id
 		         AND p.lesson_id = r.id
-		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
-	RETURNING json_build_object(
+		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true)
+		WHERE e.user_id = $1 AND e.course_id = $2
+			AND CASE WHEN NOT EXISTS (
+			  SELECT FROM (SELECT rl.id
+			    FROM public.modules AS rm
+			    JOIN public.lessons AS rl ON rl.module_id = rm.id
+			   WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+			   LEFT JOIN LATERAL (
+			     SELECT p.* FROM public.content_progress AS p
+			      WHERE p.user_id = e.user_id
+			        AND p.lesson_id = r.id
+			        AND p.watched_pct >= 0 OFFSET 0) AS p ON true
+			  WHERE p.completed IS NOT TRUE)
+			THEN EXISTS (SELECT rl.id
+			  FROM public.modules AS rm
+			  JOIN public.lessons AS rl ON rl.module_id = rm.id
+			 WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published))
+			ELSE false END
+			AND (e.completed_at IS NULL OR e.completed_at > (SELECT max(COALESCE(p.completed_at, p.last_watched))
+			   FROM (SELECT rl.id
+			     FROM public.modules AS rm
+			     JOIN public.lessons AS rl ON rl.module_id = rm.id
+			    WHERE rm.course_id = e.course_id AND (rl.is_required AND rl.is_published) OFFSET 0) AS r
+			    LEFT JOIN LATERAL (
+			      SELECT p.* FROM public.content_progress AS p
+			       WHERE p.user_id = e.user_id
+			         AND p.lesson_id = r.id
+			         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
+		RETURNING e.course_id, e.user_id, e.completed_at)
+	SELECT json_build_object(
 	  'event', 'course_completed', 'course_id', e.course_id,
-	  'user_id', e.user_id, 'completed_at', e.completed_at)::text INTO event;
+	  'user_id', e.user_id, 'completed_at', e.completed_at)::text INTO event
+	FROM completed AS e;
 	IF send_event AND event IS NOT NULL THEN
 		PERFORM pg_notify('content_library', event);
 	END IF;
 	RETURN event IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION content_library.complete(uuid, boolean) IS
+COMMENT ON FUNCTION content_library.complete(uuid, uuid, boolean) IS
 	'Completes an enrollment, if that is due; returns whether it was. One that is completed may be dated earlier, but never later.';
 
 CREATE OR REPLACE FUNCTION content_library.claim(user_id uuid, course_id uuid) RETURNS boolean
@@ -2137,12 +2140,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	enrollment uuid;
 	open boolean;
 BEGIN
 	-- The learner is locked since claim_begin(), so whoever comes last sees the rows of all.
 	-- Where there is nothing to do the enrollment is not locked, because that is a write, too.
-	SELECT e.id, e.completed_at IS NULL INTO enrollment, open
+	SELECT e.completed_at IS NULL INTO open
 	FROM public.enrollments AS e
 	WHERE e.user_id = $1 AND e.course_id = $2
 		AND CASE WHEN NOT EXISTS (
@@ -2173,7 +2175,7 @@ BEGIN
 		         AND p.watched_pct >= 0 OFFSET 0) AS p ON true))
 	FOR NO KEY UPDATE;
 	-- While this waited for the lock, anything may have changed: so it is asked again.
-	RETURN FOUND AND content_library.complete(enrollment, open) AND open;
+	RETURN FOUND AND content_library.complete($1, $2, open) AND open;
 END
 $$;
 COMMENT ON FUNCTION content_library.claim(uuid, uuid) IS
@@ -2249,13 +2251,15 @@ BEGIN
 	-- In one order, so that two calls cannot deadlock.
 	PERFORM FROM public.enrollments AS e WHERE e.id = ANY (ids) ORDER BY e.user_id FOR NO KEY UPDATE;
 	FOR event IN
-		UPDATE public.enrollments AS e
-		SET completed_at = d.completed_at
-		FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
-		WHERE e.id = d.id AND e.completed_at IS NULL
-		RETURNING json_build_object(
+		WITH completed AS (
+			UPDATE public.enrollments AS e
+			SET completed_at = d.completed_at
+			FROM ROWS FROM (unnest(ids), unnest(dates)) AS d(id, completed_at)
+			WHERE e.id = d.id AND e.completed_at IS NULL
+			RETURNING e.course_id, e.user_id, e.completed_at)
+		SELECT json_build_object(
 		  'event', 'course_completed', 'course_id', e.course_id,
-		  'user_id', e.user_id, 'completed_at', e.completed_at)::text
+		  'user_id', e.user_id, 'completed_at', e.completed_at)::text FROM completed AS e
 	LOOP
 		PERFORM pg_notify('content_library', event);
 	END LOOP;
@@ -3026,7 +3030,7 @@ BEGIN
 		FOR UPDATE OF p)
 	DELETE FROM public.content_progress AS p
 	USING watched AS w
-	WHERE p.id = w.id;
+	WHERE p.user_id = $1 AND p.id = w.id;
 	GET DIAGNOSTICS count = ROW_COUNT;
 
 	-- A report may be completing the course just now: its enrollment comes first.
