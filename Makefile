@@ -64,8 +64,9 @@ ifeq ($(origin prefix),command line)
 ifneq ($(filter 15 16 17,$(MAJORVERSION)),)
 $(error prefix= needs PostgreSQL 18, and this is $(MAJORVERSION): leave it out, or make a tree to take elsewhere with DESTDIR=$(prefix))
 endif
-override datadir := $(prefix)/share$(if $(findstring pgsql,$(prefix))$(findstring postgres,$(prefix)),,/postgresql)
-override pkglibdir := $(datadir:$(prefix)/share%=$(prefix)/lib%)
+in_prefix := $(if $(findstring pgsql,$(prefix))$(findstring postgres,$(prefix)),,/postgresql)
+override datadir := $(prefix)/share$(in_prefix)
+override pkglibdir := $(prefix)/lib$(in_prefix)
 endif
 
 # The server's own flags and headers are written for GCC, which clang warns of.

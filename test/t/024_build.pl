@@ -67,7 +67,7 @@ copy_source($spaces);
 builds('from a path with spaces', $spaces);
 
 # A folder of its own in which a server may look, as PostgreSQL's manual lays it out.
-foreach my $case ([ 'extras', 'share/postgresql', 'lib/postgresql' ], [ 'postgres', 'share', 'lib' ])
+foreach my $case ([ 'more extras', 'share/postgresql', 'lib/postgresql' ], [ 'postgres', 'share', 'lib' ])
 {
 	my ($name, $share, $lib) = @$case;
 	my $prefix = "$temp/$name";

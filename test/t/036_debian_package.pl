@@ -46,7 +46,11 @@ my ($share, $lib) = map { chomp(my $folder = `pg_config $_`); "$temp/root$folder
 is(join(' ', sort map { s{.*/}{}r } glob "$share/extension/* $lib/*.so"),
 	'content_library--1.0.sql content_library--plan--1.0.sql content_library--plan.sql content_library--sql--1.0.sql content_library--sql.sql content_library.control content_library.so',
 	'the files');
-ok(-f "$temp/root/usr/share/doc/postgresql-" . our_major() . "-content-library/copyright", 'and the licence');
+my $doc = "$temp/root/usr/share/doc/postgresql-" . our_major() . '-content-library';
+ok(-f "$doc/copyright", 'and the licence');
+is(`cd '$doc/examples' && find . -type f | sort | tr '\n' ' '`,
+	'./scale-out/cell.sql ./scale-out/cell_of.sql ./scale-out/front.sql ./supabase/migrations/20260225000010_content_library.sql ./supabase/to_extension.sql ./supabase/to_sql_edition.sql ',
+	'and what the docs run by psql');
 
 my $node = start_elsewhere('debian', $share, $lib);
 new_database($node, 'app', 'public');
