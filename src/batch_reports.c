@@ -261,10 +261,11 @@ most_reports(Jsonb *reports)
 	JsonbValue *first = JB_ROOT_COUNT(reports) == 0 ? NULL : getIthJsonbValueFromContainer(&reports->root, 0);
 	JsonbValue	value;
 
-	if (first == NULL || first->type != jbvBinary || !JsonContainerIsObject(first->val.binary.data) ||
-		getKeyJsonValueFromContainer(first->val.binary.data, "user_id", strlen("user_id"), &value) == NULL)
-		return MAX_REPORTS;
-	return MAX_REPORTS_OF_ALL;
+	if (first != NULL && first->type == jbvBinary && JsonContainerIsObject(first->val.binary.data) &&
+		getKeyJsonValueFromContainer(first->val.binary.data, "user_id", strlen("user_id"), &value) != NULL &&
+		value.type != jbvNull)
+		return MAX_REPORTS_OF_ALL;
+	return MAX_REPORTS;
 }
 
 /* Reads and checks all reports of a batch, and sorts them by user and lesson. */

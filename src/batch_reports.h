@@ -6,7 +6,7 @@
 
 #include "recording.h"
 
-/* Of one learner at once.  Arrays of this size are on the stack. */
+/* Of one learner at once. */
 #define MAX_REPORTS 1000
 /* In a batch that names a user in each report. */
 #define MAX_REPORTS_OF_ALL 10000

@@ -123,7 +123,7 @@ static const LibraryQuery is_enrolled = {
 typedef struct Choice
 {
 	int			size;
-	RecordedReport *reports[MAX_REPORTS];
+	RecordedReport **reports;
 } Choice;
 
 /* The reports for which a question is answered with yes. */
@@ -133,6 +133,7 @@ choose(Recording *recording, bool (*wanted) (const RecordedReport *report))
 	Choice	   *choice = palloc(sizeof(Choice));
 
 	choice->size = 0;
+	choice->reports = palloc(recording->size * sizeof(RecordedReport *));
 	for (int i = 0; i < recording->size; i++)
 		if (wanted(&recording->reports[i]))
 			choice->reports[choice->size++] = &recording->reports[i];
@@ -152,7 +153,7 @@ without_first(const Choice *choice, int count)
 	Choice	   *rest = palloc(sizeof(Choice));
 
 	rest->size = choice->size - count;
-	memcpy(rest->reports, choice->reports + count, rest->size * sizeof(rest->reports[0]));
+	rest->reports = choice->reports + count;
 	return rest;
 }
 
@@ -170,7 +171,7 @@ array_of(Datum *elements, bool *nulls, int size, Oid type, int len, bool byval, 
 static Datum
 times_of(const Choice *choice, bool dates)
 {
-	Datum		times[MAX_REPORTS];
+	Datum	   *times = palloc(choice->size * sizeof(Datum));
 
 	for (int i = 0; i < choice->size; i++)
 		times[i] = TimestampTzGetDatum(dates ? choice->reports[i]->report.dated_at
@@ -183,7 +184,7 @@ times_of(const Choice *choice, bool dates)
 static Datum
 keys_of(const Choice *choice, bool ids)
 {
-	Datum		keys[MAX_REPORTS];
+	Datum	   *keys = palloc(choice->size * sizeof(Datum));
 
 	for (int i = 0; i < choice->size; i++)
 		keys[i] = ids ? choice->reports[i]->id : choice->reports[i]->report.lesson_id;
@@ -194,8 +195,8 @@ keys_of(const Choice *choice, bool ids)
 static Datum
 watched_of(const Choice *choice)
 {
-	Datum		watched[MAX_REPORTS];
-	bool		same[MAX_REPORTS];
+	Datum	   *watched = palloc(choice->size * sizeof(Datum));
+	bool	   *same = palloc(choice->size * sizeof(bool));
 
 	for (int i = 0; i < choice->size; i++)
 	{
@@ -269,12 +270,12 @@ load_lessons(Recording *recording)
 static bool
 write_rows(Recording *recording, const LibraryQuery *query, const Choice *choice, Datum keys)
 {
-	Datum		pcts[MAX_REPORTS];
-	Datum		positions[MAX_REPORTS];
-	bool		no_position[MAX_REPORTS];
-	Datum		thresholds[MAX_REPORTS];
-	Datum		values[9];
 	int			size = choice->size;
+	Datum	   *pcts = palloc(size * sizeof(Datum));
+	Datum	   *positions = palloc(size * sizeof(Datum));
+	bool	   *no_position = palloc(size * sizeof(bool));
+	Datum	   *thresholds = palloc(size * sizeof(Datum));
+	Datum		values[9];
 
 	for (int i = 0; i < size; i++)
 	{

@@ -644,7 +644,7 @@ BEGIN
 	END IF;
 	size := jsonb_array_length(reports);
 	-- More where users are named, as the first report shows.
-	most := CASE WHEN jsonb_typeof(reports -> 0) = 'object' AND reports -> 0 ? 'user_id' THEN 10000 ELSE 1000 END;
+	most := CASE WHEN jsonb_typeof(reports -> 0) = 'object' AND reports -> 0 ->> 'user_id' IS NOT NULL THEN 10000 ELSE 1000 END;
 	IF size > most THEN
 		RAISE EXCEPTION 'reports has % elements; up to % are possible', size, most
 			USING ERRCODE = 'invalid_parameter_value';

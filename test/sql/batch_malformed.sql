@@ -41,6 +41,10 @@ SELECT test.batch(NULL) AS no_reports;
 SELECT n, test.batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', test.id('malformed/' || i), 'watched_pct', 50))
 					  FROM generate_series(1, n) AS i))
 FROM unnest(ARRAY[1001, 10000]) AS n;
+-- No user is named by null.
+SELECT n, test.batch((SELECT jsonb_agg(jsonb_build_object('lesson_id', test.id('malformed/' || i), 'watched_pct', 50, 'user_id', NULL))
+					  FROM generate_series(1, n) AS i))
+FROM unnest(ARRAY[1001, 10000]) AS n;
 
 -- Elements that are no objects, or lack a key.
 SELECT element, test.batch(jsonb_build_array(
