@@ -15,11 +15,13 @@
  */
 static const struct
 {
-	const char *privileges;
 	const char *table;
+	const char *granted;
+	const char *revoked;		/* of the whole table, and so of each column */
+	AclMode		mode;
 }			direct_writes[] = {
-	{"INSERT, UPDATE, DELETE", "content_progress"},
-	{"INSERT (id, user_id, course_id, enrolled_at)", "enrollments"},
+	{"content_progress", "INSERT, UPDATE, DELETE", "INSERT, UPDATE, DELETE", ACL_INSERT | ACL_UPDATE | ACL_DELETE},
+	{"enrollments", "INSERT (id, user_id, course_id, enrolled_at)", "INSERT", ACL_INSERT},
 };
 
 /*
@@ -32,7 +34,8 @@ grant_or_revoke(const Library *library, bool enabled)
 	for (int i = 0; i < lengthof(direct_writes); i++)
 	{
 		char	   *sql = psprintf("%s %s ON %s.%s %s authenticated",
-								   enabled ? "REVOKE" : "GRANT", direct_writes[i].privileges,
+								   enabled ? "REVOKE" : "GRANT",
+								   enabled ? direct_writes[i].revoked : direct_writes[i].granted,
 								   quote_identifier(library->schema_name), direct_writes[i].table,
 								   enabled ? "FROM" : "TO");
 		int			code = SPI_execute(sql, false, 0);
@@ -42,12 +45,35 @@ grant_or_revoke(const Library *library, bool enabled)
 	}
 }
 
-/* Whether learners can write directly, also by a grant to PUBLIC or to another role. */
+/* Whether learners can write directly, as the policies ask it. */
 bool
 may_write_progress(const Library *library)
 {
 	return pg_class_aclcheck(library_relation(library, "content_progress"),
 							 get_role_oid("authenticated", false), ACL_INSERT) == ACLCHECK_OK;
+}
+
+/* Whether learners can write a table, or a column of it, also by a grant to PUBLIC or to another role. */
+static bool
+may_write(Oid relation, AclMode mode)
+{
+	Oid			learners = get_role_oid("authenticated", false);
+
+	return pg_class_aclcheck(relation, learners, mode) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relation, learners, mode, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+static void
+require_effect(const Library *library, bool enabled)
+{
+	for (int i = 0; i < lengthof(direct_writes); i++)
+		if (may_write(library_relation(library, direct_writes[i].table), direct_writes[i].mode) == enabled)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("learners %s write %s directly", enabled ? "can still" : "still cannot",
+							direct_writes[i].table),
+					 errdetail("PUBLIC, or another role that \"authenticated\" is a member of, may have the right to."),
+					 errhint("content_library_check() says who has what.")));
 }
 
 PG_FUNCTION_INFO_V1(content_library_strict);
@@ -74,11 +100,6 @@ content_library_strict(PG_FUNCTION_ARGS)
 
 	/* Makes the new grants visible to the question whether they had any effect. */
 	CommandCounterIncrement();
-	if (may_write_progress(&library) == enabled)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("learners %s write content_progress directly", enabled ? "can still" : "still cannot"),
-				 errdetail("PUBLIC, or another role that \"authenticated\" is a member of, may have the right to."),
-				 errhint("content_library_check() says who has what.")));
+	require_effect(&library, enabled);
 	PG_RETURN_VOID();
 }

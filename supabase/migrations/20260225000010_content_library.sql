@@ -5346,6 +5346,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	owner oid;
+	unchanged text;
 BEGIN
 	PERFORM content_library.writes('content_library_strict');
 	IF enabled IS NULL THEN
@@ -5359,16 +5360,21 @@ BEGIN
 
 	IF enabled THEN
 		REVOKE INSERT, UPDATE, DELETE ON public.content_progress FROM authenticated;
-		REVOKE INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments FROM authenticated;
+		REVOKE INSERT ON public.enrollments FROM authenticated;
 	ELSE
 		GRANT INSERT, UPDATE, DELETE ON public.content_progress TO authenticated;
 		GRANT INSERT (id, user_id, course_id, enrolled_at) ON public.enrollments TO authenticated;
 	END IF;
-	IF has_table_privilege('authenticated', 'public.content_progress', 'INSERT') = enabled THEN
-		RAISE EXCEPTION 'learners % write content_progress directly', CASE WHEN enabled THEN 'can still' ELSE 'still cannot' END
+	unchanged := CASE enabled
+		WHEN has_any_column_privilege('authenticated', 'public.content_progress', 'INSERT, UPDATE')
+			OR has_table_privilege('authenticated', 'public.content_progress', 'DELETE') THEN 'content_progress'
+		WHEN has_any_column_privilege('authenticated', 'public.enrollments', 'INSERT') THEN 'enrollments'
+	END;
+	IF unchanged IS NOT NULL THEN
+		RAISE EXCEPTION 'learners % write % directly', CASE WHEN enabled THEN 'can still' ELSE 'still cannot' END, unchanged
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = 'PUBLIC, or another role that "authenticated" is a member of, may have the right to.',
-				  HINT = 'Look for who has granted what on content_progress.';
+				  HINT = format('Look for who has granted what on %s.', unchanged);
 	END IF;
 END
 $$;

@@ -130,8 +130,31 @@ SELECT * FROM test.sees();
 INSERT INTO content_progress (user_id, lesson_id) VALUES (test.id('strict-ann'), test.id('strict/3'));
 SELECT content_library_strict();
 
+-- A right of the whole table is taken away as that of its columns is.
+RESET ROLE;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO authenticated;
+SELECT content_library_strict();
+SET LOCAL ROLE authenticated;
+INSERT INTO enrollments (user_id, course_id, granted, completed_at) VALUES (test.id('strict-ann'), test.id('strict-hidden'), true, now());
+DELETE FROM content_progress;
+
 -- A right that comes another way is named.
 RESET ROLE;
+\set VERBOSITY terse
 GRANT INSERT ON content_progress TO PUBLIC;
+SELECT content_library_strict();
+REVOKE INSERT ON content_progress FROM PUBLIC;
+GRANT UPDATE (watched_pct) ON content_progress TO PUBLIC;
+SELECT content_library_strict();
+REVOKE UPDATE (watched_pct) ON content_progress FROM PUBLIC;
+GRANT DELETE ON content_progress TO PUBLIC;
+SELECT content_library_strict();
+REVOKE DELETE ON content_progress FROM PUBLIC;
+GRANT INSERT ON enrollments TO PUBLIC;
+SELECT content_library_strict();
+REVOKE INSERT ON enrollments FROM PUBLIC;
+GRANT INSERT (granted) ON enrollments TO PUBLIC;
+SELECT content_library_strict();
+REVOKE INSERT (granted) ON enrollments FROM PUBLIC;
 SELECT content_library_strict();
 ROLLBACK;
