@@ -345,12 +345,12 @@ CREATE TRIGGER keep_certificate BEFORE UPDATE ON @extschema@.certificates
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
--- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
+-- restore there is nothing to do; see needs_nothing() in src/table_changes.c.
 CREATE FUNCTION @extschema@.content_library_on_change() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_on_change() IS
-	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
+	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''s own one the access period of the course.';
 
 CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -368,12 +368,18 @@ CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
 CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
 	FOR EACH ROW WHEN (NOT has_column_privilege('@extschema@.enrollments'::regclass, 'expires_at', 'INSERT'))
 	EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- enroll() locks the learner and may wait for a row, so a row comes after the learner here, too.
+CREATE TRIGGER lock_learner BEFORE INSERT ON @extschema@.enrollments
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change('lock');
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
+-- A row may change hands, as when two accounts become one.
+CREATE TRIGGER claim_after_update AFTER UPDATE OF user_id, course_id ON @extschema@.enrollments
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.content_progress
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 -- A report that completes nothing does not name the column, and so does not fire it.
-CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON @extschema@.content_progress
+CREATE TRIGGER claim_after_update AFTER UPDATE OF completed, user_id, lesson_id ON @extschema@.content_progress
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change();
 
 
@@ -2050,6 +2056,8 @@ END);'),
 		('row-level security', 'enrollments', 'enrollments', 'ALTER TABLE {schema}.enrollments ENABLE ROW LEVEL SECURITY;'),
 		('trigger', 'enrollments', 'begin_access', 'CREATE TRIGGER begin_access BEFORE INSERT ON {schema}.enrollments FOR EACH ROW WHEN ((NOT has_column_privilege((''{schema}.enrollments''::regclass)::oid, ''expires_at''::text, ''INSERT''::text))) EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('trigger', 'enrollments', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'enrollments', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF user_id, course_id ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'enrollments', 'lock_learner', 'CREATE TRIGGER lock_learner BEFORE INSERT ON {schema}.enrollments FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change(''lock'');'),
 		('NOT NULL', 'content_progress', 'column content_progress.completed', 'ALTER TABLE {schema}.content_progress ALTER COLUMN completed SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.id', 'ALTER TABLE {schema}.content_progress ALTER COLUMN id SET NOT NULL;'),
 		('NOT NULL', 'content_progress', 'column content_progress.last_watched', 'ALTER TABLE {schema}.content_progress ALTER COLUMN last_watched SET NOT NULL;'),
@@ -2094,7 +2102,7 @@ END);'),
 		('row-level security', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress ENABLE ROW LEVEL SECURITY;'),
 		('setting fillfactor', 'content_progress', 'content_progress', 'ALTER TABLE {schema}.content_progress SET (fillfactor = ''90'');'),
 		('trigger', 'content_progress', 'claim_after_insert', 'CREATE TRIGGER claim_after_insert AFTER INSERT ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
-		('trigger', 'content_progress', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF completed ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
+		('trigger', 'content_progress', 'claim_after_update', 'CREATE TRIGGER claim_after_update AFTER UPDATE OF completed, user_id, lesson_id ON {schema}.content_progress FOR EACH ROW EXECUTE FUNCTION {schema}.content_library_on_change();'),
 		('NOT NULL', 'certificates', 'column certificates.code', 'ALTER TABLE {schema}.certificates ALTER COLUMN code SET NOT NULL;'),
 		('NOT NULL', 'certificates', 'column certificates.completed_at', 'ALTER TABLE {schema}.certificates ALTER COLUMN completed_at SET NOT NULL;'),
 		('NOT NULL', 'certificates', 'column certificates.course_title', 'ALTER TABLE {schema}.certificates ALTER COLUMN course_title SET NOT NULL;'),
@@ -2245,7 +2253,7 @@ END);'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
 		('comment', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'COMMENT ON FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) IS ''The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''''s latest video, and no other one is on the air.'';'),
-		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''''s own enrollment the access period of the course.'';'),
+		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''''s own one the access period of the course.'';'),
 		('comment', '', 'function content_library_reads_lesson(uuid, boolean, boolean)', 'COMMENT ON FUNCTION {schema}.content_library_reads_lesson(uuid, boolean, boolean) IS ''Whether the caller may read a lesson of a module in strict mode: it is published and the caller may watch it, locks apart, or the caller is staff of its course. It answers only for the user signed in. Policies call it.'';'),
 		('comment', '', 'function content_library_sees_course(uuid)', 'COMMENT ON FUNCTION {schema}.content_library_sees_course(uuid) IS ''Whether the caller sees a course, as the policies of courses say. Policies call it.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),

@@ -253,29 +253,21 @@ call_row_type(const Call *call)
  * Lets only one batch, reset or completion of a learner run at a time.  Two batches lock
  * rows in one order, so they cannot deadlock.  But a reset deletes rows, and then there is
  * nothing left to keep that order.
- *
- * All take ALL_USERS, too, in a weak mode, which conflicts only with a transaction that holds
- * it in place of many locks.
  */
 void
 call_lock_user(const Call *call)
 {
-	if (has_many_locks())
-	{
-		library_lock(ALL_USERS, ExclusiveLock);
-		return;
-	}
-	library_lock(ALL_USERS, RowShareLock);
-	library_lock(hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, USER_LOCK),
-				 ExclusiveLock);
+	library_lock_one(ALL_USERS,
+					 hash_bytes_extended(DatumGetUUIDP(call->user_id)->data, UUID_LEN, USER_LOCK),
+					 ExclusiveLock);
 }
 
 /* The same for several users, who are in order: so two such calls cannot deadlock. */
 void
 call_lock_users(Call *call, const Datum *users, int size)
 {
-	/* At once, before two such calls have some locks each and wait for the other's. */
-	if (size >= MANY_LOCKS)
+	/* At once, if nobody can wait for a lock that this transaction has. */
+	if (size >= MANY_LOCKS && locks_taken() == 0)
 		library_lock(ALL_USERS, ExclusiveLock);
 	else
 		for (int i = 0; i < size; i++)

@@ -202,10 +202,12 @@ array_read(int column, Oid type)
  * Locks the completion of a course.  Reports and enrollments share the lock.  Who changes the
  * course for all its learners is alone: so one of the two sees what the other has done.
  */
-static void
+void
 lock_completion(Datum course_id, LOCKMODE mode)
 {
-	library_lock(hash_bytes_extended(DatumGetUUIDP(course_id)->data, UUID_LEN, COMPLETION_LOCK), mode);
+	library_lock_one(ALL_COMPLETIONS,
+					 hash_bytes_extended(DatumGetUUIDP(course_id)->data, UUID_LEN, COMPLETION_LOCK),
+					 mode);
 }
 
 static bool
@@ -312,8 +314,8 @@ find_rarest_lesson(const Library *library, Datum lessons)
 
 /*
  * Completes the enrollments of a course that are due, when something has changed for all of
- * them.  The lock comes after the change.  In reports that began before it nothing is missed,
- * because the lock waits for them.  It also keeps out who would reset progress.
+ * them.  The caller has locked the completion of the course after the change: so the reports that
+ * began before it are seen.  The lock also keeps out who would reset progress.
  */
 void
 claim_completions(const Library *library, Datum course_id)
@@ -322,7 +324,6 @@ claim_completions(const Library *library, Datum course_id)
 	Datum		due[2];
 	bool		none;
 
-	lock_completion(course_id, ExclusiveLock);
 	/* Without JIT: the planner cannot know how few are looked at, and overestimates. */
 	set_until_caller("jit", "off");
 	query_execute_latest(library, &required_lessons, values);

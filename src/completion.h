@@ -7,6 +7,7 @@
 extern int	claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids);
 extern bool claim_completion(const Call *call, Datum course_id);
 extern void claim_new_enrollment(const Call *call, Datum course_id);
+extern void lock_completion(Datum course_id, LOCKMODE mode);
 extern void claim_completions(const Library *library, Datum course_id);
 extern void reopen_begin(const Call *call, Datum course_id);
 extern void reopen_completion(const Call *call, Datum course_id);

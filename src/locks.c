@@ -66,3 +66,20 @@ library_try_lock(uint64 key, LOCKMODE mode)
 {
 	return acquire(key, mode, true);
 }
+
+/*
+ * Locks one object of many, in ShareLock or ExclusiveLock.  Everybody takes the lock of them all,
+ * too, in a weak mode, which conflicts only with a transaction that holds it in place of many
+ * locks.  Such a transaction does not wait for it as long as it can do without: it holds locks
+ * that others wait for.  Nor does anybody hold the weak mode while he waits for his first object.
+ */
+void
+library_lock_one(uint64 all, uint64 key, LOCKMODE mode)
+{
+	int			held = locks_taken();
+
+	if (held >= MANY_LOCKS && acquire(all, mode, held < MOST_LOCKS))
+		return;
+	library_lock(key, mode);
+	library_lock(all, mode == ShareLock ? RowShareLock : RowExclusiveLock);
+}

@@ -14,6 +14,7 @@
  */
 #define ALL_VIDEOS 1
 #define ALL_USERS 2
+#define ALL_COMPLETIONS 3
 
 /*
  * The server has room for a few thousand locks in all.  So a transaction that has taken this
@@ -21,8 +22,12 @@
  */
 #define MANY_LOCKS 512
 
+/* With so many it waits for that lock, although two that do may be a deadlock. */
+#define MOST_LOCKS 2048
+
 extern void library_lock(uint64 key, LOCKMODE mode);
 extern bool library_try_lock(uint64 key, LOCKMODE mode);
+extern void library_lock_one(uint64 all, uint64 key, LOCKMODE mode);
 extern int	locks_taken(void);
 extern void forget_locks(int kept);
 

@@ -28,13 +28,20 @@ static const LibraryQuery courses_of_deleted_lessons = {
 	0, {InvalidOid}
 };
 
+/*
+ * A lesson that counts in one module before the change as well as after it is there twice.  The
+ * two are not joined: a plan that was made for few rows is kept, and would compare each old row with
+ * each new one.
+ */
 static const LibraryQuery courses_of_changed_lessons = {
 	"SELECT DISTINCT m.course_id"
-	"  FROM old_rows AS l"
-	"  JOIN new_rows AS n ON n.id = l.id"
-	"  JOIN %1$s.modules AS m ON m.id IN (l.module_id, n.module_id)"
-	" WHERE " COUNTS_SQL("l") " <> " COUNTS_SQL("n")
-	"    OR " COUNTS_SQL("l") " AND l.module_id <> n.module_id"
+	"  FROM (SELECT b.module_id"
+	"          FROM (SELECT l.id, l.module_id FROM old_rows AS l WHERE " COUNTS_SQL("l")
+	"                UNION ALL"
+	"                SELECT l.id, l.module_id FROM new_rows AS l WHERE " COUNTS_SQL("l") ") AS b"
+	"         GROUP BY b.id, b.module_id"
+	"        HAVING count(*) = 1) AS l"
+	"  JOIN %1$s.modules AS m ON m.id = l.module_id"
 	" ORDER BY m.course_id",
 	0, {InvalidOid}
 };
@@ -49,10 +56,13 @@ static const LibraryQuery courses_of_deleted_modules = {
 
 static const LibraryQuery courses_of_moved_modules = {
 	"SELECT DISTINCT c.id"
-	"  FROM old_rows AS m"
-	"  JOIN new_rows AS n ON n.id = m.id"
-	"  JOIN %1$s.courses AS c ON c.id IN (m.course_id, n.course_id)"
-	" WHERE m.course_id <> n.course_id"
+	"  FROM (SELECT b.course_id"
+	"          FROM (SELECT m.id, m.course_id FROM old_rows AS m"
+	"                UNION ALL"
+	"                SELECT m.id, m.course_id FROM new_rows AS m) AS b"
+	"         GROUP BY b.id, b.course_id"
+	"        HAVING count(*) = 1) AS m"
+	"  JOIN %1$s.courses AS c ON c.id = m.course_id"
 	" ORDER BY c.id",
 	0, {InvalidOid}
 };
@@ -113,15 +123,22 @@ after_statement(Call *call, TriggerData *trigger)
 	SPI_register_trigger_data(trigger);
 	count = (int) query_execute_latest(&call->library, query, NULL);
 	courses = result_uuids(1);
+	/* All locks first: a report on a lesson that moves waits for, or holds, those of one course. */
 	for (int i = 0; i < count; i++)
+		lock_completion(courses[i], ExclusiveLock);
+	for (int i = 0; i < count; i++)
+	{
+		/* What this takes is given back for each course. */
+		SPI_connect();
 		claim_completions(&call->library, courses[i]);
+		SPI_finish();
+	}
 }
 
 /* The learner may have done everything before. */
 static void
-after_enrollment(Call *call, const TriggerData *trigger)
+after_enrollment(Call *call, const TriggerData *trigger, HeapTuple row)
 {
-	HeapTuple	row = trigger->tg_trigtuple;
 	Datum		course_id;
 	Datum		completed_at;
 
@@ -147,7 +164,19 @@ after_progress(Call *call, const TriggerData *trigger, HeapTuple row)
 		(void) claim_completion(call, courses[0]);
 }
 
-/* Whether a row of progress is new or has become completed by the statement. */
+/* Whether an uuid of a row is another one after an update. */
+static bool
+changes(const TriggerData *trigger, const char *name)
+{
+	Datum		before;
+	Datum		after;
+
+	return !get_value(trigger, trigger->tg_trigtuple, name, UUIDOID, &before) ||
+		!get_value(trigger, trigger->tg_newtuple, name, UUIDOID, &after) ||
+		!same_uuid(before, after);
+}
+
+/* Whether a learner has completed a lesson by the statement: the row may have been another's. */
 static bool
 becomes_completed(const TriggerData *trigger, HeapTuple row)
 {
@@ -157,16 +186,25 @@ becomes_completed(const TriggerData *trigger, HeapTuple row)
 		return false;
 	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		!get_value(trigger, trigger->tg_trigtuple, "completed", BOOLOID, &completed) ||
-		!DatumGetBool(completed);
+		!DatumGetBool(completed) || changes(trigger, "user_id") || changes(trigger, "lesson_id");
+}
+
+/* There are two triggers before an INSERT into enrollments.  The one that locks has an argument. */
+static bool
+is_lock(const TriggerData *trigger)
+{
+	return trigger->tg_trigger->tgnargs > 0;
 }
 
 /*
- * Whether a row need not be looked at.  A dump sets row_security to off for its restore: its
+ * Whether nothing is to be done for a row.  A dump sets row_security to off for its restore: its
  * rows are as they were.  Reports complete courses themselves, inside the boundary.
  */
 static bool
-needs_no_claim(const TriggerData *trigger, HeapTuple row)
+needs_nothing(const TriggerData *trigger, HeapTuple row)
 {
+	if (TRIGGER_FIRED_BEFORE(trigger->tg_event) && !is_lock(trigger))
+		return false;
 	if (!row_security)
 		return true;
 	if (is_on(trigger, "enrollments"))
@@ -175,11 +213,22 @@ needs_no_claim(const TriggerData *trigger, HeapTuple row)
 }
 
 /*
+ * Before an INSERT into enrollments.  The learner's lock comes before that of the row, for which
+ * enroll() may wait.
+ */
+static void
+lock_learner(Call *call, const TriggerData *trigger)
+{
+	if (get_value(trigger, trigger->tg_trigtuple, "user_id", UUIDOID, &call->user_id))
+		call_lock_user(call);
+}
+
+/*
  * Before a learner's own INSERT into enrollments: access begins now, and ends as the course
  * says.  The trigger is not for those who may write expires_at.
  */
 static HeapTuple
-before_enrollment(Call *call, const TriggerData *trigger)
+begin_access(Call *call, const TriggerData *trigger)
 {
 	int			columns[] = {
 		column(trigger, "enrolled_at", TIMESTAMPTZOID), column(trigger, "expires_at", TIMESTAMPTZOID)
@@ -211,10 +260,12 @@ on_change(FunctionCallInfo fcinfo, TriggerData *trigger, HeapTuple row)
 						RelationGetRelationName(trigger->tg_relation))));
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 		after_statement(&call, trigger);
+	else if (TRIGGER_FIRED_BEFORE(trigger->tg_event) && is_lock(trigger))
+		lock_learner(&call, trigger);
 	else if (TRIGGER_FIRED_BEFORE(trigger->tg_event))
-		row = SPI_copytuple(before_enrollment(&call, trigger));
+		row = SPI_copytuple(begin_access(&call, trigger));
 	else if (is_on(trigger, "enrollments"))
-		after_enrollment(&call, trigger);
+		after_enrollment(&call, trigger, row);
 	else
 		after_progress(&call, trigger, row);
 	call_end(&call);
@@ -234,8 +285,7 @@ content_library_on_change(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("content_library_on_change() is a trigger")));
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && TRIGGER_FIRED_AFTER(trigger->tg_event) &&
-		needs_no_claim(trigger, row))
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && needs_nothing(trigger, row))
 		return PointerGetDatum(row);
 	return PointerGetDatum(on_change(fcinfo, trigger, row));
 }

@@ -377,7 +377,7 @@ CREATE OR REPLACE TRIGGER keep_certificate BEFORE UPDATE ON public.certificates
 	FOR EACH ROW EXECUTE FUNCTION public.content_library_keep_certificate();
 
 -- The rules of access and completion hold also for what is written directly. After a
--- restore there is nothing to do; see needs_no_claim() in src/table_changes.c.
+-- restore there is nothing to do; see needs_nothing() in src/table_changes.c.
 CREATE OR REPLACE FUNCTION public.content_library_on_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -387,6 +387,13 @@ DECLARE
 	changed uuid[];
 	course uuid;
 BEGIN
+	-- The learner's lock comes before that of the row, for which enroll() may wait.
+	IF TG_WHEN = 'BEFORE' AND TG_NARGS > 0 THEN
+		IF current_setting('row_security')::boolean THEN
+			PERFORM content_library.lock_user(NEW.user_id);
+		END IF;
+		RETURN NEW;
+	END IF;
 	-- A learner's own INSERT into enrollments: access begins now, and ends as the course says.
 	IF TG_WHEN = 'BEFORE' THEN
 		NEW.enrolled_at := now();
@@ -404,13 +411,17 @@ BEGIN
 				JOIN public.modules AS m ON m.id = l.module_id
 				WHERE (l.is_required AND l.is_published));
 		ELSIF TG_TABLE_NAME = 'lessons' THEN
+			-- What counts before and after is there twice. The two are not joined: a plan that was
+			-- made for few rows is kept, and would compare each old row with each new one.
 			changed := ARRAY(
 				SELECT m.course_id
-				FROM old_rows AS l
-				JOIN new_rows AS n ON n.id = l.id
-				JOIN public.modules AS m ON m.id IN (l.module_id, n.module_id)
-				WHERE (l.is_required AND l.is_published) <> (n.is_required AND n.is_published)
-					OR (l.is_required AND l.is_published) AND l.module_id <> n.module_id);
+				FROM (SELECT b.module_id
+					  FROM (SELECT l.id, l.module_id FROM old_rows AS l WHERE (l.is_required AND l.is_published)
+							UNION ALL
+							SELECT l.id, l.module_id FROM new_rows AS l WHERE (l.is_required AND l.is_published)) AS b
+					  GROUP BY b.id, b.module_id
+					  HAVING count(*) = 1) AS l
+				JOIN public.modules AS m ON m.id = l.module_id);
 		ELSIF TG_OP = 'DELETE' THEN
 			changed := ARRAY(
 				SELECT c.id
@@ -419,12 +430,20 @@ BEGIN
 		ELSE
 			changed := ARRAY(
 				SELECT c.id
-				FROM old_rows AS m
-				JOIN new_rows AS n ON n.id = m.id
-				JOIN public.courses AS c ON c.id IN (m.course_id, n.course_id)
-				WHERE m.course_id <> n.course_id);
+				FROM (SELECT b.course_id
+					  FROM (SELECT m.id, m.course_id FROM old_rows AS m
+							UNION ALL
+							SELECT m.id, m.course_id FROM new_rows AS m) AS b
+					  GROUP BY b.id, b.course_id
+					  HAVING count(*) = 1) AS m
+				JOIN public.courses AS c ON c.id = m.course_id);
 		END IF;
-		FOR course IN SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id LOOP
+		changed := ARRAY(SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id);
+		-- All locks first: a report on a lesson that moves waits for, or holds, those of one course.
+		FOREACH course IN ARRAY changed LOOP
+			PERFORM content_library.lock_completion(course, true);
+		END LOOP;
+		FOREACH course IN ARRAY changed LOOP
 			PERFORM content_library.claim_all(course);
 		END LOOP;
 		RETURN NULL;
@@ -436,12 +455,15 @@ BEGIN
 	ELSIF TG_TABLE_NAME = 'enrollments' THEN
 		-- The learner may have done everything before. A date comes from an import.
 		IF NEW.completed_at IS NULL THEN
-			PERFORM content_library.lock_user(NEW.user_id);
+			IF TG_OP = 'UPDATE' THEN
+				PERFORM content_library.lock_user(NEW.user_id);
+			END IF;
 			PERFORM content_library.lock_completion(NEW.course_id, false);
 			PERFORM content_library.complete(NEW.user_id, NEW.course_id, true);
 		END IF;
-	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed) THEN
-		-- The application itself may have marked a lesson as completed.
+	ELSIF NEW.completed AND (TG_OP = 'INSERT' OR NOT OLD.completed
+							 OR (OLD.user_id, OLD.lesson_id) <> (NEW.user_id, NEW.lesson_id)) THEN
+		-- The application itself may have marked a lesson as completed, or given it to somebody else.
 		FOREACH course IN ARRAY content_library.claim_begin(NEW.user_id, ARRAY[NEW.lesson_id]) LOOP
 			PERFORM content_library.claim(NEW.user_id, course);
 		END LOOP;
@@ -450,7 +472,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_on_change() IS
-	'Trigger function: completes courses. It looks for learners who are done after a change, and gives a learner''s own enrollment the access period of the course.';
+	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''s own one the access period of the course.';
 
 CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -468,12 +490,18 @@ CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE ON public.lessons
 CREATE OR REPLACE TRIGGER begin_access BEFORE INSERT ON public.enrollments
 	FOR EACH ROW WHEN (NOT has_column_privilege('public.enrollments'::regclass, 'expires_at', 'INSERT'))
 	EXECUTE FUNCTION public.content_library_on_change();
+-- enroll() locks the learner and may wait for a row, so a row comes after the learner here, too.
+CREATE OR REPLACE TRIGGER lock_learner BEFORE INSERT ON public.enrollments
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change('lock');
 CREATE OR REPLACE TRIGGER claim_after_insert AFTER INSERT ON public.enrollments
+	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
+-- A row may change hands, as when two accounts become one.
+CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF user_id, course_id ON public.enrollments
 	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
 CREATE OR REPLACE TRIGGER claim_after_insert AFTER INSERT ON public.content_progress
 	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
 -- A report that completes nothing does not name the column, and so does not fire it.
-CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF completed ON public.content_progress
+CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE OF completed, user_id, lesson_id ON public.content_progress
 	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change();
 
 
@@ -2004,17 +2032,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	taken CONSTANT integer := COALESCE(NULLIF(current_setting('content_library_locks.users', true), ''), '0')::integer;
+	everybody CONSTANT bigint := hashtextextended('content_library users', 0);
 BEGIN
 	-- The server has room for a few thousand locks in all. So a transaction that has taken
-	-- many takes one lock in place of all further ones.
-	IF taken >= 512 THEN
-		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
+	-- many takes one lock in place of all further ones. It does not wait for it as long as it can
+	-- do without: it holds locks that others wait for.
+	IF taken >= 2048 THEN
+		PERFORM pg_advisory_xact_lock(everybody);
+		RETURN;
+	ELSIF taken >= 512 AND pg_try_advisory_xact_lock(everybody) THEN
 		RETURN;
 	END IF;
 	PERFORM set_config('content_library_locks.users', (taken + 1)::text, true);
-	-- The weak lock conflicts only with that one.
-	PERFORM pg_advisory_xact_lock_shared(hashtextextended('content_library users', 0));
 	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || user_id::text, 0));
+	-- The weak lock conflicts only with that one. Nobody holds it while waiting for a first learner.
+	PERFORM pg_advisory_xact_lock_shared(everybody);
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_user(uuid) IS
@@ -2026,12 +2058,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	key CONSTANT bigint := hashtextextended('content_library completion ' || course_id::text, 0);
+	reports CONSTANT bigint := hashtextextended('content_library completions', 0);
+	changes CONSTANT bigint := hashtextextended('content_library changes', 0);
+	taken CONSTANT integer := COALESCE(NULLIF(current_setting('content_library_locks.courses', true), ''), '0')::integer;
 BEGIN
-	IF for_all THEN
-		PERFORM pg_advisory_xact_lock(key);
-	ELSE
+	IF NOT for_all THEN
 		PERFORM pg_advisory_xact_lock_shared(key);
+		PERFORM pg_advisory_xact_lock_shared(reports);
+		RETURN;
 	END IF;
+	-- As lock_user() does.
+	IF taken >= 2048 THEN
+		PERFORM pg_advisory_xact_lock(changes);
+		PERFORM pg_advisory_xact_lock(reports);
+		RETURN;
+	ELSIF taken >= 512 AND pg_try_advisory_xact_lock(changes) AND pg_try_advisory_xact_lock(reports) THEN
+		RETURN;
+	END IF;
+	PERFORM set_config('content_library_locks.courses', (taken + 1)::text, true);
+	PERFORM pg_advisory_xact_lock(key);
+	PERFORM pg_advisory_xact_lock_shared(changes);
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_completion(uuid, boolean) IS
@@ -2043,21 +2089,29 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	courses uuid[];
+	locked uuid[];
 	course uuid;
 BEGIN
-	courses := ARRAY(
-		SELECT c.id
-		FROM public.lessons AS l
-		JOIN public.modules AS m ON m.id = l.module_id
-		JOIN public.courses AS c ON c.id = m.course_id
-		WHERE l.id = ANY (lesson_ids)
-		ORDER BY c.id FOR KEY SHARE OF c);
-	courses := ARRAY(SELECT DISTINCT c.id FROM unnest(courses) AS c(id) ORDER BY c.id);
-	PERFORM FROM public.lessons AS l WHERE l.id = ANY (lesson_ids) ORDER BY l.id FOR KEY SHARE;
-	FOREACH course IN ARRAY courses LOOP
-		PERFORM content_library.lock_completion(course, false);
+	-- While this waits for a lock, a lesson may be moved to another course. So it reads the courses
+	-- until they stay the same.
+	LOOP
+		courses := ARRAY(
+			SELECT c.id
+			FROM public.lessons AS l
+			JOIN public.modules AS m ON m.id = l.module_id
+			JOIN public.courses AS c ON c.id = m.course_id
+			WHERE l.id = ANY (lesson_ids)
+			ORDER BY c.id FOR KEY SHARE OF c);
+		courses := ARRAY(SELECT DISTINCT c.id FROM unnest(courses) AS c(id) ORDER BY c.id);
+		IF courses = locked THEN
+			RETURN courses;
+		END IF;
+		PERFORM FROM public.lessons AS l WHERE l.id = ANY (lesson_ids) ORDER BY l.id FOR KEY SHARE;
+		FOREACH course IN ARRAY courses LOOP
+			PERFORM content_library.lock_completion(course, false);
+		END LOOP;
+		locked := courses;
 	END LOOP;
-	RETURN courses;
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_courses(uuid[]) IS
@@ -2193,9 +2247,6 @@ DECLARE
 	dates timestamptz[];
 	event text;
 BEGIN
-	-- The lock comes after the change. In reports that began before it nothing is missed,
-	-- because the lock waits for them. It also keeps out who would reset progress.
-	PERFORM content_library.lock_completion(course_id, true);
 	SELECT array_agg(r.id) INTO required
 	FROM (SELECT $1 AS course_id) AS e
 	CROSS JOIN LATERAL (
@@ -2266,7 +2317,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.claim_all(uuid) IS
-	'The same for every enrollment of a course, when something has changed for all of them.';
+	'The same for every enrollment of a course, when something has changed for all of them. The caller has locked the completion of the course after the change: so the reports that began before it are seen.';
 
 -- Places in an order.
 

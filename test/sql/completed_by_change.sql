@@ -185,5 +185,48 @@ FROM enrollments AS e CROSS JOIN LATERAL (
 WHERE e.course_id = test.id('many');
 ROLLBACK;
 
+-- Two accounts become one: what changes hands counts for its new owner.
+BEGIN;
+CALL test.make_course('hands', 2);
+CALL test.make_course('hands-other', 1);
+CALL test.make_learner('hands-guest', 'hands', 'hands-other');
+CALL test.make_learner('hands-ann', 'hands');
+CALL test.sign_in('hands-guest');
+SET LOCAL ROLE authenticated;
+CALL test.report_on('hands/2', '2026-03-02');
+CALL test.report_on('hands-other/1', '2026-03-03');
+CALL test.sign_in('hands-ann');
+CALL test.report_on('hands/1', '2026-03-01');
+CALL test.sign_in();
+SET LOCAL ROLE service_role;
+SELECT * FROM test.completed('hands-ann');
+SAVEPOINT guest;
+-- Nobody else's row: nothing happens.
+UPDATE content_progress SET user_id = user_id, lesson_id = lesson_id;
+SELECT * FROM test.completed('hands-ann');
+UPDATE content_progress SET user_id = test.id('hands-ann') WHERE user_id = test.id('hands-guest');
+SELECT * FROM test.completed('hands-ann');
+-- An enrollment with a date keeps it, one without is completed.
+UPDATE enrollments SET user_id = test.id('hands-ann') WHERE course_id = test.id('hands-other');
+SELECT * FROM test.completed('hands-ann');
+ROLLBACK TO guest;
+UPDATE content_progress SET user_id = test.id('hands-ann') WHERE user_id = test.id('hands-guest') AND lesson_id = test.id('hands-other/1');
+UPDATE enrollments SET course_id = test.id('hands-other') WHERE user_id = test.id('hands-ann');
+SELECT * FROM test.completed('hands-ann');
+ROLLBACK TO guest;
+-- A row that is given to another lesson.
+UPDATE content_progress SET lesson_id = test.id('hands/1') WHERE lesson_id = test.id('hands-other/1');
+SELECT * FROM test.completed('hands-guest');
+ROLLBACK;
+
+-- A change of many lessons takes no longer for one of a single lesson that came before.
+BEGIN;
+CALL test.make_course('wide', 20000);
+SET LOCAL ROLE service_role;
+UPDATE lessons SET is_required = false WHERE id = test.id('wide/1');
+SET LOCAL statement_timeout = '30s';
+UPDATE lessons SET is_required = false;
+ROLLBACK;
+
 DROP FUNCTION test.completed(text);
 DROP PROCEDURE test.report_on(text, date, integer);
