@@ -168,7 +168,7 @@ CREATE TABLE @extschema@.lessons (
 	unlock_after			interval CHECK (extract(epoch FROM unlock_after) >= 0),
 	progress_by				text CHECK (progress_by IN ('report', 'watch', 'server'))
 );
-COMMENT ON TABLE @extschema@.lessons IS 'A lesson: one Mux video in one module.';
+COMMENT ON TABLE @extschema@.lessons IS 'A lesson. Most have one video.';
 COMMENT ON COLUMN @extschema@.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN @extschema@.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
 COMMENT ON COLUMN @extschema@.lessons.metadata IS 'The application''s own attributes, a JSON object.';
@@ -884,7 +884,7 @@ RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
-	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -1982,7 +1982,7 @@ END);'),
 		('comment', 'lessons', 'column lessons.progress_by', 'COMMENT ON COLUMN {schema}.lessons.progress_by IS ''What moves watched_pct of the lesson: report, watch or server; NULL inherits the course''''s.'';'),
 		('comment', 'lessons', 'column lessons.unlock_after', 'COMMENT ON COLUMN {schema}.lessons.unlock_after IS ''How long after enrolling the lesson opens; NULL for at once.'';'),
 		('comment', 'lessons', 'column lessons.unlock_at', 'COMMENT ON COLUMN {schema}.lessons.unlock_at IS ''When the lesson opens; NULL for at once.'';'),
-		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson: one Mux video in one module.'';'),
+		('comment', 'lessons', 'lessons', 'COMMENT ON TABLE {schema}.lessons IS ''A lesson. Most have one video.'';'),
 		('constraint', 'lessons', 'lessons_completion_threshold_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_completion_threshold_check CHECK (((completion_threshold >= 1) AND (completion_threshold <= 100)));'),
 		('constraint', 'lessons', 'lessons_metadata_check', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_metadata_check CHECK ((jsonb_typeof(metadata) = ''object''::text));'),
 		('constraint', 'lessons', 'lessons_module_id_fkey', 'ALTER TABLE {schema}.lessons ADD CONSTRAINT lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES {schema}.modules(id) ON DELETE CASCADE;'),
@@ -2257,7 +2257,7 @@ END);'),
 		('comment', '', 'function content_library_reads_lesson(uuid, boolean, boolean)', 'COMMENT ON FUNCTION {schema}.content_library_reads_lesson(uuid, boolean, boolean) IS ''Whether the caller may read a lesson of a module in strict mode: it is published and the caller may watch it, locks apart, or the caller is staff of its course. It answers only for the user signed in. Policies call it.'';'),
 		('comment', '', 'function content_library_sees_course(uuid)', 'COMMENT ON FUNCTION {schema}.content_library_sees_course(uuid) IS ''Whether the caller sees a course, as the policies of courses say. Policies call it.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
-		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
+		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
 		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. Only those that the learner (user_id, by default the caller) may watch; at most max_rows. The last watched lesson comes first. Each has the position to resume at, in seconds. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function copy_course(uuid, text, text)', 'COMMENT ON FUNCTION {schema}.copy_course(uuid, text, text) IS ''Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Its staff is the editor who has copied it. Returns the new course. For the editors of the course, and for service_role. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.'';'),

@@ -182,7 +182,7 @@ ALTER TABLE public.lessons
 	ADD COLUMN IF NOT EXISTS unlock_at timestamptz,
 	ADD COLUMN IF NOT EXISTS unlock_after interval CHECK (extract(epoch FROM unlock_after) >= 0),
 	ADD COLUMN IF NOT EXISTS progress_by text CHECK (progress_by IN ('report', 'watch', 'server'));
-COMMENT ON TABLE public.lessons IS 'A lesson: one Mux video in one module.';
+COMMENT ON TABLE public.lessons IS 'A lesson. Most have one video.';
 COMMENT ON COLUMN public.lessons.completion_threshold IS 'Percent that must be watched to complete the lesson; NULL inherits the course''s.';
 COMMENT ON COLUMN public.lessons.is_required IS 'Whether the lesson counts towards the completion of its course.';
 COMMENT ON COLUMN public.lessons.metadata IS 'The application''s own attributes, a JSON object.';
@@ -5430,7 +5430,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_strict(boolean) IS
-	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that they may watch. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
 
 
 -- 10. Mux: video events -----------------------------------------------------
