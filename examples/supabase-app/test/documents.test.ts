@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { createClient, type SupabaseClientOptions } from '@supabase/supabase-js';
 import type pg from 'pg';
 import { edition, makeDatabase, startApi, type Api } from './world.js';
 
@@ -26,6 +27,17 @@ let admin: pg.Client;
 let api: Api;
 let scope: Record<string, unknown>;
 let refused: string[] = [];
+
+// Supabase Auth is not here: it signs everybody in, and says of everybody what it was told.
+async function auth(request: Request): Promise<Response> {
+	const { pathname, searchParams } = new URL(request.url);
+	const asked = `${request.method} ${pathname} ${searchParams.get('grant_type') ?? ''}`;
+	const body = await request.json();
+
+	if (asked === 'POST /auth/v1/token password') return Response.json({ access_token: 'a.b.c', refresh_token: 'r', token_type: 'bearer', expires_in: 3600, user: { id: ann, email: body.email } });
+	if (asked === `PUT /auth/v1/admin/users/${ann} `) return Response.json({ id: ann, ...body });
+	return new Response(asked, { status: 404 });
+}
 
 // What a block finds: clients, ids, a player, Mux and Stripe.
 async function makeScope(): Promise<Record<string, unknown>> {
@@ -55,6 +67,10 @@ async function makeScope(): Promise<Record<string, unknown>> {
 			status: 'active', metadata: { user_id: ann, course_id: ids.course_id }, items: { data: [{ current_period_end: 4102444800 }] },
 		}) } },
 		subscription_id: 'sub_1', celebrate: () => {},
+		url: api.url, anon_key: 'anon', service_key: 'service', email: 'ann@example.com', password: 'secret',
+		// Node has no WebSocket of its own before 22.
+		createClient: (url: string, key: string, options: SupabaseClientOptions<'public'> = {}) =>
+			createClient(url, key, { ...options, realtime: { transport: class {} as never } }),
 	};
 }
 
@@ -87,7 +103,7 @@ before(async () => {
 	const request = globalThis.fetch;
 
 	globalThis.fetch = async (...args) => {
-		const response = await request(...args);
+		const response = String(args[0]).includes('/auth/v1/') ? await auth(new Request(...args)) : await request(...args);
 
 		if (!response.ok) refused.push(`${response.status} ${await response.clone().text()}`);
 		return response;
@@ -124,6 +140,28 @@ describe(`the documents, on the ${edition.name}`, () => {
 		const once = await handle();
 		assert.deepEqual(once.map(({ granted, expires_at }) => [granted, expires_at.getUTCFullYear()]), [[true, 2100]]);
 		assert.deepEqual(await handle(), once);
+	});
+
+	test('of rows the API sends the first 1,000, and says nothing of the others', async () => {
+		await begin();
+		const { admin: service, course_id, lesson_id } = scope as Record<string, any>;
+		const { rows: learners } = await admin.query(`
+			WITH learners AS (INSERT INTO auth.users (id) SELECT gen_random_uuid() FROM generate_series(1, 1100) RETURNING id)
+			INSERT INTO enrollments (user_id, course_id) SELECT id, '${course_id}' FROM learners RETURNING user_id`);
+		const report = await service.rpc('course_report', { course_id });
+
+		assert.deepEqual([report.error, report.data.length], [null, 1000]);
+		const batch = await service.rpc('record_progress_batch', { reports: learners.map(({ user_id }) => ({ user_id, lesson_id, watched_pct: 1 })) });
+
+		assert.deepEqual([batch.error, batch.data.length], [null, 1000]);
+		const { rows: [{ count }] } = await admin.query('SELECT count(*)::integer FROM content_progress WHERE lesson_id = $1 AND user_id = ANY ($2)',
+			[lesson_id, learners.map(({ user_id }) => user_id)]);
+
+		assert.equal(count, 1100, 'though all are recorded');
+		const all = blocks('docs/recipes.md', 'js').find(({ text }) => text.includes('const learners = []'))!;
+		const read = await new AsyncFunction(...Object.keys(scope), `${all.text}; return learners`)(...Object.values(scope));
+
+		assert.equal(new Set(read.map(({ user_id }: { user_id: string }) => user_id)).size, 1101, 'the pages have all');
 	});
 
 	test('what the reference says of PostgREST\'s own errors', async () => {
