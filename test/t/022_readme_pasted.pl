@@ -67,9 +67,10 @@ my %tried = (
 		# At a terminal, without the marks that tell psql what is pasted.
 		my $run = at_terminal($clone, bare([], 'bash', '-c', $line));
 		ok(until_it_says($run, qr/app=# /), 'psql waits for input') or diag($run->{said});
-		type($run, join('', @example) . "\\echo 'That was\\040it'\n");
+		type($run, join('', @example) . "SELECT 'strict: ' || NOT has_table_privilege('authenticated', 'content_progress', 'INSERT');\n\\echo 'That was\\040it'\n");
 		ok(until_it_says($run, qr/That was it/), 'the example is pasted there');
 		like($run->{said}, qr/\benrolled\b\s+-+\s+t\b.*\b95 \| t {2,}\| +513\b.*course_completion\W+50\b/s, 'it answers what the README says');
+		like($run->{said}, qr/^ strict: true\b/m, 'the library is strict there, as its check later says');
 		unlike($run->{said}, qr/ERROR|WARNING/, 'without an error');
 		type($run, "\\q\n");
 		is(ended($run), 0, 'psql ends');
