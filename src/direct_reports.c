@@ -82,17 +82,13 @@ read_all(Recording *recording, ReadReport read, int tables)
 	return done;
 }
 
-/* Forgets what was read before SQL had to do. */
+/* What was read before SQL had to do is forgotten. */
 static bool
 read_rows(Recording *recording, ReadReport read)
 {
 	if (read_all(recording, read, COURSES + 1))
 		return true;
-	for (int i = 0; i < recording->size; i++)
-	{
-		recording->reports[i].exists = false;
-		memset(&recording->reports[i].progress, 0, sizeof(Progress));
-	}
+	forget_rows(recording);
 	return false;
 }
 

@@ -393,6 +393,17 @@ is_watched(const RecordedReport *report)
 	return report->report.is_news;
 }
 
+/* Forgets what was read of the rows, which may have gone meanwhile. */
+void
+forget_rows(Recording *recording)
+{
+	for (int i = 0; i < recording->size; i++)
+	{
+		recording->reports[i].exists = false;
+		memset(&recording->reports[i].progress, 0, sizeof(Progress));
+	}
+}
+
 /* Reads the rows.  What was watched, and by which rule it counts, most reports need not know. */
 static void
 read_rows(Recording *recording)
@@ -400,12 +411,11 @@ read_rows(Recording *recording)
 	bool		watched = count(recording, is_played) > 0;
 
 	/* An earlier attempt may have found them otherwise. */
+	forget_rows(recording);
 	for (int i = 0; i < recording->size; i++)
 	{
 		RecordedReport *report = &recording->reports[i];
 
-		memset(&report->progress, 0, sizeof(report->progress));
-		report->exists = false;
 		report->skipped = report->barred;
 		report->progress_by = BY_REPORT;
 		report->duration = 0;
@@ -415,7 +425,10 @@ read_rows(Recording *recording)
 	if (!watched)
 		recording->queries->read_rows(recording);
 	if (watched || count(recording, is_to_be_weighed) > 0)
+	{
+		forget_rows(recording);
 		recording->queries->read_watched(recording);
+	}
 }
 
 /*

@@ -80,6 +80,7 @@ typedef struct RecordingQueries
 } RecordingQueries;
 
 extern void call_begin_recording(Recording *recording, FunctionCallInfo fcinfo, int user_arg);
+extern void forget_rows(Recording *recording);
 extern void record_reports(Recording *recording);
 extern void new_lesson_from_row(RecordedReport *report, uint64 row, int first);
 extern Datum *reported_lessons(const Recording *recording);
