@@ -29,7 +29,12 @@ static const LibraryQuery lock_courses = {
 	2, {UUIDOID, UUIDOID}
 };
 
-/* Row $1 under parent $2, before row $3. */
+static const LibraryQuery course_exists = {
+	"SELECT FROM %1$s.courses AS c WHERE c.id = $1",
+	1, {UUIDOID}
+};
+
+/* Row $1 under parent $2, before row $3, or at the end. */
 static const LibraryQuery place_lesson = {
 	PLACE_SQL("lessons", "module_id", "$1", "$2", "$3"), 3, {UUIDOID, UUIDOID, UUIDOID}
 };
@@ -77,12 +82,25 @@ no_module(const Call *call, Datum module_id)
 			 errmsg("module \"%s\" does not exist", uuid_text(module_id))));
 }
 
+/*
+ * After the lock on the courses, all queries see the latest, also in REPEATABLE READ: a move
+ * that has held the same lock is no conflict to the server, and yet its places count.
+ */
+typedef enum Moment
+{
+	BEFORE_LOCK,
+	AFTER_LOCK
+} Moment;
+
 /* The parent of a row: the module of a lesson, the course of a module. */
 static Datum
-parent_of(const LibraryQuery *query, const Call *call, Datum id,
+parent_of(const LibraryQuery *query, const Call *call, Datum id, Moment moment,
 		  void (*missing) (const Call *call, Datum id))
 {
-	if (query_execute(&call->library, query, &id, NULL, false) == 0)
+	uint64		rows = moment == AFTER_LOCK ? query_execute_latest(&call->library, query, &id)
+		: query_execute(&call->library, query, &id, NULL, false);
+
+	if (rows == 0)
 		missing(call, id);
 	return result_value(0, 1, UUIDOID);
 }
@@ -106,7 +124,7 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" cannot be moved before itself", uuid_text(before))));
-	found = query_execute(&call->library, parent_query, &before, NULL, false) > 0;
+	found = query_execute_latest(&call->library, parent_query, &before) > 0;
 	if (!found && call->is_operator)
 		missing(call, before);
 	if (!found || !same_uuid(result_value(0, 1, UUIDOID), parent))
@@ -117,15 +135,18 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 				 errhint("Name a row that is there, or leave before out to move to the end.")));
 }
 
-/* Moves the row of argument 0 under a parent, before the row of another argument. */
+/*
+ * Moves the row of argument 0 under a parent, before the row of another argument.  None of the
+ * other rows has its own id, so before itself means at the end.
+ */
 static void
 place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
 	  const Call *call, Datum parent)
 {
-	Datum		values[] = {PG_GETARG_DATUM(0), parent, PG_GETARG_DATUM(before)};
-	char		nulls[] = {' ', ' ', PG_ARGISNULL(before) ? 'n' : ' '};
+	Datum		moved = PG_GETARG_DATUM(0);
+	Datum		values[] = {moved, parent, PG_ARGISNULL(before) ? moved : PG_GETARG_DATUM(before)};
 
-	query_execute(&call->library, query, values, nulls, false);
+	query_write_latest(&call->library, query, values);
 }
 
 /* The moved row as it now stands.  It outlives SPI.  Somebody may have deleted it just now. */
@@ -133,18 +154,18 @@ static Datum
 row_of(const LibraryQuery *query, const Call *call, Datum id,
 	   void (*missing) (const Call *call, Datum id))
 {
-	if (query_execute(&call->library, query, &id, NULL, false) == 0)
+	if (query_execute_latest(&call->library, query, &id) == 0)
 		missing(call, id);
 	return SPI_datumTransfer(result_value(0, 1, call_row_type(call)), false, -1);
 }
 
 /* The course of a lesson, by way of its module. */
 static Datum
-course_of_lesson(const Call *call, Datum lesson_id)
+course_of_lesson(const Call *call, Datum lesson_id, Moment moment)
 {
-	Datum		module_id = parent_of(&lesson_module, call, lesson_id, no_lesson);
+	Datum		module_id = parent_of(&lesson_module, call, lesson_id, moment, no_lesson);
 
-	return parent_of(&module_course, call, module_id, no_module);
+	return parent_of(&module_course, call, module_id, moment, no_module);
 }
 
 /*
@@ -158,14 +179,17 @@ lock_both_courses(Call *call, Datum left, Datum entered)
 
 	require_course(call, left);
 	require_course(call, entered);
-	query_execute(&call->library, &lock_courses, values, NULL, false);
+	query_execute_latest(&call->library, &lock_courses, values);
 }
 
-/* Refuses to move a row that was moved before the lock on its course was taken. */
+/*
+ * Refuses to go on with a row that was moved to another course before the lock on its course
+ * was taken: that course is not locked, and may not be the caller's to change.
+ */
 static void
-check_still_there(Datum course_id, Datum left, const char *kind, Datum id)
+check_still_there(Datum course_id, Datum locked, const char *kind, Datum id)
 {
-	if (!same_uuid(course_id, left))
+	if (!same_uuid(course_id, locked))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("%s \"%s\" has just been moved to another course", kind, uuid_text(id)),
@@ -179,15 +203,17 @@ check_still_there(Datum course_id, Datum left, const char *kind, Datum id)
 static Datum
 lock_lesson_courses(Call *call, Datum lesson_id, Datum module_id)
 {
-	Datum		left = course_of_lesson(call, lesson_id);
+	Datum		left = course_of_lesson(call, lesson_id, BEFORE_LOCK);
 	Datum		entered;
 
 	require_staff_of(call, left, STAFF_EDITOR, OF_LESSON, lesson_id);
-	entered = parent_of(&module_course, call, module_id, no_module);
+	entered = parent_of(&module_course, call, module_id, BEFORE_LOCK, no_module);
 	require_staff_of(call, entered, STAFF_EDITOR, OF_MODULE, module_id);
 	lock_both_courses(call, left, entered);
-	check_still_there(course_of_lesson(call, lesson_id), left, "lesson", lesson_id);
-	return parent_of(&lesson_module, call, lesson_id, no_lesson);
+	check_still_there(course_of_lesson(call, lesson_id, AFTER_LOCK), left, "lesson", lesson_id);
+	check_still_there(parent_of(&module_course, call, module_id, AFTER_LOCK, no_module), entered,
+					  "module", module_id);
+	return parent_of(&lesson_module, call, lesson_id, AFTER_LOCK, no_lesson);
 }
 
 PG_FUNCTION_INFO_V1(move_lesson);
@@ -209,7 +235,7 @@ move_lesson(PG_FUNCTION_ARGS)
 	check_before(fcinfo, 2, &lesson_module, &call, module_id, no_lesson);
 	place(fcinfo, 2, &place_lesson, &call, module_id);
 	if (!same_uuid(left, module_id))
-		query_execute(&call.library, &close_gap_of_lesson, &left, NULL, false);
+		query_write_latest(&call.library, &close_gap_of_lesson, &left);
 	row = row_of(&lesson_row, &call, lesson_id, no_lesson);
 	call_end(&call);
 
@@ -231,17 +257,19 @@ move_module(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("move_module()");
 
 	call_begin_as_staff(&call, fcinfo);
-	left = parent_of(&module_course, &call, module_id, no_module);
+	left = parent_of(&module_course, &call, module_id, BEFORE_LOCK, no_module);
 	require_staff_of(&call, left, STAFF_EDITOR, OF_MODULE, module_id);
 	entered = PG_ARGISNULL(2) ? left : PG_GETARG_DATUM(2);
 	require_staff_of(&call, entered, STAFF_EDITOR, "course", entered);
 	lock_both_courses(&call, left, entered);
-	check_still_there(parent_of(&module_course, &call, module_id, no_module), left,
+	check_still_there(parent_of(&module_course, &call, module_id, AFTER_LOCK, no_module), left,
 					  "module", module_id);
+	if (query_execute_latest(&call.library, &course_exists, &entered) == 0)
+		missing_course(entered);
 	check_before(fcinfo, 1, &module_course, &call, entered, no_module);
 	place(fcinfo, 1, &place_module, &call, entered);
 	if (!same_uuid(left, entered))
-		query_execute(&call.library, &close_gap_of_module, &left, NULL, false);
+		query_write_latest(&call.library, &close_gap_of_module, &left);
 	row = row_of(&module_row, &call, module_id, no_module);
 	call_end(&call);
 

@@ -1,6 +1,7 @@
 /* plans.c: prepares and keeps the plans of our queries, and checks what they touch. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -169,11 +170,11 @@ find_plan(const Library *library, const LibraryQuery *query)
 
 static uint64
 execute(const Library *library, const LibraryQuery *query, Datum *values,
-		const char *nulls, Snapshot snapshot, bool read_only)
+		const char *nulls, Snapshot snapshot, Snapshot crosscheck, bool read_only)
 {
 	SPIPlanPtr	plan = find_plan(library, query);
 	int			code = SPI_execute_snapshot(plan, values, nulls, snapshot,
-											InvalidSnapshot, read_only, true, 0);
+											crosscheck, read_only, true, 0);
 
 	if (code < 0)
 		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(code));
@@ -188,14 +189,25 @@ uint64
 query_execute(const Library *library, const LibraryQuery *query,
 			  Datum *values, const char *nulls, bool read_only)
 {
-	return execute(library, query, values, nulls, InvalidSnapshot, read_only);
+	return execute(library, query, values, nulls, InvalidSnapshot, InvalidSnapshot, read_only);
 }
 
 /* The same, but it sees what is committed by now, even in REPEATABLE READ. */
 uint64
 query_execute_latest(const Library *library, const LibraryQuery *query, Datum *values)
 {
-	return execute(library, query, values, NULL, GetLatestSnapshot(), false);
+	return execute(library, query, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false);
+}
+
+/*
+ * The same, but in REPEATABLE READ it does not overwrite what others have changed since the
+ * transaction began.  That is the server's error 40001, as for any other UPDATE.
+ */
+uint64
+query_write_latest(const Library *library, const LibraryQuery *query, Datum *values)
+{
+	return execute(library, query, values, NULL, GetLatestSnapshot(),
+				   IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot, false);
 }
 
 /* Parameters are constants to the planner, as sizes_differ needs. */

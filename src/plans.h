@@ -22,6 +22,8 @@ extern uint64 query_execute(const Library *library, const LibraryQuery *query,
 							Datum *values, const char *nulls, bool read_only);
 extern uint64 query_execute_latest(const Library *library, const LibraryQuery *query,
 								   Datum *values);
+extern uint64 query_write_latest(const Library *library, const LibraryQuery *query,
+								 Datum *values);
 extern void query_send(const Library *library, const LibraryQuery *query,
 					   const Datum *values, const char *nulls, DestReceiver *receiver);
 

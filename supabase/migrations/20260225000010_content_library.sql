@@ -2321,38 +2321,42 @@ COMMENT ON FUNCTION content_library.claim_all(uuid) IS
 
 -- Places in an order.
 
-CREATE OR REPLACE FUNCTION content_library.module_of(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION content_library.module_of(lesson_id uuid, service boolean DEFAULT true) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	module_id uuid := (SELECT l.module_id FROM public.lessons AS l WHERE l.id = $1);
 BEGIN
-	IF module_id IS NULL THEN
+	IF module_id IS NULL AND service THEN
 		PERFORM content_library.missing_lesson(lesson_id);
+	ELSIF module_id IS NULL THEN
+		PERFORM content_library.require_staff(NULL, 'editor', 'the course of lesson', lesson_id);
 	END IF;
 	RETURN module_id;
 END
 $$;
-COMMENT ON FUNCTION content_library.module_of(uuid) IS
-	'The module of a lesson. Fails with 23503 for an unknown one.';
+COMMENT ON FUNCTION content_library.module_of(uuid, boolean) IS
+	'The module of a lesson. For an unknown one it fails with 23503, or for an editor with 42501.';
 
-CREATE OR REPLACE FUNCTION content_library.course_of(module_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION content_library.course_of(module_id uuid, service boolean DEFAULT true) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	course_id uuid := (SELECT m.course_id FROM public.modules AS m WHERE m.id = $1);
 BEGIN
-	IF course_id IS NULL THEN
+	IF course_id IS NULL AND service THEN
 		RAISE EXCEPTION 'module "%" does not exist', module_id
 			USING ERRCODE = 'foreign_key_violation';
+	ELSIF course_id IS NULL THEN
+		PERFORM content_library.require_staff(NULL, 'editor', 'the course of module', module_id);
 	END IF;
 	RETURN course_id;
 END
 $$;
-COMMENT ON FUNCTION content_library.course_of(uuid) IS
-	'The course of a module. Fails with 23503 for an unknown one.';
+COMMENT ON FUNCTION content_library.course_of(uuid, boolean) IS
+	'The course of a module. For an unknown one it fails with 23503, or for an editor with 42501.';
 
 CREATE OR REPLACE FUNCTION content_library.check_before(moved uuid, before uuid, its_parent uuid, parent uuid) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -3986,6 +3990,78 @@ $$;
 COMMENT ON FUNCTION content_library.own_lesson_retention(uuid, integer) IS
 	'content_library.lesson_retention() for the staff of the course.';
 
+CREATE OR REPLACE FUNCTION content_library.own_course_of_lesson(lesson_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	course_id uuid;
+BEGIN
+	SELECT m.course_id INTO course_id
+	FROM public.lessons AS l
+	JOIN public.modules AS m ON m.id = l.module_id
+	WHERE l.id = $1;
+	PERFORM content_library.require_staff(course_id, 'editor', 'the course of lesson', $1);
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_of_lesson(uuid) IS
+	'The course of a lesson, for its editors. Fails with 42501 for others, and for an unknown lesson.';
+
+CREATE OR REPLACE FUNCTION content_library.own_course_of_module(module_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	course_id uuid;
+BEGIN
+	SELECT m.course_id INTO course_id FROM public.modules AS m WHERE m.id = $1;
+	PERFORM content_library.require_staff(course_id, 'editor', 'the course of module', $1);
+	RETURN course_id;
+END
+$$;
+COMMENT ON FUNCTION content_library.own_course_of_module(uuid) IS
+	'The course of a module, for its editors. Fails with 42501 for others, and for an unknown module.';
+
+-- All moves within a course wait for its row. Rows are locked in the order of their ids, so
+-- that two moves cannot deadlock.
+CREATE OR REPLACE FUNCTION content_library.lock_for_move(left_course uuid, entered_course uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	level CONSTANT text := current_setting('transaction_isolation');
+BEGIN
+	IF level <> ALL (ARRAY['read committed', 'read uncommitted']) THEN
+		RAISE EXCEPTION 'lessons and modules cannot be moved in a % transaction', level
+			USING ERRCODE = 'invalid_transaction_state',
+				  DETAIL = 'A move that was committed since the transaction began would be overlooked.',
+				  HINT = 'Use READ COMMITTED.';
+	END IF;
+	PERFORM FROM public.courses AS c
+	WHERE c.id IN (left_course, entered_course)
+	ORDER BY c.id FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION content_library.lock_for_move(uuid, uuid) IS
+	'Locks the courses that a row leaves and enters. Fails with 25000 unless the transaction is READ COMMITTED.';
+
+-- It may have been moved while this waited for the lock. Its new course is not locked, and
+-- may not be the caller's to change.
+CREATE OR REPLACE FUNCTION content_library.check_still_there(course_id uuid, locked uuid, kind text, id uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF course_id <> locked THEN
+		RAISE EXCEPTION '% "%" has just been moved to another course', kind, id
+			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION content_library.check_still_there(uuid, uuid, text, uuid) IS
+	'Fails with 40001 for a row that is not in the course that was locked.';
+
 CREATE OR REPLACE FUNCTION content_library.move_lesson(
 	lesson_id uuid,
 	module_id uuid,
@@ -4003,18 +4079,17 @@ DECLARE
 	lesson public.lessons;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- All moves within a course wait for the course's row. Rows are locked in the order
-	-- of their ids, so that two moves cannot deadlock.
-	left_course := content_library.course_of(content_library.module_of($1));
-	entered_course := content_library.course_of($2);
-	PERFORM FROM public.courses AS c
-	WHERE c.id IN (left_course, entered_course)
-	ORDER BY c.id FOR NO KEY UPDATE;
-	IF content_library.course_of(content_library.module_of($1)) <> left_course THEN
-		RAISE EXCEPTION 'lesson "%" has just been moved to another course', $1
-			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	IF service THEN
+		left_course := content_library.course_of(content_library.module_of($1));
+		entered_course := content_library.course_of($2);
+	ELSE
+		left_course := content_library.own_course_of_lesson($1);
+		entered_course := content_library.own_course_of_module($2);
 	END IF;
-	left_module := content_library.module_of($1);
+	PERFORM content_library.lock_for_move(left_course, entered_course);
+	left_module := content_library.module_of($1, service);
+	PERFORM content_library.check_still_there(content_library.course_of(left_module, service), left_course, 'lesson', $1);
+	PERFORM content_library.check_still_there(content_library.course_of($2, service), entered_course, 'module', $2);
 	IF before IS NOT NULL THEN
 		PERFORM content_library.check_before($1, before,
 			CASE WHEN before = $1 THEN NULL
@@ -4055,46 +4130,13 @@ BEGIN
 	SELECT l.* INTO lesson FROM public.lessons AS l WHERE l.id = $1;
 	-- Somebody may have deleted it just now.
 	IF NOT FOUND THEN
-		PERFORM content_library.missing_lesson($1);
+		PERFORM content_library.module_of($1, service);
 	END IF;
 	RETURN lesson;
 END
 $$;
 COMMENT ON FUNCTION content_library.move_lesson(uuid, uuid, uuid, boolean) IS
 	'Moves a lesson into a module. It comes before another lesson or to the end.';
-
-CREATE OR REPLACE FUNCTION content_library.own_course_of_lesson(lesson_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	course_id uuid;
-BEGIN
-	SELECT m.course_id INTO course_id
-	FROM public.lessons AS l
-	JOIN public.modules AS m ON m.id = l.module_id
-	WHERE l.id = $1;
-	PERFORM content_library.require_staff(course_id, 'editor', 'the course of lesson', $1);
-	RETURN course_id;
-END
-$$;
-COMMENT ON FUNCTION content_library.own_course_of_lesson(uuid) IS
-	'The course of a lesson, for its editors. Fails with 42501 for others, and for an unknown lesson.';
-
-CREATE OR REPLACE FUNCTION content_library.own_course_of_module(module_id uuid) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	course_id uuid;
-BEGIN
-	SELECT m.course_id INTO course_id FROM public.modules AS m WHERE m.id = $1;
-	PERFORM content_library.require_staff(course_id, 'editor', 'the course of module', $1);
-	RETURN course_id;
-END
-$$;
-COMMENT ON FUNCTION content_library.own_course_of_module(uuid) IS
-	'The course of a module, for its editors. Fails with 42501 for others, and for an unknown module.';
 
 CREATE OR REPLACE FUNCTION content_library.own_move_lesson(
 	lesson_id uuid,
@@ -4105,8 +4147,6 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM content_library.own_course_of_lesson(lesson_id);
-	PERFORM content_library.own_course_of_module(module_id);
 	RETURN content_library.move_lesson(lesson_id, module_id, before, false);
 END
 $$;
@@ -4129,14 +4169,16 @@ DECLARE
 	module public.modules;
 BEGIN
 	PERFORM content_library.require_owner();
-	left_course := content_library.course_of($1);
+	left_course := CASE WHEN service THEN content_library.course_of($1) ELSE content_library.own_course_of_module($1) END;
 	entered_course := COALESCE($3, left_course);
-	PERFORM FROM public.courses AS c
-	WHERE c.id IN (left_course, entered_course)
-	ORDER BY c.id FOR NO KEY UPDATE;
-	IF content_library.course_of($1) <> left_course THEN
-		RAISE EXCEPTION 'module "%" has just been moved to another course', $1
-			USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+	IF NOT service THEN
+		PERFORM content_library.require_staff(entered_course, 'editor');
+	END IF;
+	PERFORM content_library.lock_for_move(left_course, entered_course);
+	PERFORM content_library.check_still_there(content_library.course_of($1, service), left_course, 'module', $1);
+	PERFORM FROM public.courses AS c WHERE c.id = entered_course;
+	IF NOT FOUND THEN
+		PERFORM content_library.missing_course(entered_course);
 	END IF;
 	IF before IS NOT NULL THEN
 		PERFORM content_library.check_before($1, before,
@@ -4176,7 +4218,7 @@ BEGIN
 
 	SELECT m.* INTO module FROM public.modules AS m WHERE m.id = $1;
 	IF NOT FOUND THEN
-		PERFORM content_library.course_of($1);
+		PERFORM content_library.course_of($1, service);
 	END IF;
 	RETURN module;
 END
@@ -4193,10 +4235,6 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM content_library.own_course_of_module(module_id);
-	IF course_id IS NOT NULL THEN
-		PERFORM content_library.require_staff(course_id, 'editor');
-	END IF;
 	RETURN content_library.move_module(module_id, before, course_id, false);
 END
 $$;
@@ -4675,8 +4713,8 @@ BEGIN
 		'content_library.course_progress(uuid, boolean)',
 		'content_library.continue_watching(uuid, integer, timestamptz, uuid, boolean, boolean)',
 		'content_library.mux_playback_claims(uuid, uuid, timestamptz, text, boolean)',
-		'content_library.module_of(uuid)',
-		'content_library.course_of(uuid)',
+		'content_library.module_of(uuid, boolean)',
+		'content_library.course_of(uuid, boolean)',
 		'content_library.lock_video(boolean, text, text)',
 		'content_library.course_report(uuid, integer, uuid)',
 		'content_library.course_summary(uuid)',

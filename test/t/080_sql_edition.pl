@@ -416,6 +416,16 @@ is(by_hand(1, "content_library.own_record(NULL, '{${\uuid(121)}}', '{99}', '{NUL
 is($node->safe_psql('doors', "SELECT watched, started_at > now() - interval '1 minute' FROM content_progress WHERE lesson_id = '${\uuid(121)}'"),
 	'{[0,30)}|t', 'of the video alone');
 
+# A move must see the places that others have given, which PL/pgSQL does in READ COMMITTED alone.
+foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
+{
+	foreach my $move ("move_lesson('${\uuid(111)}', '${\uuid(11)}')", "move_module('${\uuid(11)}')")
+	{
+		my ($code, $out, $err) = $node->psql('doors', "SET ROLE service_role; BEGIN ISOLATION LEVEL $level; SELECT $move");
+		like($err, qr/^\S+ ERROR:  lessons and modules cannot be moved in a \L$level\E transaction$/m, "no $move in $level");
+	}
+}
+
 # Temporary tables, and the search path of the caller, stand in front of nothing.
 $node->safe_psql('doors', "INSERT INTO enrollments (user_id, course_id) VALUES ('${\learner(3)}', '$open')");
 is($node->safe_psql('doors', as_user(learner(3)) . "CREATE TEMP TABLE content_progress (id uuid, user_id uuid, lesson_id uuid, completed boolean);
