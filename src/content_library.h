@@ -109,6 +109,7 @@ extern char *uuid_text(Datum uuid);
 extern bool same_uuid(Datum a, Datum b);
 extern Datum uuid_array(Datum *uuids, int count);
 extern bool same_text(const char *a, const char *b);
+extern bool text_is(const text *value, const char *word);
 extern char *quotable(const char *text, int len);
 
 /* errors that several functions have: errors.c */

@@ -76,6 +76,15 @@ same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Whether a text is this word. */
+bool
+text_is(const text *value, const char *word)
+{
+	size_t		len = strlen(word);
+
+	return VARSIZE_ANY_EXHDR(value) == len && memcmp(VARDATA_ANY(value), word, len) == 0;
+}
+
 /* As much of a text as an error quotes: at most 60 whole characters. */
 char *
 quotable(const char *text, int len)

@@ -146,23 +146,9 @@ bound_lesson(FunctionCallInfo fcinfo)
 		trigger->tg_newtuple : trigger->tg_trigtuple;
 }
 
-/* The number of a column of lessons, which must have this type: its owner can alter the table. */
-static int
-column_number(TupleDesc desc, const char *name, Oid type)
-{
-	int			number = SPI_fnumber(desc, name);
-
-	if (number <= 0 || SPI_gettypeid(desc, number) != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("lessons has no column %s of type %s", name, format_type_be(type)),
-				 errhint("content_library_check() says how to bring it back.")));
-	return number;
-}
-
 /* Reads what a row says of its video. */
 static Video
-read_row(HeapTuple row, TupleDesc desc)
+read_row(HeapTuple row, Relation lessons)
 {
 	Video		video;
 	Datum		value;
@@ -170,8 +156,8 @@ read_row(HeapTuple row, TupleDesc desc)
 
 	for (int i = 0; i < VIDEO_COLUMNS; i++)
 	{
-		value = heap_getattr(row, column_number(desc, video_columns[i].name, video_columns[i].type),
-							 desc, &isnull);
+		value = heap_getattr(row, result_column(lessons, video_columns[i].name, video_columns[i].type),
+							 RelationGetDescr(lessons), &isnull);
 		if (i != DURATION)
 			video.texts[i] = isnull ? NULL : TextDatumGetCString(value);
 		else
@@ -353,14 +339,13 @@ lock_video(const Binding *binding, bool is_new)
 static HeapTuple
 with_video(const TriggerData *trigger, HeapTuple row, const Video *video)
 {
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	Datum		values[VIDEO_COLUMNS];
 	char		nulls[VIDEO_COLUMNS];
 	int			columns[VIDEO_COLUMNS];
 
 	for (int i = ASSET; i < VIDEO_COLUMNS; i++)
 	{
-		columns[i] = column_number(desc, video_columns[i].name, video_columns[i].type);
+		columns[i] = result_column(trigger->tg_relation, video_columns[i].name, video_columns[i].type);
 		if (i != DURATION)
 			set_text(&values[i], &nulls[i], video->texts[i]);
 	}
@@ -381,19 +366,20 @@ content_library_mux_bind(PG_FUNCTION_ARGS)
 {
 	HeapTuple	lesson = bound_lesson(fcinfo);
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	Relation	lessons = trigger->tg_relation;
 	bool		is_new = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
-	Binding		binding = {.new = read_row(lesson, desc)};
+	Binding		binding = {.new = read_row(lesson, lessons)};
 	Video		video;
 	bool		stays;
 	bool		no_id;
 	Call		call;
 
-	binding.lesson_id = heap_getattr(lesson, column_number(desc, "id", UUIDOID), desc, &no_id);
+	binding.lesson_id = heap_getattr(lesson, result_column(lessons, "id", UUIDOID),
+									 RelationGetDescr(lessons), &no_id);
 	if (no_id)
 		return PointerGetDatum(lesson); /* the primary key will refuse it */
 	if (!is_new)
-		binding.old = read_row(trigger->tg_trigtuple, desc);
+		binding.old = read_row(trigger->tg_trigtuple, lessons);
 	binding.call = &call;
 	call_begin(&call, fcinfo);
 	mux_look_up_by_key();

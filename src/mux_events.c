@@ -1,7 +1,6 @@
 /* mux_events.c: mux_apply_event(), which keeps what an event says and writes the videos of lessons. */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "storage/proc.h"
@@ -9,7 +8,6 @@
 #include "utils/builtins.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "call.h"
 #include "members.h"
@@ -106,27 +104,18 @@ read_fact(Fact *fact, const Library *library, Datum event)
 {
 	Oid			argtype = JSONBOID;
 	Oid			reader = library_function(library, "content_library_mux_read", 1, &argtype);
-	HeapTupleHeader row = DatumGetHeapTupleHeader(OidFunctionCall1(reader, event));
-	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
-											  HeapTupleHeaderGetTypMod(row));
-	HeapTupleData tuple = {0};
+	ResultRow	row = result_record(OidFunctionCall1(reader, event), FACT_COLUMNS, insert_event.argtypes);
 
-	if (desc->natts != FACT_COLUMNS)
-		elog(ERROR, "content_library_mux_read() returned %d columns", desc->natts);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	tuple.t_data = row;
-	heap_deform_tuple(&tuple, desc, fact->values, fact->isnull);
-	ReleaseTupleDesc(desc);
+	memcpy(fact->values, row.values, sizeof(fact->values));
+	memcpy(fact->isnull, row.nulls, sizeof(fact->isnull));
+	result_record_end(&row);
 	return !fact->isnull[OBJECT];
 }
 
 static bool
 is_about_upload(const Fact *fact)
 {
-	text	   *object = DatumGetTextPP(fact->values[OBJECT]);
-
-	return VARSIZE_ANY_EXHDR(object) == strlen("upload") &&
-		memcmp(VARDATA_ANY(object), "upload", strlen("upload")) == 0;
+	return text_is(DatumGetTextPP(fact->values[OBJECT]), "upload");
 }
 
 /* Locks what the event names in a column, if anything; false if somebody else holds it. */

@@ -310,8 +310,6 @@ append_course(StringInfo json, const ResultRow *row, bool for_staff)
 static void
 append_locked(StringInfo json, const ResultRow *row, int refusal)
 {
-	text	   *reason;
-
 	appendStringInfoString(json, ",\"locked\":");
 	if (row->nulls[refusal])
 	{
@@ -319,8 +317,7 @@ append_locked(StringInfo json, const ResultRow *row, int refusal)
 		return;
 	}
 	append(json, "{\"reason\":", row, refusal);
-	reason = DatumGetTextPP(row->values[refusal]);
-	if (VARSIZE_ANY_EXHDR(reason) == 4 && memcmp(VARDATA_ANY(reason), "date", 4) == 0)
+	if (text_is(DatumGetTextPP(row->values[refusal]), "date"))
 		append(json, ",\"unlocks_at\":", row, UNLOCKS_AT);
 	else
 		appendStringInfoString(json, ",\"unlocks_at\":null");

@@ -3,6 +3,7 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
@@ -22,8 +23,24 @@ check_type(TupleDesc desc, int column, Oid type)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("content_library reads %s where it expects %s",
 						OidIsValid(found) ? format_type_be(found) : "nothing", format_type_be(type)),
-				 errdetail("A column of its tables was altered."),
+				 errdetail("A column of its tables was altered, or one of its functions."),
 				 errhint("content_library_check() says which, and how to bring it back.")));
+}
+
+/* The number of a column of a trigger's table. */
+int
+result_column(Relation table, const char *name, Oid type)
+{
+	int			number = SPI_fnumber(RelationGetDescr(table), name);
+
+	if (number <= 0 || SPI_gettypeid(RelationGetDescr(table), number) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("content_library finds no column \"%s\" of type %s in \"%s\"",
+						name, format_type_be(type), RelationGetRelationName(table)),
+				 errdetail("The table was altered."),
+				 errhint("content_library_check() says how to bring it back.")));
+	return number;
 }
 
 static void

@@ -14,6 +14,9 @@ extern Datum result_value(uint64 row, int column, Oid type);
 extern Datum result_nullable(uint64 row, int column, Oid type, bool *isnull);
 extern Datum *result_uuids(int column);
 
+/* The number of a column in the rows of a trigger. */
+extern int	result_column(Relation table, const char *name, Oid type);
+
 /* All columns of a row at once.  Here they count from 0. */
 typedef struct ResultRow
 {

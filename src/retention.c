@@ -35,6 +35,7 @@ typedef struct Sweep
 	int32		step;
 	int32		steps;
 	int32	   *changes;
+	TypeCacheEntry *range_type;
 } Sweep;
 
 /* A sweep without learners yet, over as many steps as the video has; none if its length is not known. */
@@ -49,18 +50,19 @@ begin_sweep(int32 duration, int32 step)
 				 errmsg("step_seconds %d makes %d steps of the lesson", step, sweep.steps),
 				 errdetail("At most %d are counted.", MAX_STEPS)));
 	sweep.changes = palloc0((sweep.steps + 1) * sizeof(int32));
+	sweep.range_type = lookup_type_cache(INT4MULTIRANGEOID, TYPECACHE_MULTIRANGE_INFO)->rngtype;
 	return sweep;
 }
 
 /* Counts a learner once at each step that the ranges touch.  They are in order, without overlaps. */
 static void
-add_learner(Sweep *sweep, TypeCacheEntry *range_type, MultirangeType *seen)
+add_ranges(Sweep *sweep, const MultirangeType *seen)
 {
 	int32		next = 0;		/* the first step that has not counted this learner */
 
 	for (uint32 i = 0; i < seen->rangeCount; i++)
 	{
-		Range		range = range_of(range_type, seen, i);
+		Range		range = range_of(sweep->range_type, seen, i);
 		int32		from = Max(range.start, 0);
 		int32		to = Min(range.end, sweep->duration);
 
@@ -75,14 +77,16 @@ add_learner(Sweep *sweep, TypeCacheEntry *range_type, MultirangeType *seen)
 	}
 }
 
+/* A course may have more learners than there is memory for, so nothing is kept of a row. */
 static void
-add_learners(Sweep *sweep)
+add_learner(void *to, const ResultRow *row)
 {
-	TypeCacheEntry *type = lookup_type_cache(INT4MULTIRANGEOID, TYPECACHE_MULTIRANGE_INFO);
+	Datum		datum = result_row_value(row, 0);
+	MultirangeType *seen = DatumGetMultirangeTypeP(datum);
 
-	for (uint64 i = 0; i < SPI_processed; i++)
-		add_learner(sweep, type->rngtype,
-					DatumGetMultirangeTypeP(result_value(i, 1, INT4MULTIRANGEOID)));
+	add_ranges(to, seen);
+	if (PointerGetDatum(seen) != datum)
+		pfree(seen);			/* it was compressed or packed */
 }
 
 static void
@@ -123,12 +127,14 @@ PG_FUNCTION_INFO_V1(lesson_retention);
 Datum
 lesson_retention(PG_FUNCTION_ARGS)
 {
+	static const Oid types[] = {INT4MULTIRANGEOID};
 	Datum		lesson_id = required_arg(fcinfo, 0, "lesson_id");
 	int32		step = DatumGetInt32(required_arg(fcinfo, 1, "step_seconds"));
 	Datum		values[] = {lesson_id, 0};
 	Datum		duration;
 	bool		unknown;
 	Sweep		sweep;
+	ResultReceiver receiver = result_receiver(lengthof(types), types, add_learner, &sweep);
 	Call		call;
 
 	if (step < 1)
@@ -141,8 +147,7 @@ lesson_retention(PG_FUNCTION_ARGS)
 	duration = result_nullable(0, 2, INT4OID, &unknown);
 	sweep = begin_sweep(unknown ? 0 : DatumGetInt32(duration), step);
 	set_until_caller("jit", "off");
-	query_execute(&call.library, &seen_of_lesson, values, NULL, true);
-	add_learners(&sweep);
+	query_send(&call.library, &seen_of_lesson, values, NULL, &receiver.dest);
 	return_steps(&sweep, (ReturnSetInfo *) fcinfo->resultinfo);
 	call_end(&call);
 	return (Datum) 0;

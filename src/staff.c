@@ -194,16 +194,15 @@ static StaffRole
 role_arg(FunctionCallInfo fcinfo, int number)
 {
 	text	   *role = PG_GETARG_TEXT_PP(number);
-	const char *name = VARDATA_ANY(role);
-	int			len = VARSIZE_ANY_EXHDR(role);
 
-	if (len == 6 && memcmp(name, "viewer", 6) == 0)
+	if (text_is(role, "viewer"))
 		return STAFF_VIEWER;
-	if (len == 6 && memcmp(name, "editor", 6) == 0)
+	if (text_is(role, "editor"))
 		return STAFF_EDITOR;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("role \"%s\" is neither viewer nor editor", quotable(name, len))));
+			 errmsg("role \"%s\" is neither viewer nor editor",
+					quotable(VARDATA_ANY(role), VARSIZE_ANY_EXHDR(role)))));
 }
 
 PG_FUNCTION_INFO_V1(content_library_is_staff);

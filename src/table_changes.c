@@ -80,22 +80,6 @@ is_on(const TriggerData *trigger, const char *table)
 	return strcmp(RelationGetRelationName(trigger->tg_relation), table) == 0;
 }
 
-/* The number of a column of the trigger's table. */
-static int
-column(const TriggerData *trigger, const char *name, Oid type)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	int			number = SPI_fnumber(desc, name);
-
-	if (number <= 0 || SPI_gettypeid(desc, number) != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the column \"%s\" of \"%s\" is not as content_library made it",
-						name, RelationGetRelationName(trigger->tg_relation)),
-				 errhint("content_library_check() says more.")));
-	return number;
-}
-
 /* A value of a row, or false if it is NULL. */
 static bool
 get_value(const TriggerData *trigger, HeapTuple row, const char *name, Oid type, Datum *value)
@@ -103,7 +87,7 @@ get_value(const TriggerData *trigger, HeapTuple row, const char *name, Oid type,
 	bool		isnull;
 
 	*value = SPI_getbinval(row, RelationGetDescr(trigger->tg_relation),
-						   column(trigger, name, type), &isnull);
+						   result_column(trigger->tg_relation, name, type), &isnull);
 	return !isnull;
 }
 
@@ -231,7 +215,8 @@ static HeapTuple
 begin_access(Call *call, const TriggerData *trigger)
 {
 	int			columns[] = {
-		column(trigger, "enrolled_at", TIMESTAMPTZOID), column(trigger, "expires_at", TIMESTAMPTZOID)
+		result_column(trigger->tg_relation, "enrolled_at", TIMESTAMPTZOID),
+		result_column(trigger->tg_relation, "expires_at", TIMESTAMPTZOID)
 	};
 	Datum		values[2];
 	bool		nulls[2] = {false, false};

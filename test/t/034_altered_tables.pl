@@ -122,7 +122,29 @@ foreach my $change (
 }
 $said = after(@triggers);
 is(join("\n", $said =~ /.*XX000.*/g), '', 'no trigger does');
-my ($code, $out, $err) = $node->psql('app', "BEGIN; $triggers[0]; " . as_user($learner) .
+foreach my $missing (
+	[ 'lessons', 'mux_status', 'text', "UPDATE lessons SET mux_upload_id = 'u'" ],
+	[ 'content_progress', 'lesson_id', 'uuid', 'UPDATE content_progress SET completed = NOT completed' ],
+	[ 'enrollments', 'completed_at', 'timestamp with time zone', "INSERT INTO enrollments (user_id, course_id) SELECT '${\learner(3)}', course FROM t.ids" ])
+{
+	my ($table, $column, $type, $change) = @$missing;
+	my ($code, $out, $err) = $node->psql('app', "BEGIN; ALTER TABLE $table RENAME $column TO another; $change");
+
+	like($err, qr/ERROR:  content_library finds no column "$column" of type $type in "$table"$/m, "a trigger without $table.$column");
+}
+# A function of ours that answers with other types.
+my ($code, $out, $err) = $node->psql('app', <<'END_OF_SQL');
+BEGIN;
+ALTER EXTENSION content_library DROP FUNCTION content_library_mux_read(jsonb);
+DROP FUNCTION content_library_mux_read(jsonb);
+CREATE FUNCTION content_library_mux_read(event jsonb, OUT event_id text, OUT object text, OUT upload_id text, OUT asset_id text, OUT status text,
+	OUT event_at timestamptz, OUT playback_ids jsonb, OUT duration_seconds integer, OUT error integer, OUT lesson_id uuid)
+LANGUAGE sql AS $$ SELECT 'e', 'upload', 'u', NULL, 'ready', now(), NULL::jsonb, 7, 8, NULL::uuid $$;
+ALTER EXTENSION content_library ADD FUNCTION content_library_mux_read(jsonb);
+SELECT mux_apply_event('{}');
+END_OF_SQL
+like($err, qr/ERROR:  content_library reads integer where it expects jsonb$/m, 'a function with other types');
+($code, $out, $err) = $node->psql('app', "BEGIN; $triggers[0]; " . as_user($learner) .
 	"SELECT record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', other, 'watched_pct', 98))) FROM t.ids; ROLLBACK", on_error_stop => 0);
 like($err, qr/the progress on lesson .* was not written as reported/, 'a batch whose rows become others is refused');
 is($node->safe_psql('app', 'SELECT 1'), '1', 'the server is there');
