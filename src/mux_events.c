@@ -104,7 +104,7 @@ read_fact(Fact *fact, const Library *library, Datum event)
 {
 	Oid			argtype = JSONBOID;
 	Oid			reader = library_function(library, "content_library_mux_read", 1, &argtype);
-	ResultRow	row = result_record(OidFunctionCall1(reader, event), FACT_COLUMNS, insert_event.argtypes);
+	ResultRow	row = result_call(reader, event, FACT_COLUMNS, insert_event.argtypes);
 
 	memcpy(fact->values, row.values, sizeof(fact->values));
 	memcpy(fact->isnull, row.nulls, sizeof(fact->isnull));

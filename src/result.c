@@ -3,6 +3,7 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
@@ -10,14 +11,12 @@
 #include "result.h"
 
 /*
- * Refuses to read a column of another type.  A Datum has no type of its own: read as the
+ * Refuses to read another type than is expected.  A Datum has no type of its own: read as the
  * wrong one, it can be any address in memory.
  */
 static void
-check_type(TupleDesc desc, int column, Oid type)
+check_found(Oid found, Oid type)
 {
-	Oid			found = column <= desc->natts ? SPI_gettypeid(desc, column) : InvalidOid;
-
 	if (found != type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -25,6 +24,12 @@ check_type(TupleDesc desc, int column, Oid type)
 						OidIsValid(found) ? format_type_be(found) : "nothing", format_type_be(type)),
 				 errdetail("A column of its tables was altered, or one of its functions."),
 				 errhint("content_library_check() says which, and how to bring it back.")));
+}
+
+static void
+check_type(TupleDesc desc, int column, Oid type)
+{
+	check_found(column <= desc->natts ? SPI_gettypeid(desc, column) : InvalidOid, type);
 }
 
 /* The number of a column of a trigger's table. */
@@ -125,6 +130,13 @@ result_record(Datum record, int columns, const Oid *types)
 
 	heap_deform_tuple(&tuple, row.desc, row.values, row.nulls);
 	return row;
+}
+
+ResultRow
+result_call(Oid function, Datum arg, int columns, const Oid *types)
+{
+	check_found(get_func_rettype(function), RECORDOID);
+	return result_record(OidFunctionCall1(function, arg), columns, types);
 }
 
 void

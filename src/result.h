@@ -33,6 +33,9 @@ extern Datum result_row_value(const ResultRow *row, int column);
 extern ResultRow result_record(Datum record, int columns, const Oid *types);
 extern void result_record_end(ResultRow *row);
 
+/* And of the answer of one of our functions, which may have been replaced. */
+extern ResultRow result_call(Oid function, Datum arg, int columns, const Oid *types);
+
 /*
  * For query_send(): gives each row to a function while the query runs, and keeps none.  The
  * values last as long as that function, and what it allocates as long as the query.

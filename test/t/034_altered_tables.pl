@@ -1,4 +1,4 @@
-# 034_altered_tables: whatever the owner does to the tables' columns, a call of
+# 034_altered_tables: whatever the owner does to the tables' columns, or to functions, a call of
 # a function answers or fails; it never reads memory as what it is not.
 use strict;
 use warnings;
@@ -133,18 +133,24 @@ foreach my $missing (
 	like($err, qr/ERROR:  content_library finds no column "$column" of type $type in "$table"$/m, "a trigger without $table.$column");
 }
 # A function of ours that answers with other types.
-my ($code, $out, $err) = $node->psql('app', <<'END_OF_SQL');
+foreach my $answer (
+	[ 'integer', 'jsonb', q{record LANGUAGE sql AS $$ SELECT 'e', 'upload', 'u', NULL::text, 'ready', now(), NULL::jsonb, 7, 8, NULL::uuid $$} ],
+	[ 'nothing', 'text', 'record LANGUAGE plpgsql AS $$ DECLARE nothing record; BEGIN SELECT INTO nothing; RETURN nothing; END $$' ],
+	[ 'integer', 'record', 'integer LANGUAGE sql AS $$ SELECT 8 $$' ])
+{
+	my ($found, $expected, $function) = @$answer;
+	my ($code, $out, $err) = $node->psql('app', <<"END_OF_SQL");
 BEGIN;
 ALTER EXTENSION content_library DROP FUNCTION content_library_mux_read(jsonb);
 DROP FUNCTION content_library_mux_read(jsonb);
-CREATE FUNCTION content_library_mux_read(event jsonb, OUT event_id text, OUT object text, OUT upload_id text, OUT asset_id text, OUT status text,
-	OUT event_at timestamptz, OUT playback_ids jsonb, OUT duration_seconds integer, OUT error integer, OUT lesson_id uuid)
-LANGUAGE sql AS $$ SELECT 'e', 'upload', 'u', NULL, 'ready', now(), NULL::jsonb, 7, 8, NULL::uuid $$;
+CREATE FUNCTION content_library_mux_read(event jsonb) RETURNS $function;
 ALTER EXTENSION content_library ADD FUNCTION content_library_mux_read(jsonb);
 SELECT mux_apply_event('{}');
 END_OF_SQL
-like($err, qr/ERROR:  content_library reads integer where it expects jsonb$/m, 'a function with other types');
-($code, $out, $err) = $node->psql('app', "BEGIN; $triggers[0]; " . as_user($learner) .
+
+	like($err, qr/ERROR:  content_library reads $found where it expects $expected$/m, "a function that answers with $found");
+}
+my ($code, $out, $err) = $node->psql('app', "BEGIN; $triggers[0]; " . as_user($learner) .
 	"SELECT record_progress_batch(jsonb_build_array(jsonb_build_object('lesson_id', other, 'watched_pct', 98))) FROM t.ids; ROLLBACK", on_error_stop => 0);
 like($err, qr/the progress on lesson .* was not written as reported/, 'a batch whose rows become others is refused');
 is($node->safe_psql('app', 'SELECT 1'), '1', 'the server is there');
