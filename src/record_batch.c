@@ -114,6 +114,14 @@ static const LibraryQuery update_batch_rows = {
 	REPORT_ARGTYPES
 };
 
+/* In the order in which the rows are inserted: their foreign key takes the same locks. */
+static const LibraryQuery lock_lessons = {
+	"SELECT FROM %1$s.lessons AS l"
+	" WHERE l.id = ANY ($1)"
+	" ORDER BY l.id FOR KEY SHARE",
+	1, {UUIDARRAYOID}
+};
+
 static const LibraryQuery is_enrolled = {
 	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 LIMIT 1",
 	1, {UUIDOID}
@@ -357,6 +365,18 @@ insert_if_user_exists(Recording *recording, Choice *missing)
 	return inserted;
 }
 
+/*
+ * Locks the lessons of a choice; false if one was deleted since it was loaded.  Then all is
+ * read again, and the error names the report, which that of the foreign key would not.
+ */
+static bool
+lock_lessons_of(const Recording *recording, const Choice *choice)
+{
+	Datum		lessons = keys_of(choice, false);
+
+	return query_execute(&recording->call->library, &lock_lessons, &lessons, NULL, false) == choice->size;
+}
+
 static bool
 insert_rows(Recording *recording)
 {
@@ -365,6 +385,8 @@ insert_rows(Recording *recording)
 	Datum		user_id = recording->call->user_id;
 	bool		inserted = false;
 
+	if (!lock_lessons_of(recording, missing))
+		return false;
 	/* Whoever is enrolled exists. */
 	if (recording->skip_users &&
 		query_execute(&recording->call->library, &is_enrolled, &user_id, NULL, false) == 0)

@@ -962,7 +962,8 @@ DECLARE
 	progress public.content_progress;
 	missing text;
 BEGIN
-	-- DO NOTHING: another session may insert the same row. Then there is no row here.
+	-- DO NOTHING: another session may insert the same row. Then there is no row here. Nor is
+	-- there if the lesson was deleted just now: the next attempt does not find it.
 	BEGIN
 		INSERT INTO public.content_progress AS p
 			(user_id, lesson_id, watched_pct, last_watched, position_seconds, completed, completed_at, watched, started_at)
@@ -973,7 +974,7 @@ BEGIN
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
 		CASE missing
-			WHEN 'content_progress_lesson_id_fkey' THEN PERFORM content_library.missing_lesson($2, prefix);
+			WHEN 'content_progress_lesson_id_fkey' THEN NULL;
 			WHEN 'content_progress_user_id_fkey' THEN PERFORM content_library.missing_user($1, missing, prefix);
 			ELSE RAISE;
 		END CASE;
@@ -982,7 +983,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.insert_row(uuid, uuid, integer, integer, integer, timestamptz, int4multirange, timestamptz, text) IS
-	'Makes the row of a report; NULLs if there is one by now.';
+	'Makes the row of a report; NULLs if there is one by now, or its lesson is gone.';
 
 CREATE FUNCTION content_library.update_row(
 	user_id uuid,
