@@ -154,7 +154,11 @@ BEGIN
 			AND d.adnum = a.attnum
 		UNION ALL
 		SELECT t.planned, format('constraint %I on %I', k.conname, t.name),
-			   replace(pg_get_constraintdef(k.oid), quote_ident(t.schema) || '.', ''),
+			   -- The name of the schema is left out of the table that a key refers to, and
+			   -- not of a function.
+			   CASE WHEN k.contype = 'f'
+					THEN replace(pg_get_constraintdef(k.oid), quote_ident(t.schema) || '.', '')
+					ELSE pg_get_constraintdef(k.oid) END,
 			   'drop it'
 		FROM tables AS t
 		JOIN pg_constraint AS k ON k.conrelid = t.oid
@@ -165,7 +169,7 @@ BEGIN
 		UNION ALL
 		SELECT t.planned, format('index %I on %I', c.relname, t.name),
 			   concat(
-				   replace(pg_get_indexdef(c.oid), ' ' || quote_ident(t.schema) || '.', ' '),
+				   replace(pg_get_indexdef(c.oid), ' ON ' || quote_ident(t.schema) || '.', ' ON '),
 				   CASE WHEN NOT i.indisvalid THEN ' (invalid)' END),
 			   'drop it; you may make it again afterwards'
 		FROM tables AS t

@@ -64,6 +64,13 @@ $node->safe_psql('odd', 'ALTER TABLE courses ADD COLUMN price numeric');
 like(run_script('odd', "$top/supabase/to_extension.sql"), qr/the SQL edition's\nDETAIL:  column courses.price: numeric; move its values/, 'so is a column');
 is($node->safe_psql('odd', 'SELECT count(price) FROM courses; SELECT completion_threshold FROM content_library_settings'), "0\n75", 'and nothing is changed');
 
+$node->safe_psql('odd', "ALTER TABLE courses DROP COLUMN price;
+	CREATE FUNCTION jsonb_typeof(jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$ SELECT 'object' \$\$; CREATE FUNCTION uuid_hash(uuid) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+	ALTER TABLE courses DROP CONSTRAINT courses_metadata_check, ADD CONSTRAINT courses_metadata_check CHECK (public.jsonb_typeof(metadata) = 'object');
+	DROP INDEX idx_enrollments_sample; CREATE INDEX idx_enrollments_sample ON enrollments (course_id, public.uuid_hash(user_id), user_id)");
+like(run_script('odd', "$top/supabase/to_extension.sql"), qr/the SQL edition's\nDETAIL:  constraint courses_metadata_check on courses: CHECK \(\(public\.jsonb_typeof.*\nindex idx_enrollments_sample on enrollments: .*public\.uuid_hash/,
+	"so are functions of the user's own with names of the server's");
+
 like(run_script('own', "$top/supabase/to_extension.sql"), qr/\Awarning\|owner of the tables\|[^\n]*\n?(notice\|(?:lesson|course|table certificates|strict mode)[ |][^\n]*\n?)*\z/,
 	'becomes the extension, and its check finds nothing but that a superuser restored it, videos that are missing, and what learners could forge');
 is_deeply([ lines_that_differ($before, kept('own')) ], [], 'every row, key, policy and grant as it was');
