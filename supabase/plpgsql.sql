@@ -67,11 +67,13 @@ CREATE POLICY "Everybody reads the settings"
 	ON public.content_library_settings FOR SELECT TO authenticated, service_role
 	USING (true);
 
--- Whoever owns the doors acts with the rights of their owner, and whoever owns
--- their schema can replace them. So both belong to the owner of the tables.
-CREATE SCHEMA IF NOT EXISTS content_library;
+CREATE SCHEMA content_library;
+-- Whoever owns the doors acts with the rights of their owner, and whoever owns their
+-- schema can replace them. And whoever owns a table or a type has its code run by
+-- whoever uses it. So one role must own all of the library.
 DO $$
 DECLARE
+	made CONSTANT text[] := current_setting('content_library_migration.made');
 	other text;
 BEGIN
 	SELECT format('%s belongs to %I', o.name, pg_get_userbyid(o.owner)) INTO other
@@ -79,9 +81,15 @@ BEGIN
 		  FROM pg_namespace AS n
 		  WHERE n.nspname = 'content_library'
 		  UNION ALL
-		  SELECT format('the table %s', c.relname), c.relowner
-		  FROM pg_class AS c
-		  WHERE c.oid = ANY ('{public.courses,public.course_prerequisites,public.course_staff,public.modules,public.lessons,public.enrollments,public.content_progress,public.certificates,public.content_library_settings}'::regclass[])
+		  -- Tables and views have a type of the same name and owner.
+		  SELECT format('public.%I', t.typname), t.typowner
+		  FROM pg_type AS t
+		  WHERE t.typnamespace = 'public'::regnamespace AND 'public.' || t.typname = ANY (made)
+		  UNION ALL
+		  SELECT format('the function %s', p.oid::regprocedure), p.proowner
+		  FROM pg_proc AS p
+		  WHERE p.pronamespace = to_regnamespace('content_library')
+			OR p.oid IN (SELECT to_regprocedure(m) FROM unnest(made) AS m WHERE m LIKE 'public.%(%')
 		 ) AS o(name, owner)
 	WHERE pg_get_userbyid(o.owner) <> current_user
 	ORDER BY 1
@@ -3202,12 +3210,11 @@ COMMENT ON FUNCTION content_library.certificate_credential(text, jsonb) IS
 -- From zero, as for all others.
 DO $$
 DECLARE
-	made regprocedure;
+	made text;
 BEGIN
 	FOR made IN
-		SELECT p.oid FROM pg_proc AS p
-		WHERE p.pronamespace = 'content_library'::regnamespace
-			AND 'content_library.' || p.proname <> ALL (current_setting('content_library_migration.kept')::text[])
+		SELECT m FROM unnest(current_setting('content_library_migration.made')::text[]) AS m
+		WHERE CASE WHEN m LIKE 'content\_library.%' THEN m::regprocedure::text <> ALL (current_setting('content_library_migration.kept')::text[]) END
 	LOOP
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', made);
 	END LOOP;

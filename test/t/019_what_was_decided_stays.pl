@@ -105,6 +105,104 @@ $node->safe_psql('two', 'ALTER TABLE lessons OWNER TO mallory');
 like(as($superuser, 'two', "CREATE EXTENSION content_library SCHEMA public VERSION 'plan'"),
 	qr/the owner of lessons: mallory; ALTER TABLE public\.lessons OWNER TO alice/, 'tables of two owners are refused');
 
+# Nothing of another role's is read or called. What a superuser would run counts, also if all is undone.
+my $spring = <<'END';
+CREATE SEQUENCE public.sprung;
+CREATE FUNCTION public.trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN IF current_user NOT IN ('alice', 'mallory') THEN PERFORM nextval('public.sprung'); END IF; RETURN 1; END $$;
+CREATE FUNCTION public.calm(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN public.trap(); END $$;
+END
+sub refused
+{
+	my ($database, $script, $error, $name) = @_;
+
+	like(run_script($superuser, $database, $script), $error, "$name: refused");
+	is($node->safe_psql($database, 'SELECT is_called FROM public.sprung'), 'f', "$name: and not run");
+}
+
+alices('settings');
+run_script('alice', 'settings', $migration);
+as('alice', 'settings', $spring);
+my %settings = (
+	'a type with a cast' => [ 'column completion_threshold', 'CREATE TYPE public.box_of AS (n int);
+		CREATE FUNCTION public.unbox(public.box_of) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.trap(); RETURN 90; END $$;
+		CREATE CAST (public.box_of AS text) WITH FUNCTION public.unbox(public.box_of);
+		ALTER TABLE content_library_settings DROP CONSTRAINT content_library_settings_completion_threshold_check, ALTER completion_threshold DROP DEFAULT,
+			ALTER completion_threshold TYPE public.box_of USING ROW(1)::public.box_of' ],
+	'a view' => [ 'the relation', 'ALTER TABLE content_library_settings RENAME TO other; CREATE VIEW content_library_settings AS
+		SELECT one, public.trap() AS completion_threshold, heartbeat_interval, max_playback_rate, watch_grace, mux_playback_policies FROM other' ],
+	'an index' => [ 'index trapped', 'CREATE INDEX trapped ON content_library_settings (one) WHERE public.calm(1) = 1' ],
+	'statistics' => [ 'statistics trapped', 'CREATE STATISTICS trapped ON (public.calm(1) + watch_grace) FROM content_library_settings;
+		CREATE STATISTICS extensions.trapped ON (public.calm(1) + watch_grace) FROM content_library_settings' ],
+	'a CHECK' => [ 'constraint trapped', 'ALTER TABLE content_library_settings ADD CONSTRAINT trapped CHECK (public.calm(1) = 1)' ],
+	'a child' => [ 'the child public\.more', 'CREATE TABLE more () INHERITS (content_library_settings); CREATE INDEX ON more (one) WHERE public.calm(1) = 1' ],
+	'another owner' => [ 'the owner', 'ALTER TABLE content_library_settings OWNER TO mallory' ]);
+$node->safe_psql('postgres', 'GRANT mallory TO alice');
+foreach my $name (sort keys %settings)
+{
+	my ($named, $sql) = @{ $settings{$name} };
+
+	$node->safe_psql('postgres', 'CREATE DATABASE trapped TEMPLATE settings; ALTER DATABASE trapped SET constraint_exclusion = on');
+	is(as('alice', 'trapped', $sql), '', "$name in the settings");
+	refused('trapped', "$top/supabase/to_extension.sql",
+		qr/ERROR:  public\.content_library_settings is not as the SQL edition makes it\nDETAIL:  [^\n]*\b$named\b[^\n]*\nHINT:  Nothing was changed\. /, $name);
+	$node->safe_psql('postgres', 'DROP DATABASE trapped');
+}
+
+# Whoever may make a table or a function was first.
+my %first = (
+	'a view for a table' => 'CREATE VIEW public.content_library_settings AS SELECT true AS one WHERE public.trap() = 1',
+	'a table with a trigger' => 'CREATE TABLE public.content_library_settings (one boolean PRIMARY KEY DEFAULT true, completion_threshold int, heartbeat_interval int,
+			max_playback_rate double precision, watch_grace int, mux_playback_policies text[]);
+		CREATE FUNCTION public.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.trap(); RETURN NEW; END $$;
+		CREATE TRIGGER fire BEFORE INSERT ON public.content_library_settings FOR EACH ROW EXECUTE FUNCTION public.fire()',
+	'a domain for a type' => 'CREATE DOMAIN public.recorded_progress AS int',
+	'a function' => 'CREATE FUNCTION public.content_library_mux_policies() RETURNS text[] LANGUAGE sql AS $$ SELECT NULL::text[] $$');
+foreach my $name (sort keys %first)
+{
+	alices('first');
+	is(as('mallory', 'first', "$spring $first{$name}"), '', "$name of another's");
+	refused('first', $migration, qr/belongs to mallory, and the role here is "$superuser"\nHINT:  One role must own all of the library/, $name);
+	if ($name =~ /table/)
+	{
+		$node->safe_psql('first', 'CREATE EXTENSION content_library SCHEMA public');
+		refused('first', "$top/supabase/to_sql_edition.sql", qr/belongs to mallory, and the role here is "$superuser"/, "$name, from the extension");
+	}
+	$node->safe_psql('postgres', 'DROP DATABASE first');
+}
+
+# Alice's tables, and a key that is validated with a query.
+alices('keys', $plan);
+as('alice', 'keys', "$spring CREATE INDEX trapped ON enrollments (user_id) WHERE public.calm(1) = 1; ALTER TABLE enrollments DROP CONSTRAINT enrollments_user_id_fkey");
+refused('keys', $migration, qr/public\.\w+ belongs to alice, and the role here is "$superuser"/, "another's tables");
+
+# An operator of another's, for the types that the script compares.
+alices('operators');
+$node->safe_psql('operators', 'CREATE EXTENSION content_library SCHEMA public; REVOKE EXECUTE ON FUNCTION enroll(uuid, uuid) FROM authenticated');
+is(as('mallory', 'operators', "$spring CREATE FUNCTION public.same(oid, regprocedure) RETURNS boolean LANGUAGE sql AS 'SELECT public.trap() = 1';
+	CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regprocedure, FUNCTION = public.same)"), '', "an operator of another's");
+is(run_script($superuser, 'operators', "$top/supabase/to_sql_edition.sql"), '', 'to the SQL edition');
+is($node->safe_psql('operators', 'SELECT is_called FROM public.sprung'), 'f', 'does not call it');
+
+# The extension is elsewhere, and something else in public.
+alices('elsewhere');
+$node->safe_psql('elsewhere', 'CREATE SCHEMA lib; CREATE EXTENSION content_library SCHEMA lib');
+as('mallory', 'elsewhere', "$spring CREATE FUNCTION public.content_library_mux_policies() RETURNS text[] LANGUAGE plpgsql AS \$\$ BEGIN PERFORM public.trap(); RETURN '{}'; END \$\$");
+refused('elsewhere', "$top/supabase/to_sql_edition.sql", qr/ERROR:  the extension content_library is not in the schema public\nDETAIL:  It is in the schema lib\.\nHINT:  /, 'another schema');
+
+# Nor is another schema named public meanwhile.
+foreach my $script ('to_extension', 'to_sql_edition')
+{
+	my $database = "renamed_$script";
+	alices($database);
+	run_script($superuser, $database, $migration) if $script eq 'to_extension';
+	$node->safe_psql($database, ($script eq 'to_extension' ? '' : 'CREATE EXTENSION content_library SCHEMA public;') . "ALTER DATABASE $database OWNER TO mallory");
+	my $text = slurp_file("$top/supabase/$script.sql") =~ s{^\\ir }{\\i $top/supabase/}mr;
+	my $rename = meanwhile('mallory', $database, "SET lock_timeout = '100ms'; ALTER SCHEMA public RENAME TO other");
+	$text =~ s/^DROP POLICY/$rename$&/m;
+	append_to_file("$folder/$script.sql", $text);
+	like(run_script($superuser, $database, "$folder/$script.sql"), qr/canceling statement due to lock timeout/, "$script: the schema keeps its name until the end");
+}
+
 # 2. Nobody takes in what was theirs when their transaction began.
 foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 {
@@ -170,6 +268,61 @@ foreach my $role ($superuser, 'alice')
 	is(run_script($role, $database, $migration), '', 'run once more');
 	is($node->safe_psql($database, $rights), $decided, 'gives back nothing');
 }
+
+# What was granted stays granted: to learners, as the recipe for editors has it, to others, columns, functions, and with the grant option.
+my $more = 'GRANT UPDATE (title, description) ON courses TO authenticated; GRANT INSERT (id, title), DELETE ON modules TO authenticated;
+	GRANT SELECT ON lessons TO analyst WITH GRANT OPTION; GRANT SELECT (id, slug), UPDATE (slug) ON courses TO analyst; GRANT SELECT ON courses TO PUBLIC;
+	GRANT EXECUTE ON FUNCTION course_report(uuid, integer, uuid) TO analyst WITH GRANT OPTION; GRANT EXECUTE ON FUNCTION mux_state(text, text) TO analyst, PUBLIC;
+	GRANT EXECUTE ON FUNCTION issue_certificate(uuid, uuid, text, jsonb) TO "Back Office"; REVOKE SELECT ON modules FROM authenticated;
+	GRANT SELECT (id) ON modules TO authenticated';
+my $granted = <<'END';
+SELECT o.name, a.privilege_type, a.is_grantable, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+FROM (SELECT oid::regclass::text, relacl, relowner FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname <> 'content_library_settings'
+	UNION ALL SELECT attrelid::regclass::text || '.' || attname, attacl, relowner FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace
+	UNION ALL SELECT oid::regprocedure::text, proacl, proowner FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname !~ '^content_library') AS o(name, acl, owner)
+CROSS JOIN aclexplode(o.acl) AS a WHERE a.grantee NOT IN (o.owner, 'alice'::regrole) AND a.grantor = o.owner ORDER BY 1, 2, 4
+END
+$node->safe_psql('postgres', 'CREATE ROLE analyst; CREATE ROLE "Back Office"; CREATE ROLE clerk; GRANT analyst TO alice');
+alices('more');
+run_script($superuser, 'more', $migration);
+$node->safe_psql('more', $more);
+my $before = $node->safe_psql('more', $granted);
+like($before, qr/^course_report\(uuid,integer,uuid\)\|EXECUTE\|t\|analyst$/m, 'more is granted');
+unlike(run_script($superuser, 'more', "$top/supabase/to_extension.sql"), qr/ERROR|WARNING/, 'made the extension');
+is($node->safe_psql('more', $granted), $before, 'as it was granted');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$folder/more", 'more' ], 'dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE more2 TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'more2', "$folder/more" ], 'restored');
+is($node->safe_psql('more2', $granted), $before, 'nor does a restore lose any');
+is(run_script($superuser, 'more', "$top/supabase/to_sql_edition.sql"), '', 'and back');
+is($node->safe_psql('more', $granted), $before, 'as it was granted');
+
+# What cannot be granted again is named.
+alices('broken_off');
+is(run_script('alice', 'broken_off', $migration), '', "alice's");
+as('alice', 'broken_off', 'GRANT EXECUTE ON FUNCTION course_summary(uuid) TO analyst; GRANT SELECT ON courses TO analyst WITH GRANT OPTION');
+my $state = $node->safe_psql('broken_off', $granted);
+sub unchanged
+{
+	my ($grant, $revoke, $error, $name) = @_;
+
+	$node->safe_psql('broken_off', $grant);
+	like(run_script('alice', 'broken_off', "$top/supabase/to_extension.sql"), $error, $name);
+	is($node->safe_psql('broken_off', "SELECT count(*) FROM pg_extension WHERE extname = 'content_library'"), '0', 'and nothing is changed');
+	is(as('alice', 'broken_off', $revoke), '', 'what it says to do') if $revoke;
+}
+unchanged('SET ROLE analyst; GRANT SELECT ON courses TO clerk', 'REVOKE SELECT ON TABLE public.courses FROM analyst CASCADE; GRANT SELECT ON courses TO analyst WITH GRANT OPTION',
+	qr/ERROR:  analyst, who is not the owner, has granted SELECT ON TABLE public\.courses to clerk\nHINT:  [^\n]*REVOKE SELECT ON TABLE public\.courses FROM clerk;/, 'a grant by another role is named');
+unchanged('GRANT UPDATE (watch_grace) ON content_library_settings TO analyst', 'REVOKE UPDATE (watch_grace) ON TABLE public.content_library_settings FROM analyst',
+	qr/ERROR:  UPDATE \(watch_grace\) ON TABLE public\.content_library_settings cannot stay granted to analyst\nDETAIL:  [^\n]*\nHINT:  [^\n]*: REVOKE UPDATE \(watch_grace\) ON TABLE public\.content_library_settings FROM analyst;/, 'so is one on what the extension does not have');
+unchanged('GRANT EXECUTE ON FUNCTION content_library.course_of(uuid) TO analyst', 'REVOKE EXECUTE ON FUNCTION content_library.course_of(uuid) FROM analyst',
+	qr/ERROR:  EXECUTE ON FUNCTION content_library\.course_of\(uuid\) cannot stay granted to analyst/, 'and on a door');
+like(run_script('alice', 'broken_off', "$top/supabase/to_extension.sql"),
+	qr/WARNING:  what was granted is taken away: EXECUTE ON FUNCTION public\.course_summary\(uuid\) to analyst\nHINT:  As a superuser: GRANT EXECUTE ON FUNCTION public\.course_summary\(uuid\) TO analyst;/, 'what only a superuser may grant is told');
+$node->safe_psql('broken_off', 'GRANT EXECUTE ON FUNCTION public.course_summary(uuid) TO analyst');
+is($node->safe_psql('broken_off', $granted), $state, 'all is as it was then');
+is(run_script('alice', 'broken_off', "$top/supabase/to_sql_edition.sql"), '', 'and back');
+is($node->safe_psql('broken_off', $granted), $state, 'as it was');
 
 # A run that broke off does not count as one.
 alices('broken');
