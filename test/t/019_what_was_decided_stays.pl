@@ -1,6 +1,7 @@
 # 019_what_was_decided_stays: an update, an adoption or another run of the
 # migration moves no table to another owner, runs nobody's code with more than
-# their rights, and gives nobody a right that was taken away, or says so.
+# their rights, gives nobody a right that was taken away, and takes from nobody one
+# that was granted, or says so.
 use strict;
 use warnings;
 use FindBin;
@@ -23,6 +24,7 @@ CREATE FUNCTION public.trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT IN
 CREATE FUNCTION public.calm(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN public.trap(); END $$;
 CREATE INDEX trapped ON public.enrollments (user_id) WHERE public.calm(1) = 1;
 CREATE INDEX trapped2 ON public.content_progress (user_id) WHERE public.calm(1) = 1;
+CREATE STATISTICS trapped ON (public.calm(1) + watched_pct) FROM public.content_progress;
 DELETE FROM public.seen;
 END
 
@@ -83,10 +85,11 @@ is(as('alice', 'planned', 'SELECT content_library_attach()'), '', 'she may attac
 is(as('alice', 'planned', "SELECT problem FROM content_library_check() WHERE severity = 'error' AND object !~ 'trapped'"), '', 'and check them');
 is($node->safe_psql('planned', as_user(learner(1)) . $used), 91, 'a learner reports');
 
-# All by a superuser.
+# All by a superuser. Statistics are no difference to the plan's tables.
 alices('planned2', $plan);
+as('alice', 'planned2', $trap =~ s/^CREATE INDEX.*\n//mgr);
 $node->safe_psql('planned2', "BEGIN; CREATE EXTENSION content_library SCHEMA public VERSION 'plan'; ALTER EXTENSION content_library UPDATE; COMMIT");
-is($node->safe_psql('planned2', $owners), 'alice', 'the plan\'s tables, taken in by a superuser');
+is($node->safe_psql('planned2', "$owners; SELECT count(*) FROM seen WHERE who = '$superuser'"), "alice\n0", 'the plan\'s tables, taken in by a superuser, and their statistics');
 is(as('alice', 'planned2', 'SELECT content_library_attach()'), '', 'she may attach them');
 
 # From the SQL edition.
