@@ -383,6 +383,8 @@ insert_rows(Recording *recording)
 	Choice	   *missing = choose(recording, is_missing);
 	MemoryContext context = CurrentMemoryContext;
 	Datum		user_id = recording->call->user_id;
+	/* Made here, because what is allocated in PG_CATCH goes with the error. */
+	const char *prefix = prefix_of(recording, missing->reports[0]);
 	bool		inserted = false;
 
 	if (!lock_lessons_of(recording, missing))
@@ -397,7 +399,7 @@ insert_rows(Recording *recording)
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, prefix_of(recording, missing->reports[0]), user_id, (Datum) 0);
+		rethrow_missing_key(context, prefix, user_id, (Datum) 0);
 	}
 	PG_END_TRY();
 
