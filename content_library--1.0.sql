@@ -565,7 +565,7 @@ CREATE POLICY "Service role manages certificates"
 	ON @extschema@.certificates FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- In strict mode (content_library_strict) learners read directly only what they may
+-- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. What else there is to ask, functions ask, so that it
 -- costs no planning while the library is not strict. They keep what they find out while a

@@ -318,6 +318,17 @@ LEFT JOIN (public.content_progress AS p JOIN public.lessons AS l ON l.id = p.les
 WHERE e.course_id = {course}
 GROUP BY e.user_id, e.enrolled_at'''
 
+# The first page.
+COURSE_PAGE = COURSE_REPORT + '''
+ORDER BY e.enrolled_at, e.user_id
+LIMIT 50'''
+
+COURSE_SUMMARY = f'''
+SELECT count(*) AS learners, count(*) FILTER (WHERE r.last_watched > now() - interval '7 days') AS active_7_days,
+    count(*) FILTER (WHERE r.last_watched > now() - interval '30 days') AS active_30_days,
+    count(*) FILTER (WHERE r.percentage = 100) AS completed, round(avg(r.percentage), 1) AS average
+FROM ({COURSE_REPORT}) AS r'''
+
 LESSON_REPORT = '''
 SELECT l.id, l.title, count(p.id) AS started, count(p.id) FILTER (WHERE p.completed) AS completed,
     avg(p.watched_pct) AS average
@@ -340,6 +351,10 @@ GROUP BY s'''
 REPORTS = {
     'course_report': {'query': COURSE_REPORT, 'plan': on_plan(COURSE_REPORT),
                       'ours': 'SELECT * FROM public.course_report({course})'},
+    'a page of course_report': {'query': COURSE_PAGE, 'plan': on_plan(COURSE_PAGE),
+                                'ours': 'SELECT * FROM public.course_report({course}, 50)'},
+    'course_summary': {'query': COURSE_SUMMARY, 'plan': on_plan(COURSE_SUMMARY),
+                       'ours': 'SELECT * FROM public.course_summary({course})'},
     'lesson_report': {'query': LESSON_REPORT, 'plan': on_plan(LESSON_REPORT),
                       'ours': 'SELECT * FROM public.lesson_report({course})'},
     'lesson_retention': {'query': RETENTION,

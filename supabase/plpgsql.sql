@@ -3321,7 +3321,7 @@ BEGIN
 END
 $$;
 
--- In strict mode (content_library_strict) learners read directly only what they may
+-- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
 -- these policies, too. So a learner finds only their own enrollments, and courses that

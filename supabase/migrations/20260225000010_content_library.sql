@@ -937,7 +937,7 @@ CREATE POLICY "Service role manages certificates"
 	ON public.certificates FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- In strict mode (content_library_strict) learners read directly only what they may
+-- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
 -- watch, and staff all of theirs. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
 -- these policies, too. So a learner finds only their own enrollments, and courses that
