@@ -22,9 +22,9 @@
  * All who report, reset or delete take their locks in one order: the learner, courses,
  * lessons, the completion of courses, progress, enrollments.  Deleting a course locks the
  * course first, and then all below it.  Deleting a lesson locks the lesson and its progress,
- * and then the completion of its course: see claim_completions().
+ * and then the completion of its course: see after_statement() in table_changes.c.
  */
-static const LibraryQuery lock_course = {
+const LibraryQuery lock_course = {
 	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
 	1, {UUIDOID}
 };
@@ -39,7 +39,7 @@ static const LibraryQuery lock_courses_of = {
 	1, {UUIDARRAYOID}
 };
 
-static const LibraryQuery lock_lessons = {
+const LibraryQuery lock_lessons = {
 	"SELECT FROM %1$s.lessons AS l"
 	" WHERE l.id = ANY ($1)"
 	" ORDER BY l.id FOR KEY SHARE",

@@ -4,6 +4,9 @@
 
 #include "call.h"
 
+extern const LibraryQuery lock_course;
+extern const LibraryQuery lock_lessons;
+
 extern int	claim_begin(const Call *call, Datum **lesson_ids, int lessons, Datum **course_ids);
 extern bool claim_completion(const Call *call, Datum course_id);
 extern void claim_new_enrollment(const Call *call, Datum course_id);

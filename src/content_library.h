@@ -118,7 +118,7 @@ pg_noreturn extern void missing_lesson(const char *prefix, Datum lesson_id);
 pg_noreturn extern void refuse_lesson(const char *prefix, Datum user_id, Datum lesson_id,
 									  const char *reason, TimestampTz unlocks_at);
 pg_noreturn extern void rethrow_missing_key(MemoryContext context, const char *prefix,
-											Datum user_id, Datum lesson_id);
+											Datum user_id, Datum id);
 extern bool is_missing_user(const ErrorData *error);
 
 #endif							/* CONTENT_LIBRARY_H */

@@ -4,16 +4,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "completion.h"
 #include "course.h"
 #include "mux_lock.h"
 #include "result.h"
 #include "staff.h"
-
-/* The course must not be deleted while it is copied. */
-static const LibraryQuery lock_course = {
-	"SELECT FROM %1$s.courses AS c WHERE c.id = $1 FOR KEY SHARE",
-	1, {UUIDOID}
-};
 
 /*
  * New ids for rows.  They have the order of the old ones, because ids decide between rows of

@@ -25,6 +25,7 @@
  * An INSERT finds defaults, checks constraints, keeps indexes and runs triggers.  The last two
  * are left to the server's own functions here.  So it is done directly where the columns and
  * the CHECKs are ours alone, and where nothing comes before the row or after the statement.
+ * ON CONFLICT would mind every unique index on the key, so there is one.
  */
 static const char *const default_of_id = "gen_random_uuid()";
 
@@ -93,7 +94,7 @@ is_insertable(const Library *library, Relation relation)
 	{
 		int			changes = direct_progress.changes;
 
-		direct_progress.insertable = !relation->rd_rel->relhasrules &&
+		direct_progress.insertable = !relation->rd_rel->relhasrules && direct_progress.keys == 1 &&
 			has_expected_triggers(library, relation) && has_no_other_column(RelationGetDescr(relation)) &&
 			has_plain_constraints(relation) && has_our_default(relation) &&
 			pg_class_aclcheck(RelationGetRelid(relation), relation->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;

@@ -205,13 +205,17 @@ find_indexes(DirectTable *table, Relation relation)
 	ListCell   *cell;
 
 	table->index = InvalidOid;
+	table->keys = 0;
 	table->parent_index = InvalidOid;
 	foreach(cell, RelationGetIndexList(relation))
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (is_key(table, index))
+		{
 			take_index(index, &table->index, &table->index_xmin);
+			table->keys++;
+		}
 		if (is_of_parent(table, index))
 			take_index(index, &table->parent_index, &table->parent_index_xmin);
 		index_close(index, NoLock);

@@ -39,7 +39,8 @@ typedef struct DirectTable
 	Oid			schema;
 	Oid			relation;
 	AttrNumber	numbers[DIRECT_MAX_COLUMNS];
-	Oid			index;			/* the unique one */
+	Oid			index;			/* the unique one; the last of them if there are more */
+	int			keys;			/* how many there are */
 	TransactionId index_xmin;	/* older snapshots must not use it; 0 for none */
 	Oid			parent_index;	/* the other one; 0 if there is none */
 	TransactionId parent_index_xmin;

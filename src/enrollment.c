@@ -154,14 +154,14 @@ write_enrollment(const Call *call, const LibraryQuery *query, Datum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
 
-	/* Only the foreign key knows whether the user exists. */
+	/* Only the foreign keys know whether the user exists, and the course still does. */
 	PG_TRY();
 	{
 		query_execute(&call->library, query, values, NULL, false);
 	}
 	PG_CATCH();
 	{
-		rethrow_missing_key(context, "", call->user_id, (Datum) 0);
+		rethrow_missing_key(context, "", call->user_id, values[0]);
 	}
 	PG_END_TRY();
 }

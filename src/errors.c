@@ -163,21 +163,26 @@ is_missing_user(const ErrorData *error)
 }
 
 /*
- * In PG_CATCH: puts the error of a foreign key into our words.  lesson_id is 0 if the
- * statement was not about one lesson.  prefix names the report of a batch that names users,
- * and is else empty.  Other errors stay as they are.
+ * In PG_CATCH: puts the error of a foreign key into our words.  id is that of the lesson or
+ * course which the statement was about, 0 if it was not one.  prefix names the report of a batch
+ * that names users, and is else empty.  Other errors stay as they are.
  */
 void
-rethrow_missing_key(MemoryContext context, const char *prefix, Datum user_id, Datum lesson_id)
+rethrow_missing_key(MemoryContext context, const char *prefix, Datum user_id, Datum id)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-	if (lesson_id != 0 && is_violation(error, "content_progress_lesson_id_fkey"))
+	if (id != 0 && is_violation(error, "content_progress_lesson_id_fkey"))
 	{
 		FlushErrorState();
-		missing_lesson("", lesson_id);
+		missing_lesson("", id);
+	}
+	if (id != 0 && is_violation(error, "enrollments_course_id_fkey"))
+	{
+		FlushErrorState();
+		missing_course(id);
 	}
 	if (is_missing_user(error))
 	{

@@ -119,13 +119,12 @@ check_node(Node *node, void *library)
 static void
 check_query(const Library *library, Query *query)
 {
-	List	   *targets = query->targetList;
+	Query		checked = *query;
 
 	if (query->commandType == CMD_INSERT)
-		query->targetList = NIL;
-	check_relations(library, query);
-	query_tree_walker(query, tree_walker(check_node), (void *) library, 0);
-	query->targetList = targets;
+		checked.targetList = NIL;
+	check_relations(library, &checked);
+	query_tree_walker(&checked, tree_walker(check_node), (void *) library, 0);
 }
 
 /*

@@ -114,14 +114,6 @@ static const LibraryQuery update_batch_rows = {
 	REPORT_ARGTYPES
 };
 
-/* In the order in which the rows are inserted: their foreign key takes the same locks. */
-static const LibraryQuery lock_lessons = {
-	"SELECT FROM %1$s.lessons AS l"
-	" WHERE l.id = ANY ($1)"
-	" ORDER BY l.id FOR KEY SHARE",
-	1, {UUIDARRAYOID}
-};
-
 static const LibraryQuery is_enrolled = {
 	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 LIMIT 1",
 	1, {UUIDOID}
@@ -367,7 +359,8 @@ insert_if_user_exists(Recording *recording, Choice *missing)
 
 /*
  * Locks the lessons of a choice; false if one was deleted since it was loaded.  Then all is
- * read again, and the error names the report, which that of the foreign key would not.
+ * read again, and the error names the report, which that of the foreign key would not.  It takes
+ * the locks in the order in which the rows are inserted, as the foreign key does.
  */
 static bool
 lock_lessons_of(const Recording *recording, const Choice *choice)

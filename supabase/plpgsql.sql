@@ -1861,10 +1861,11 @@ BEGIN
 			END IF;
 		EXCEPTION WHEN foreign_key_violation THEN
 			GET STACKED DIAGNOSTICS missing = CONSTRAINT_NAME;
-			IF missing = 'enrollments_user_id_fkey' THEN
-				PERFORM content_library.missing_user($1, missing);
-			END IF;
-			RAISE;
+			CASE missing
+				WHEN 'enrollments_user_id_fkey' THEN PERFORM content_library.missing_user($1, missing);
+				WHEN 'enrollments_course_id_fkey' THEN PERFORM content_library.missing_course($2);
+				ELSE RAISE;
+			END CASE;
 		END;
 		-- Read again, because a trigger may have completed it.
 		SELECT e.* INTO enrollment FROM public.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2;

@@ -67,6 +67,13 @@ CREATE PUBLICATION regress_direct FOR TABLE content_progress; ALTER TABLE conten
 SELECT * FROM test.report(2);
 ROLLBACK;
 
+-- The row is inserted by SQL: ON CONFLICT minds both.
+\c -
+BEGIN;
+CREATE UNIQUE INDEX ON content_progress (user_id, lesson_id);
+SELECT * FROM test.report(2);
+ROLLBACK;
+
 -- What may close a lesson is found out by SQL; the row is inserted by SQL then, too.
 \c -
 BEGIN;
