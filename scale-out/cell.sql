@@ -13,12 +13,47 @@ FROM pg_extension WHERE extname = 'content_library' \gset
 SET LOCAL search_path TO pg_catalog, :library, pg_temp;
 \ir cell_of.sql
 
+-- Whether this database can be that cell.
+SELECT set_config('content_library_cells.cell', :'cell', true) AS cell_to_be,
+	set_config('content_library_cells.cells', :'cells', true) AS of_cells \gset
+DO $$
+DECLARE
+	cell CONSTANT integer := current_setting('content_library_cells.cell');
+	cells CONSTANT integer := current_setting('content_library_cells.cells');
+	stranger uuid;
+BEGIN
+	IF cells <> ALL ('{2,4,8,16,32,64,128,256}') THEN
+		RAISE EXCEPTION 'the number of cells is %, and not 2, 4, 8 and so on up to 256', cells
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Set it by psql -v cells=4.';
+	END IF;
+	IF cell NOT BETWEEN 0 AND cells - 1 THEN
+		RAISE EXCEPTION 'the number of the cell is %, and not 0 to %', cell, cells - 1
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Set it by psql -v cell=0.';
+	END IF;
+	SELECT l.user_id INTO stranger
+	FROM (SELECT user_id FROM enrollments UNION ALL SELECT user_id FROM content_progress
+		  UNION ALL SELECT user_id FROM certificates) AS l
+	WHERE content_library_cells.cell_of(l.user_id, cells) <> cell
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'learner "%" has rows here, and does not belong to cell % of %', stranger, cell, cells
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Give the numbers that this cell was made with, or delete the rows of the learners of other cells.';
+	END IF;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION content_library_cells.this_cell() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN :cell;
 
 
 -- 1. What comes from the catalogue ---------------------------------------------
+
+CREATE OR REPLACE FUNCTION content_library_cells.catalogue_tables() RETURNS regclass[]
+LANGUAGE sql STABLE
+SET search_path FROM CURRENT
+AS $$ SELECT '{courses,modules,lessons,course_prerequisites,course_staff,auth.users}'::regclass[] $$;
 
 -- What is deleted in the catalogue takes with it what this cell has below it. The server's
 -- triggers of foreign keys do not fire for replicated rows unless they are told to.
@@ -42,12 +77,24 @@ BEGIN
 END
 $$;
 
+-- Deleting a module is what the library completes a course after. So a module is made and
+-- deleted at once; nobody sees it.
+CREATE OR REPLACE FUNCTION content_library_cells.complete_course(course uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+	module uuid;
+BEGIN
+	INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
+	DELETE FROM modules WHERE id = module;
+END
+$$;
+
 -- Replicated rows fire no trigger for each statement. So the library's own, which completes
 -- courses after a change of lessons or modules, would miss them (R10). These fire for each row
 -- at the end of the transaction, when all locks on lessons are taken. A row that a foreign
 -- key deletes needs nothing: what it belonged to is gone, too.
--- Deleting a module is what the library completes a course after. So a module is made and
--- deleted at once; nobody sees it.
 CREATE OR REPLACE FUNCTION content_library_cells.complete_courses() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
@@ -55,8 +102,11 @@ AS $$
 DECLARE
 	courses_changed uuid[];
 	course uuid;
-	module uuid;
 BEGIN
+	-- repair() has fired it, and is done.
+	IF current_setting('session_replication_role') <> 'replica' THEN
+		RETURN NULL;
+	END IF;
 	IF TG_TABLE_NAME = 'modules' THEN
 		courses_changed := ARRAY[OLD.course_id, NEW.course_id];
 	ELSE
@@ -66,8 +116,7 @@ BEGIN
 	FOR course IN
 		SELECT c.id FROM courses AS c WHERE c.id = ANY (courses_changed) ORDER BY c.id
 	LOOP
-		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
-		DELETE FROM modules WHERE id = module;
+		PERFORM content_library_cells.complete_course(course);
 	END LOOP;
 	RETURN NULL;
 END
@@ -114,9 +163,7 @@ DO $$
 DECLARE
 	relation regclass;
 BEGIN
-	FOREACH relation IN ARRAY
-		'{courses,modules,lessons,course_prerequisites,course_staff,auth.users}'::regclass[]
-	LOOP
+	FOREACH relation IN ARRAY content_library_cells.catalogue_tables() LOOP
 		EXECUTE format('DROP TRIGGER IF EXISTS refuse_change ON %s', relation);
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON %s
 			FOR EACH STATEMENT EXECUTE FUNCTION content_library_cells.refuse_change()', relation);
@@ -148,7 +195,127 @@ CREATE TRIGGER refuse_stranger BEFORE INSERT ON content_progress
 	EXECUTE FUNCTION content_library_cells.refuse_stranger(:cell);
 
 
--- 3. What the front calls --------------------------------------------------------
+-- 3. A cell that moves, or that went back in time --------------------------------
+
+-- Whoever has begun to write commits first, and from then on nobody writes. Replicated rows do
+-- not fire the trigger. The order of the tables is that in which reports write them.
+CREATE OR REPLACE FUNCTION content_library_cells.refuse_write() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+	RAISE EXCEPTION 'cell % is closed: it is moving to another server or being repaired', TG_ARGV[0]
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  HINT = 'Try again: in some minutes it is open, or the requests of its learners go to the new place.';
+END
+$$;
+CREATE OR REPLACE FUNCTION content_library_cells.close() RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+	relation regclass;
+BEGIN
+	FOREACH relation IN ARRAY '{content_progress,enrollments,certificates}'::regclass[] LOOP
+		EXECUTE format('CREATE OR REPLACE TRIGGER refuse_write BEFORE INSERT OR UPDATE OR DELETE ON %s
+			FOR EACH STATEMENT EXECUTE FUNCTION content_library_cells.refuse_write(%s)',
+			relation, content_library_cells.this_cell());
+	END LOOP;
+END
+$$;
+CREATE OR REPLACE FUNCTION content_library_cells.open() RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET client_min_messages = warning
+AS $$
+BEGIN
+	DROP TRIGGER IF EXISTS refuse_write ON content_progress;
+	DROP TRIGGER IF EXISTS refuse_write ON enrollments;
+	DROP TRIGGER IF EXISTS refuse_write ON certificates;
+END
+$$;
+
+-- Empties what comes from the catalogue, so that it can be copied once more. Learners' rows stay
+-- as they are, because no trigger fires. What is copied fires none either, until cell.sql is run.
+CREATE OR REPLACE FUNCTION content_library_cells.forget_catalogue() RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET session_replication_role = replica
+AS $$
+DECLARE
+	subscription name;
+	fired record;
+	relation regclass;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_trigger
+				   WHERE tgrelid = 'content_progress'::regclass AND tgname = 'refuse_write') THEN
+		RAISE EXCEPTION 'cell % is open', content_library_cells.this_cell()
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Call content_library_cells.close() first.';
+	END IF;
+	SELECT s.subname INTO subscription
+	FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid
+	WHERE d.datname = current_database();
+	IF FOUND THEN
+		RAISE EXCEPTION 'there is the subscription "%"', subscription
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Drop it first. A new one then copies all.';
+	END IF;
+	FOR fired IN
+		SELECT t.tgrelid::regclass AS relation, t.tgname, t.tgenabled
+		FROM pg_trigger AS t
+		WHERE t.tgrelid = ANY (content_library_cells.catalogue_tables()) AND t.tgenabled IN ('A', 'R')
+	LOOP
+		EXECUTE format('ALTER TABLE %s %s TRIGGER %I', fired.relation,
+			CASE fired.tgenabled WHEN 'A' THEN 'ENABLE' ELSE 'DISABLE' END, fired.tgname);
+	END LOOP;
+	FOREACH relation IN ARRAY content_library_cells.catalogue_tables() LOOP
+		EXECUTE format('DELETE FROM %s', relation);
+	END LOOP;
+END
+$$;
+
+-- Does what changes of the catalogue should have done to learners' rows: what the foreign keys
+-- do, and completions. As a replica, so that neither refuse_write nor refuse_change fires.
+CREATE OR REPLACE FUNCTION content_library_cells.repair(
+	OUT progress_deleted bigint, OUT enrollments_deleted bigint, OUT certificates_deleted bigint,
+	OUT certificates_unlinked bigint, OUT courses_completed bigint)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET session_replication_role = replica
+AS $$
+BEGIN
+	-- What is not copied yet is not gone.
+	IF (SELECT count(*) FROM pg_subscription_rel AS r
+		WHERE r.srsubstate = 'r' AND r.srrelid = ANY (content_library_cells.catalogue_tables())) < 6 THEN
+		RAISE EXCEPTION 'the catalogue is not copied yet'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Wait until srsubstate is "r" in each row of pg_subscription_rel, and there are six.';
+	END IF;
+
+	DELETE FROM content_progress AS p
+	WHERE NOT EXISTS (SELECT FROM lessons AS l WHERE l.id = p.lesson_id)
+		OR NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = p.user_id);
+	GET DIAGNOSTICS progress_deleted = ROW_COUNT;
+	DELETE FROM enrollments AS e
+	WHERE NOT EXISTS (SELECT FROM courses AS c WHERE c.id = e.course_id)
+		OR NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = e.user_id);
+	GET DIAGNOSTICS enrollments_deleted = ROW_COUNT;
+	DELETE FROM certificates AS k
+	WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = k.user_id);
+	GET DIAGNOSTICS certificates_deleted = ROW_COUNT;
+	UPDATE certificates AS k SET course_id = NULL
+	WHERE k.course_id IS NOT NULL AND NOT EXISTS (SELECT FROM courses AS c WHERE c.id = k.course_id);
+	GET DIAGNOSTICS certificates_unlinked = ROW_COUNT;
+	DELETE FROM mux_bindings AS b WHERE NOT EXISTS (SELECT FROM lessons AS l WHERE l.id = b.lesson_id);
+
+	PERFORM content_library_cells.complete_course(c.id) FROM (SELECT id FROM courses ORDER BY id) AS c;
+	-- These are the rows that this transaction has written.
+	SELECT count(*) INTO courses_completed
+	FROM enrollments AS e
+	WHERE e.completed_at IS NOT NULL AND e.xmin = pg_current_xact_id()::xid;
+END
+$$;
+
+
+-- 4. What the front calls --------------------------------------------------------
 
 -- The front connects as this role. It has no right of its own, and becomes for each call the
 -- role of who calls the front.
