@@ -164,6 +164,101 @@ AS $$
 		(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid), 256), 0)
 $$;
 
+-- The cells of the users whom the reports of a batch name; NULL if one report names none, so that
+-- one cell can refuse the whole.
+CREATE OR REPLACE FUNCTION content_library_cells.places_of(batch jsonb) RETURNS integer[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cells integer;
+	places integer[];
+BEGIN
+	SELECT count(*) INTO cells
+	FROM pg_foreign_server AS s, pg_options_to_table(s.srvoptions) AS o
+	WHERE s.srvname = 'content_library_cells' AND o.option_name ~ '^p[0-9]+$';
+	places := ARRAY(
+		SELECT content_library_cells.cell_of((r.report ->> 'user_id')::uuid, cells)
+		FROM jsonb_array_elements(batch) WITH ORDINALITY AS r(report, number)
+		ORDER BY r.number);
+	RETURN CASE WHEN array_position(places, NULL) IS NULL THEN places END;
+EXCEPTION WHEN data_exception THEN
+	RETURN NULL;
+END
+$$;
+
+-- The rows of a batch, in the order of its reports. Where the service names the user in each,
+-- every cell gets the reports of its own learners. An error does not stop the other cells; of
+-- several it raises that of the first report.
+CREATE OR REPLACE FUNCTION content_library_cells.record_batch(
+	batch jsonb, learner uuid, skip_refused boolean)
+RETURNS SETOF jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	places CONSTANT integer[] := content_library_cells.places_of(batch);
+	part record;
+	answers jsonb[] := '{}';
+	state text;
+	message text;
+	details text;
+	advice text;
+	found text[];
+	number bigint;
+	first_error text[];
+	first_number bigint;
+BEGIN
+	-- 10,000 reports are possible, and one cell says so.
+	IF places IS NULL OR cardinality(places) NOT BETWEEN 1 AND 10000 OR learner IS NOT NULL
+		OR NOT pg_has_role('service_role', 'USAGE') THEN
+		RETURN QUERY
+		SELECT a.answer
+		FROM content_library_cells.ask(content_library_cells.place_of(learner), 'record_progress_batch',
+			batch::text, learner::text, skip_refused::text) AS a;
+		RETURN;
+	END IF;
+
+	FOR part IN
+		SELECT p.place, jsonb_agg(p.report ORDER BY p.number) AS reports,
+			array_agg(p.number - 1 ORDER BY p.number) AS numbers
+		FROM ROWS FROM (unnest(places), jsonb_array_elements(batch)) WITH ORDINALITY AS p(place, report, number)
+		GROUP BY p.place
+	LOOP
+		BEGIN
+			answers := answers || ARRAY(
+				SELECT a.answer
+				FROM content_library_cells.ask(part.place, 'record_progress_batch',
+					part.reports::text, NULL, skip_refused::text) AS a);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+				details = PG_EXCEPTION_DETAIL, advice = PG_EXCEPTION_HINT;
+			-- The cell has numbered its own part.
+			found := regexp_match(message, '^reports\[(\d+)\](?: and reports\[(\d+)\])?(.*)$');
+			number := coalesce(part.numbers[found[1]::integer + 1], -1);
+			IF found IS NOT NULL THEN
+				message := format('reports[%s]', number)
+					|| coalesce(' and reports[' || part.numbers[found[2]::integer + 1] || ']', '') || found[3];
+			END IF;
+			IF first_error IS NULL OR number < first_number THEN
+				first_error := ARRAY[state, message, details, advice];
+				first_number := number;
+			END IF;
+		END;
+	END LOOP;
+	IF first_error IS NOT NULL THEN
+		PERFORM content_library_cells.fail(first_error);
+	END IF;
+	RETURN QUERY
+	SELECT a.answer
+	FROM unnest(answers) AS a(answer)
+	JOIN jsonb_array_elements(batch) WITH ORDINALITY AS r(report, number)
+		ON (r.report ->> 'user_id')::uuid = (a.answer ->> 'user_id')::uuid
+		AND (r.report ->> 'lesson_id')::uuid = (a.answer ->> 'lesson_id')::uuid
+	ORDER BY r.number;
+END
+$$;
+
 -- Of a certificate. Any cell can say that there is none.
 CREATE OR REPLACE FUNCTION content_library_cells.place_of_certificate(code text) RETURNS integer
 LANGUAGE sql
@@ -178,8 +273,11 @@ GRANT EXECUTE ON FUNCTION content_library_cells.as_service_role(integer, text, t
 GRANT EXECUTE ON FUNCTION
 	content_library_cells.ask(integer, text, text[]),
 	content_library_cells.cell_of(uuid, integer),
+	content_library_cells.fail(text[]),
 	content_library_cells.place_of(uuid),
-	content_library_cells.place_of_certificate(text)
+	content_library_cells.place_of_certificate(text),
+	content_library_cells.places_of(jsonb),
+	content_library_cells.record_batch(jsonb, uuid, boolean)
 	TO anon, authenticated, service_role;
 
 
@@ -202,8 +300,7 @@ RETURNS SETOF public.recorded_progress
 LANGUAGE sql ROWS 100
 AS $$
 	SELECT jsonb_populate_record(NULL::public.recorded_progress, a.answer)
-	FROM content_library_cells.ask(content_library_cells.place_of(user_id), 'record_progress_batch',
-		reports::text, user_id::text, skip_refused::text) AS a
+	FROM content_library_cells.record_batch(reports, user_id, skip_refused) AS a(answer)
 $$;
 
 CREATE OR REPLACE FUNCTION public.enroll(course_id uuid, user_id uuid DEFAULT NULL)

@@ -123,6 +123,30 @@ sub random_report
 	return request($user, pick(@reports)->());
 }
 
+# Reports of several learners, as the service sends them. After an error the plain server has recorded
+# nothing, and the cells perhaps some. So all are sent again, as the guide says, and then all have the same.
+# In the order of users every server meets the same error first.
+sub service_batch
+{
+	my ($all_or_none) = @_;
+	my %reports;
+
+	foreach (1 .. ($all_or_none ? 1 + int rand 3 : 2 + int rand 10))
+	{
+		my ($user, $lesson) = (pick(learners()), some('lesson'));
+
+		$reports{"$user $lesson"} = "jsonb_build_object('user_id', '$user', 'lesson_id', $lesson, 'watched_pct', ${\percent()},
+			'watched_at', '2026-01-${\(10 + int rand 19)}T10:00:00Z')";
+	}
+	my @order = sort keys %reports;
+	@order = map { splice @order, int rand @order, 1 } 1 .. @order unless $all_or_none;
+	my $batch = "record_progress_batch(jsonb_build_array(" . join(', ', @reports{@order}) . ")";
+	my $columns = 'user_id, lesson_id, watched_pct, completed, last_watched, completed_at';
+
+	return request(undef, ($all_or_none ? "SELECT $columns, course_completed FROM $batch);\n" : '')
+		. "SELECT $columns" . ($all_or_none ? '' : ', course_completed') . " FROM $batch, skip_refused => true)");
+}
+
 # What is asked of the front, or of one learner's cell.
 sub random_request
 {
@@ -143,6 +167,7 @@ sub random_request
 		sub { return request(undef, "SELECT course_id, granted FROM enroll(${\some('course')}, '$user')") },
 		sub { return request($user, "SELECT watched_pct FROM record_progress(${\some('lesson')}, 50, NULL, '${\pick(learners())}')") },
 		sub { return request(undef, "SELECT user_id, course_id, course_title, completed_at, metadata FROM issue_certificate(${\some('course')}, '$user', 'A name', '{\"n\": null}')") },
+		(sub { return service_batch(chance(0.5)) }) x 2,
 		sub { return request(undef, "SELECT (revoke_certificate('nothing', 'a reason')).revoked_reason") },
 		sub { return request(pick(@staff), "SELECT user_id, required_lessons, completed_lessons, completion, completed_at, last_watched FROM course_report(${\some('course')}) ORDER BY user_id") },
 		sub { return request(pick(@staff, $user), "SELECT learners, active_7_days, active_30_days, completed, completions_by_week, sampled FROM course_summary(${\some('course')})") },

@@ -35,11 +35,11 @@ sub start_server
 	return $node;
 }
 
-# docs/scale-out.md calls them so.
-my ($one, $two, $three, $plain, $catalogue) = map { start_server($_) } qw(one two three plain catalogue);
+# docs/scale-out.md calls them so. The third has the plain database, and no cell at first.
+my ($one, $two, $three, $catalogue) = map { start_server($_) } qw(one two three catalogue);
 # A database is a server and a name.
 my @cells = map { [ $_ < 2 ? $one : $two, "cell_$_" ] } 0 .. 3;
-my @plain = ($plain, 'plain');
+my @plain = ($three, 'plain');
 my @catalogue = ($catalogue, 'app');
 my @front = ($catalogue, 'front');
 my $has_front = $catalogue->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'plproxy'");
@@ -121,7 +121,7 @@ SQL
 
 new_database(@plain, 'public');
 new_database(@catalogue, 'public');
-new_database(@$_) foreach @cells, [ $three, 'roles' ];
+new_database(@$_) foreach @cells;
 my ($make_catalogue, $make_cell, $is_copied, $make_servers, $make_front) = commands('Setting up', 5);
 query(@catalogue, $make_catalogue);
 my $first = first_content();
@@ -595,6 +595,16 @@ sub test_front
 	query(@front, 'BEGIN; ' . request($ours, "SELECT FROM unenroll('$lessons[0]')") . ' ROLLBACK');
 	is(query(@{ $cells[0] }, "SELECT count(*) FROM enrollments WHERE user_id = '$ours' AND course_id = '$lessons[0]'"), '0', 'what a cell has done stays');
 
+	# What is wrong with a batch is said as by the library, with the caller's numbers.
+	my @list = map { [ ++$number, request($_->[1], "SELECT * FROM record_progress_batch($_->[0])") ] } batches();
+	compare(\@list, start_operations('plain', @plain, @list), start_operations('front', @front, @list));
+	is($different, 0, 'batches are refused as by the library');
+	my @rows = map { split /\n/ } map { query(@$_, 'SELECT user_id, lesson_id FROM content_progress ORDER BY lesson_id, user_id LIMIT 3') } reverse @cells;
+	@rows = @rows[ map { ($_, $_ + 3) } 0 .. $#rows - 3 ];
+	@rows = do { my %seen; grep { !$seen{$_}++ } @rows };
+	my $reports = join ', ', map { my ($user, $lesson) = split /\|/; "{\"user_id\": \"$user\", \"lesson_id\": \"$lesson\", \"watched_pct\": 0}" } @rows;
+	is($service->("SELECT user_id, lesson_id FROM record_progress_batch('[$reports]')"), join("\n", @rows), 'the rows of a batch come in the order of its reports');
+
 	# Nobody names claims or roles but their own.
 	foreach my $call ("on_cell(0, 'service_role', NULL, NULL, 'course_progress', '{$ours}')", "on_all_cells('service_role', NULL, NULL, 'course_progress', '{$ours}')",
 		"send('service_role', 0, 'course_progress', '{$ours}')", "as_service_role(0, 'course_progress', '{$ours}')", "enrolled_at(0, '$ours', '$ours')")
@@ -605,6 +615,26 @@ sub test_front
 	is(fails(\@front, request($stranger, "SELECT * FROM content_library_cells.as_authenticated(0, 'pg_sleep', '{1}')")), '42883', 'or call what is not the library\'s');
 	is(fails(\@front, 'SET ROLE anon; SELECT * FROM course_progress()'), '42501', 'anon has no more than in the library');
 	return;
+}
+
+# Batches that are refused, or have no rows, and who sends them.
+sub batches
+{
+	my @users = map { learner($_) } 1 .. 6;
+	my $report = sub { my ($user, @more) = @_; return '{"user_id": "' . $user . '", "lesson_id": "' . $lessons[0] . '", "watched_pct": 5' . join('', map { ", $_" } @more) . '}' };
+	my @reports = map { $report->($_) } @users;
+	my $batch = sub { return "'[" . join(', ', @_) . "]'" };
+
+	return (
+		(map { [ $_ ] } 'NULL', "'{}'", "'5'", "'\"x\"'", "'null'", "'[]'", "'[5]'", "'[{}]'", "'[[]]'",
+			$batch->(@reports[ 0 .. 3 ], '{"lesson_id": "' . $lessons[0] . '", "watched_pct": 5}'), $batch->(@reports, $report->('no one')),
+			$batch->(@reports, $report->('') =~ s/""/null/r), $batch->(@reports, $report->('') =~ s/""/5/r), $batch->(@reports) . ", '$users[0]'",
+			$batch->(@reports) . ', skip_refused => NULL', $batch->(@reports) . ', skip_refused => true', $batch->(@reports),
+			$batch->(@reports[ 0 .. 3 ], $report->($users[4], '"unknown": 1'), $reports[5]) . ', skip_refused => true',
+			$batch->(@reports[ 0 .. 3 ], $reports[1]) . ', skip_refused => true',
+			(map { "(SELECT jsonb_agg(jsonb_build_object('lesson_id', gen_random_uuid(), 'watched_pct', 5$_->[0])) FROM generate_series(1, $_->[1]))" }
+				[ '', 1001 ], [ ", 'user_id', gen_random_uuid()", 10_001 ])),
+		map { [ $_, $users[1] ] } $batch->(@reports), $batch->($reports[1]) . ', skip_refused => true', $batch->($reports[2]));
 }
 
 # Of each lesson, in all cells: the sum of the percentages, and of how many.
