@@ -77,24 +77,12 @@ BEGIN
 END
 $$;
 
--- Deleting a module is what the library completes a course after. So a module is made and
--- deleted at once; nobody sees it.
-CREATE OR REPLACE FUNCTION content_library_cells.complete_course(course uuid) RETURNS void
-LANGUAGE plpgsql
-SET search_path FROM CURRENT
-AS $$
-DECLARE
-	module uuid;
-BEGIN
-	INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
-	DELETE FROM modules WHERE id = module;
-END
-$$;
-
 -- Replicated rows fire no trigger for each statement. So the library's own, which completes
 -- courses after a change of lessons or modules, would miss them (R10). These fire for each row
 -- at the end of the transaction, when all locks on lessons are taken. A row that a foreign
 -- key deletes needs nothing: what it belonged to is gone, too.
+-- Deleting a module is what the library completes a course after. So a module is made and
+-- deleted at once; nobody sees it.
 CREATE OR REPLACE FUNCTION content_library_cells.complete_courses() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
@@ -102,6 +90,7 @@ AS $$
 DECLARE
 	courses_changed uuid[];
 	course uuid;
+	module uuid;
 BEGIN
 	-- repair() has fired it, and is done.
 	IF current_setting('session_replication_role') <> 'replica' THEN
@@ -116,7 +105,8 @@ BEGIN
 	FOR course IN
 		SELECT c.id FROM courses AS c WHERE c.id = ANY (courses_changed) ORDER BY c.id
 	LOOP
-		PERFORM content_library_cells.complete_course(course);
+		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
+		DELETE FROM modules WHERE id = module;
 	END LOOP;
 	RETURN NULL;
 END
@@ -281,6 +271,9 @@ CREATE OR REPLACE FUNCTION content_library_cells.repair(
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET session_replication_role = replica
 AS $$
+DECLARE
+	course uuid;
+	module uuid;
 BEGIN
 	-- What is not copied yet is not gone.
 	IF (SELECT count(*) FROM pg_subscription_rel AS r
@@ -306,7 +299,11 @@ BEGIN
 	GET DIAGNOSTICS certificates_unlinked = ROW_COUNT;
 	DELETE FROM mux_bindings AS b WHERE NOT EXISTS (SELECT FROM lessons AS l WHERE l.id = b.lesson_id);
 
-	PERFORM content_library_cells.complete_course(c.id) FROM (SELECT id FROM courses ORDER BY id) AS c;
+	-- As complete_courses() does.
+	FOR course IN SELECT c.id FROM courses AS c ORDER BY c.id LOOP
+		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
+		DELETE FROM modules WHERE id = module;
+	END LOOP;
 	-- These are the rows that this transaction has written.
 	SELECT count(*) INTO courses_completed
 	FROM enrollments AS e
