@@ -100,10 +100,13 @@ BEGIN
 		courses_changed := ARRAY[OLD.course_id, NEW.course_id];
 	ELSE
 		courses_changed := ARRAY(
-			SELECT m.course_id FROM modules AS m WHERE m.id IN (OLD.module_id, NEW.module_id));
+			SELECT DISTINCT m.course_id FROM modules AS m WHERE m.id IN (OLD.module_id, NEW.module_id));
 	END IF;
+	-- Two are completed twice: while the lock of the second is waited for, a report may finish a lesson
+	-- that moves into the first.
 	FOR course IN
-		SELECT c.id FROM courses AS c WHERE c.id = ANY (courses_changed) ORDER BY c.id
+		SELECT c.id FROM courses AS c, generate_series(1, cardinality(courses_changed)) AS turn
+		WHERE c.id = ANY (courses_changed) ORDER BY turn, c.id
 	LOOP
 		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
 		DELETE FROM modules WHERE id = module;
