@@ -350,7 +350,7 @@ CREATE FUNCTION @extschema@.content_library_on_change() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_on_change() IS
-	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''s own one the access period of the course.';
+	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment is inserted it locks the learner, and gives an enrollment that a learner inserts the access period of the course.';
 
 CREATE TRIGGER claim_after_delete AFTER DELETE ON @extschema@.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -368,7 +368,8 @@ CREATE TRIGGER claim_after_update AFTER UPDATE ON @extschema@.lessons
 CREATE TRIGGER begin_access BEFORE INSERT ON @extschema@.enrollments
 	FOR EACH ROW WHEN (NOT has_column_privilege('@extschema@.enrollments'::regclass, 'expires_at', 'INSERT'))
 	EXECUTE FUNCTION @extschema@.content_library_on_change();
--- enroll() locks the learner and may wait for a row, so a row comes after the learner here, too.
+-- enroll() locks the learner first, and then the row. An INSERT does the same, so that the two
+-- cannot deadlock.
 CREATE TRIGGER lock_learner BEFORE INSERT ON @extschema@.enrollments
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.content_library_on_change('lock');
 CREATE TRIGGER claim_after_insert AFTER INSERT ON @extschema@.enrollments
@@ -565,8 +566,8 @@ CREATE POLICY "Service role manages certificates"
 	ON @extschema@.certificates FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
--- watch, and staff all of theirs. It is on when they may not write progress directly;
+-- In strict mode (content_library_strict) learners read directly only what they may watch,
+-- whatever the locks (R12). Staff read all of their courses. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. What else there is to ask, functions ask, so that it
 -- costs no planning while the library is not strict. They keep what they find out while a
 -- query lasts.
@@ -884,7 +885,7 @@ RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.content_library_strict(boolean) IS
-	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see, previews, and the lessons of courses to which they have access. A lock by date or order hides no lesson. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -2253,11 +2254,11 @@ END);'),
 		('comment', '', 'function content_library_mux_policies()', 'COMMENT ON FUNCTION {schema}.content_library_mux_policies() IS ''The setting content_library.mux_playback_policies, as an array.'';'),
 		('comment', '', 'function content_library_mux_read(jsonb)', 'COMMENT ON FUNCTION {schema}.content_library_mux_read(jsonb) IS ''The facts of a Mux event, as a row of mux_events. The column object is NULL for a type of event that says nothing of a lesson. Fails with 22023 for a malformed event, naming what is wrong.'';'),
 		('comment', '', 'function content_library_mux_video(uuid, text, text, text, integer)', 'COMMENT ON FUNCTION {schema}.content_library_mux_video(uuid, text, text, text, integer) IS ''The video columns of a lesson, as events and bindings so far say. The last four arguments are those of its row, the last two only while it is ready. is_known is false when nothing is known of the lesson''''s latest video, and no other one is on the air.'';'),
-		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''''s own one the access period of the course.'';'),
+		('comment', '', 'function content_library_on_change()', 'COMMENT ON FUNCTION {schema}.content_library_on_change() IS ''Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment is inserted it locks the learner, and gives an enrollment that a learner inserts the access period of the course.'';'),
 		('comment', '', 'function content_library_reads_lesson(uuid, boolean, boolean)', 'COMMENT ON FUNCTION {schema}.content_library_reads_lesson(uuid, boolean, boolean) IS ''Whether the caller may read a lesson of a module in strict mode: it is published and the caller may watch it, locks apart, or the caller is staff of its course. It answers only for the user signed in. Policies call it.'';'),
 		('comment', '', 'function content_library_sees_course(uuid)', 'COMMENT ON FUNCTION {schema}.content_library_sees_course(uuid) IS ''Whether the caller sees a course, as the policies of courses say. Policies call it.'';'),
 		('comment', '', 'function content_library_set_updated_at()', 'COMMENT ON FUNCTION {schema}.content_library_set_updated_at() IS ''Trigger function: stamps updated_at of a changed row.'';'),
-		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
+		('comment', '', 'function content_library_strict(boolean)', 'COMMENT ON FUNCTION {schema}.content_library_strict(boolean) IS ''Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see, previews, and the lessons of courses to which they have access. A lock by date or order hides no lesson. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.'';'),
 		('comment', '', 'function content_library_warn_of_columns()', 'COMMENT ON FUNCTION {schema}.content_library_warn_of_columns() IS ''Event trigger function: warns of a changed column. That is a column added to a table of the library, or altered.'';'),
 		('comment', '', 'function continue_watching(integer, uuid)', 'COMMENT ON FUNCTION {schema}.continue_watching(integer, uuid) IS ''The lessons that a learner has begun and not completed. Only those that the learner (user_id, by default the caller) may watch; at most max_rows. The last watched lesson comes first. Each has the position to resume at, in seconds. Fails with 22023 when max_rows is not positive, 28000 when nobody is signed in, 42501 for another user''''s id.'';'),
 		('comment', '', 'function copy_course(uuid, text, text)', 'COMMENT ON FUNCTION {schema}.copy_course(uuid, text, text) IS ''Copies a course with its modules and lessons. The copy has the slug, and the title if one is given. It is not published, and has the same videos, rules and prerequisites, but no learners. Its staff is the editor who has copied it. Returns the new course. For the editors of the course, and for service_role. Fails with 22004 for a NULL course or slug, 22023 for an empty slug, 28000 when nobody is signed in, 42501 for a user who is not an editor of the course, 23503 for an unknown course, 23505 for a slug that another course has, 25000 unless READ COMMITTED if a lesson is bound to an upload.'';'),

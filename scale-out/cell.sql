@@ -2,7 +2,8 @@
 --
 --   psql -v cell=0 -v cells=4 -f scale-out/cell.sql -d DATABASE
 --
--- Run it as superuser, and again after a restore: a dump keeps none of its triggers. Run twice
+-- Run it as superuser, and again after a restore: a dump keeps none of its triggers on
+-- the library's tables. Run twice
 -- it does the same as once.
 
 \set ON_ERROR_STOP on
@@ -81,7 +82,7 @@ $$;
 -- courses after a change of lessons or modules, would miss them (R10). These fire for each row
 -- at the end of the transaction, when all locks on lessons are taken. A row that a foreign
 -- key deletes needs nothing: what it belonged to is gone, too.
--- Deleting a module is what the library completes a course after. So a module is made and
+-- The library completes a course after one of its modules was deleted. So a module is made and
 -- deleted at once; nobody sees it.
 CREATE OR REPLACE FUNCTION content_library_cells.complete_courses() RETURNS trigger
 LANGUAGE plpgsql
@@ -97,7 +98,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF TG_TABLE_NAME = 'modules' THEN
-		courses_changed := ARRAY[OLD.course_id, NEW.course_id];
+		courses_changed := array_remove(ARRAY[OLD.course_id, NEW.course_id], NULL);
 	ELSE
 		courses_changed := ARRAY(
 			SELECT DISTINCT m.course_id FROM modules AS m WHERE m.id IN (OLD.module_id, NEW.module_id));
@@ -190,8 +191,6 @@ CREATE TRIGGER refuse_stranger BEFORE INSERT ON content_progress
 
 -- 3. A cell that moves, or that went back in time --------------------------------
 
--- Whoever has begun to write commits first, and from then on nobody writes. Replicated rows do
--- not fire the trigger. The order of the tables is that in which reports write them.
 CREATE OR REPLACE FUNCTION content_library_cells.refuse_write() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
@@ -202,6 +201,8 @@ BEGIN
 			  HINT = 'Try again: in some minutes it is open, or the requests of its learners go to the new place.';
 END
 $$;
+-- Whoever has begun to write commits first, and from then on nobody writes. Replicated rows do
+-- not fire the trigger. The order of the tables is that in which reports write them.
 CREATE OR REPLACE FUNCTION content_library_cells.close() RETURNS void
 LANGUAGE plpgsql
 SET search_path FROM CURRENT

@@ -250,7 +250,7 @@ call_row_type(const Call *call)
 }
 
 /*
- * Lets only one batch, reset or completion of a learner run at a time.  Two batches lock
+ * Lets only one batch, reset, completion or enrollment of a learner run at a time.  Two batches lock
  * rows in one order, so they cannot deadlock.  But a reset deletes rows, and then there is
  * nothing left to keep that order.
  */

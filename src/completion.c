@@ -283,7 +283,7 @@ claim_completion(const Call *call, Datum course_id)
 	return true;
 }
 
-/* The same for an enrollment that was just made: the learner may have done all before. */
+/* The same for an enrollment that is new, or another's before: the learner may have done all already. */
 void
 claim_new_enrollment(const Call *call, Datum course_id)
 {

@@ -82,7 +82,7 @@ read_all(Recording *recording, ReadReport read, int tables)
 	return done;
 }
 
-/* What was read before SQL had to do is forgotten. */
+/* If SQL must do it, what was read so far is forgotten. */
 static bool
 read_rows(Recording *recording, ReadReport read)
 {

@@ -163,8 +163,8 @@ is_missing_user(const ErrorData *error)
 }
 
 /*
- * In PG_CATCH: puts the error of a foreign key into our words.  id is that of the lesson or
- * course which the statement was about, 0 if it was not one.  prefix names the report of a batch
+ * In PG_CATCH: puts the error of a foreign key into our words.  id is the lesson or course of the
+ * statement; 0 if it was about several.  prefix names the report of a batch
  * that names users, and is else empty.  Other errors stay as they are.
  */
 void

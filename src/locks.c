@@ -70,8 +70,8 @@ library_try_lock(uint64 key, LOCKMODE mode)
 /*
  * Locks one object of many, in ShareLock or ExclusiveLock.  Everybody takes the lock of them all,
  * too, in a weak mode, which conflicts only with a transaction that holds it in place of many
- * locks.  Such a transaction does not wait for it as long as it can do without: it holds locks
- * that others wait for.  Nor does anybody hold the weak mode while he waits for his first object.
+ * locks.  Such a transaction waits for it only once it has MOST_LOCKS, because others wait for
+ * locks that it holds.  Nobody holds the weak mode while waiting for a first object.
  */
 void
 library_lock_one(uint64 all, uint64 key, LOCKMODE mode)

@@ -83,8 +83,8 @@ no_module(const Call *call, Datum module_id)
 }
 
 /*
- * After the lock on the courses, all queries see the latest, also in REPEATABLE READ: a move
- * that has held the same lock is no conflict to the server, and yet its places count.
+ * After the lock on the courses, all queries see the latest, also in REPEATABLE READ.  Another move
+ * may have held this lock and ended.  The server sees no conflict in that, but its places count.
  */
 typedef enum Moment
 {

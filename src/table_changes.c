@@ -29,9 +29,8 @@ static const LibraryQuery courses_of_deleted_lessons = {
 };
 
 /*
- * A lesson that counts in one module before the change as well as after it is there twice.  The
- * two are not joined: a plan that was made for few rows is kept, and would compare each old row with
- * each new one.
+ * A lesson that counts in the same module before and after the change comes twice, and is left out.
+ * A join would be slow: its plan may be kept from a small change.
  */
 static const LibraryQuery courses_of_changed_lessons = {
 	"SELECT DISTINCT m.course_id"
@@ -107,12 +106,12 @@ after_statement(Call *call, TriggerData *trigger)
 	SPI_register_trigger_data(trigger);
 	count = (int) query_execute_latest(&call->library, query, NULL);
 	courses = result_uuids(1);
-	/* All locks first: a report on a lesson that moves waits for, or holds, those of one course. */
+	/* All locks first: a report on a moving lesson locks one of the two courses, and must not come between. */
 	for (int i = 0; i < count; i++)
 		lock_completion(courses[i], ExclusiveLock);
 	for (int i = 0; i < count; i++)
 	{
-		/* What this takes is given back for each course. */
+		/* SPI_finish() frees the memory of each course. */
 		SPI_connect();
 		claim_completions(&call->library, courses[i]);
 		SPI_finish();

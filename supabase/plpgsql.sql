@@ -1052,8 +1052,8 @@ DECLARE
 	everybody CONSTANT bigint := hashtextextended('content_library users', 0);
 BEGIN
 	-- The server has room for a few thousand locks in all. So a transaction that has taken
-	-- many takes one lock in place of all further ones. It does not wait for it as long as it can
-	-- do without: it holds locks that others wait for.
+	-- many takes one lock in place of all further ones. It waits for it only once it has most of
+	-- them, because others wait for locks that it holds.
 	IF taken >= 2048 THEN
 		PERFORM pg_advisory_xact_lock(everybody);
 		RETURN;
@@ -1067,7 +1067,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_user(uuid) IS
-	'Lets only one batch, reset or completion of a learner run at a time.';
+	'Lets only one batch, reset, completion or enrollment of a learner run at a time.';
 
 CREATE FUNCTION content_library.lock_completion(course_id uuid, for_all boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -1725,8 +1725,8 @@ DECLARE
 	named uuid;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- At once, before two such calls have some locks each and wait for the other's.
-	IF cardinality(users) >= 512 THEN
+	-- At once, if nobody can wait for a lock that this transaction has.
+	IF cardinality(users) >= 512 AND COALESCE(current_setting('content_library_locks.users', true), '') = '' THEN
 		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
 	ELSE
 		FOREACH named IN ARRAY users LOOP
@@ -3322,8 +3322,8 @@ BEGIN
 END
 $$;
 
--- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
--- watch, and staff all of theirs. It is on when they may not write progress directly;
+-- In strict mode (content_library_strict) learners read directly only what they may watch,
+-- whatever the locks (R12). Staff read all of their courses. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
 -- these policies, too. So a learner finds only their own enrollments, and courses that
 -- they see.
@@ -3388,8 +3388,8 @@ BEGIN
 				JOIN public.modules AS m ON m.id = l.module_id
 				WHERE @COUNTS_SQL("l")@);
 		ELSIF TG_TABLE_NAME = 'lessons' THEN
-			-- What counts before and after is there twice. The two are not joined: a plan that was
-			-- made for few rows is kept, and would compare each old row with each new one.
+			-- A lesson that counts in the same module before and after comes twice, and is left out. A
+			-- join would be slow: its plan may be kept from a small change.
 			changed := ARRAY(
 				SELECT m.course_id
 				FROM (SELECT b.module_id
@@ -3416,7 +3416,7 @@ BEGIN
 				JOIN public.courses AS c ON c.id = m.course_id);
 		END IF;
 		changed := ARRAY(SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id);
-		-- All locks first: a report on a lesson that moves waits for, or holds, those of one course.
+		-- All locks first: a report on a moving lesson locks one of the two courses, and must not come between.
 		FOREACH course IN ARRAY changed LOOP
 			PERFORM content_library.lock_completion(course, true);
 		END LOOP;

@@ -601,8 +601,8 @@ BEGIN
 				JOIN public.modules AS m ON m.id = l.module_id
 				WHERE (l.is_required AND l.is_published));
 		ELSIF TG_TABLE_NAME = 'lessons' THEN
-			-- What counts before and after is there twice. The two are not joined: a plan that was
-			-- made for few rows is kept, and would compare each old row with each new one.
+			-- A lesson that counts in the same module before and after comes twice, and is left out. A
+			-- join would be slow: its plan may be kept from a small change.
 			changed := ARRAY(
 				SELECT m.course_id
 				FROM (SELECT b.module_id
@@ -629,7 +629,7 @@ BEGIN
 				JOIN public.courses AS c ON c.id = m.course_id);
 		END IF;
 		changed := ARRAY(SELECT DISTINCT c.id FROM unnest(changed) AS c(id) ORDER BY c.id);
-		-- All locks first: a report on a lesson that moves waits for, or holds, those of one course.
+		-- All locks first: a report on a moving lesson locks one of the two courses, and must not come between.
 		FOREACH course IN ARRAY changed LOOP
 			PERFORM content_library.lock_completion(course, true);
 		END LOOP;
@@ -662,7 +662,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_on_change() IS
-	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment it locks the learner, and gives a learner''s own one the access period of the course.';
+	'Trigger function: completes courses. It looks for learners who are done after a change. Before an enrollment is inserted it locks the learner, and gives an enrollment that a learner inserts the access period of the course.';
 
 CREATE OR REPLACE TRIGGER claim_after_delete AFTER DELETE ON public.modules
 	REFERENCING OLD TABLE AS old_rows
@@ -680,7 +680,8 @@ CREATE OR REPLACE TRIGGER claim_after_update AFTER UPDATE ON public.lessons
 CREATE OR REPLACE TRIGGER begin_access BEFORE INSERT ON public.enrollments
 	FOR EACH ROW WHEN (NOT has_column_privilege('public.enrollments'::regclass, 'expires_at', 'INSERT'))
 	EXECUTE FUNCTION public.content_library_on_change();
--- enroll() locks the learner and may wait for a row, so a row comes after the learner here, too.
+-- enroll() locks the learner first, and then the row. An INSERT does the same, so that the two
+-- cannot deadlock.
 CREATE OR REPLACE TRIGGER lock_learner BEFORE INSERT ON public.enrollments
 	FOR EACH ROW EXECUTE FUNCTION public.content_library_on_change('lock');
 CREATE OR REPLACE TRIGGER claim_after_insert AFTER INSERT ON public.enrollments
@@ -937,8 +938,8 @@ CREATE POLICY "Service role manages certificates"
 	ON public.certificates FOR ALL TO service_role
 	USING (true) WITH CHECK (true);
 
--- In strict mode (content_library_strict) learners read directly only what, locks apart, they may
--- watch, and staff all of theirs. It is on when they may not write progress directly;
+-- In strict mode (content_library_strict) learners read directly only what they may watch,
+-- whatever the locks (R12). Staff read all of their courses. It is on when they may not write progress directly;
 -- the SELECT asks that once a query. The policies of enrollments and courses hold inside
 -- these policies, too. So a learner finds only their own enrollments, and courses that
 -- they see.
@@ -2112,8 +2113,8 @@ DECLARE
 	everybody CONSTANT bigint := hashtextextended('content_library users', 0);
 BEGIN
 	-- The server has room for a few thousand locks in all. So a transaction that has taken
-	-- many takes one lock in place of all further ones. It does not wait for it as long as it can
-	-- do without: it holds locks that others wait for.
+	-- many takes one lock in place of all further ones. It waits for it only once it has most of
+	-- them, because others wait for locks that it holds.
 	IF taken >= 2048 THEN
 		PERFORM pg_advisory_xact_lock(everybody);
 		RETURN;
@@ -2127,7 +2128,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_user(uuid) IS
-	'Lets only one batch, reset or completion of a learner run at a time.';
+	'Lets only one batch, reset, completion or enrollment of a learner run at a time.';
 
 CREATE OR REPLACE FUNCTION content_library.lock_completion(course_id uuid, for_all boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -2891,8 +2892,8 @@ DECLARE
 	named uuid;
 BEGIN
 	PERFORM content_library.require_owner();
-	-- At once, before two such calls have some locks each and wait for the other's.
-	IF cardinality(users) >= 512 THEN
+	-- At once, if nobody can wait for a lock that this transaction has.
+	IF cardinality(users) >= 512 AND COALESCE(current_setting('content_library_locks.users', true), '') = '' THEN
 		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
 	ELSE
 		FOREACH named IN ARRAY users LOOP
@@ -5667,7 +5668,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.content_library_strict(boolean) IS
-	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see and the lessons that their enrollment, tier or a preview opens; a lock by date or order hides none. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
+	'Has learners write through functions alone, or directly as well. Strict, they cannot write content_progress or insert into enrollments, and read the modules of courses that they see, previews, and the lessons of courses to which they have access. A lock by date or order hides no lesson. A dump keeps it. Fails with 42501 for whoever has not the rights of the owner of the tables, 22004 for NULL, 55000 when a grant to PUBLIC or to another role stands against it.';
 
 
 -- 10. Mux: video events -----------------------------------------------------
@@ -6662,7 +6663,7 @@ $$;
 INSERT INTO public.content_library_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 -- What an earlier version has made, and this one has not: functions with other arguments,
--- for example. What of yours hangs on one of them is named by an error.
+-- for example. If something of yours depends on one of them, an error names it.
 DO $$
 DECLARE
 	made CONSTANT text[] := ARRAY(

@@ -201,7 +201,7 @@ CALL test.sign_in();
 SET LOCAL ROLE service_role;
 SELECT * FROM test.completed('hands-ann');
 SAVEPOINT guest;
--- Nobody else's row: nothing happens.
+-- No row changes hands, so nothing happens.
 UPDATE content_progress SET user_id = user_id, lesson_id = lesson_id;
 SELECT * FROM test.completed('hands-ann');
 UPDATE content_progress SET user_id = test.id('hands-ann') WHERE user_id = test.id('hands-guest');

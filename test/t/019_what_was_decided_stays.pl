@@ -318,8 +318,8 @@ unchanged('SET ROLE analyst; GRANT SELECT ON courses TO clerk', 'REVOKE SELECT O
 	qr/ERROR:  analyst, who is not the owner, has granted SELECT ON TABLE public\.courses to clerk\nHINT:  [^\n]*REVOKE SELECT ON TABLE public\.courses FROM clerk;/, 'a grant by another role is named');
 unchanged('GRANT UPDATE (watch_grace) ON content_library_settings TO analyst', 'REVOKE UPDATE (watch_grace) ON TABLE public.content_library_settings FROM analyst',
 	qr/ERROR:  UPDATE \(watch_grace\) ON TABLE public\.content_library_settings cannot stay granted to analyst\nDETAIL:  [^\n]*\nHINT:  [^\n]*: REVOKE UPDATE \(watch_grace\) ON TABLE public\.content_library_settings FROM analyst;/, 'so is one on what the extension does not have');
-unchanged('GRANT EXECUTE ON FUNCTION content_library.course_of(uuid) TO analyst', 'REVOKE EXECUTE ON FUNCTION content_library.course_of(uuid) FROM analyst',
-	qr/ERROR:  EXECUTE ON FUNCTION content_library\.course_of\(uuid\) cannot stay granted to analyst/, 'and on a door');
+unchanged('GRANT EXECUTE ON FUNCTION content_library.course_of(uuid, boolean) TO analyst', 'REVOKE EXECUTE ON FUNCTION content_library.course_of(uuid, boolean) FROM analyst',
+	qr/ERROR:  EXECUTE ON FUNCTION content_library\.course_of\(uuid,boolean\) cannot stay granted to analyst/, 'and on a door');
 like(run_script('alice', 'broken_off', "$top/supabase/to_extension.sql"),
 	qr/WARNING:  what was granted is taken away: EXECUTE ON FUNCTION public\.course_summary\(uuid\) to analyst\nHINT:  As a superuser: GRANT EXECUTE ON FUNCTION public\.course_summary\(uuid\) TO analyst;/, 'what only a superuser may grant is told');
 $node->safe_psql('broken_off', 'GRANT EXECUTE ON FUNCTION public.course_summary(uuid) TO analyst');

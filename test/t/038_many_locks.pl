@@ -1,5 +1,5 @@
 # 038_many_locks: a statement about thousands of learners or courses does not fill the server's
-# table of locks, in either edition, also while a learner's request is open; two at once both end.
+# table of locks, in either edition, also while a learner's report is not yet committed.
 use strict;
 use warnings;
 use FindBin;

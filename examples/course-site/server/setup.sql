@@ -1,7 +1,7 @@
 -- setup.sql: what the operator of a site sets up, beside CREATE EXTENSION; run as the owner of the tables.
 
--- Strict: learners write through functions alone, and read the playback ids of the lessons that their
--- enrollment, tier or a preview opens.
+-- Strict: learners write through functions alone, and read the playback ids of previews and of the
+-- courses to which they have access.
 SELECT content_library_strict();
 
 -- What an editor may write. The library's policies see to it that nobody else can.
