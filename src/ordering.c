@@ -136,8 +136,8 @@ check_before(FunctionCallInfo fcinfo, int number, const LibraryQuery *parent_que
 }
 
 /*
- * Moves the row of argument 0 under a parent, before the row of another argument.  None of the
- * other rows has its own id, so before itself means at the end.
+ * Moves the row of argument 0 under a parent, before the row of another argument.  If there is none,
+ * its own id is given, which no other row has: so it comes last.
  */
 static void
 place(FunctionCallInfo fcinfo, int before, const LibraryQuery *query,
