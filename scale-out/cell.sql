@@ -279,6 +279,11 @@ DECLARE
 	course uuid;
 	module uuid;
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+				   WHERE t.tgrelid = 'modules'::regclass AND t.tgname = 'claim_after_delete' AND t.tgenabled = 'A') THEN
+		RAISE EXCEPTION 'this database is not made a cell again since it was restored or emptied'
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run cell.sql first.';
+	END IF;
 	-- What is not copied yet is not gone.
 	IF (SELECT count(*) FROM pg_subscription_rel AS r
 		WHERE r.srsubstate = 'r' AND r.srrelid = ANY (content_library_cells.catalogue_tables())) < 6 THEN
@@ -304,14 +309,12 @@ BEGIN
 	DELETE FROM mux_bindings AS b WHERE NOT EXISTS (SELECT FROM lessons AS l WHERE l.id = b.lesson_id);
 
 	-- As complete_courses() does.
+	SELECT count(e.completed_at) INTO courses_completed FROM enrollments AS e;
 	FOR course IN SELECT c.id FROM courses AS c ORDER BY c.id LOOP
 		INSERT INTO modules (course_id, title) VALUES (course, '') RETURNING id INTO module;
 		DELETE FROM modules WHERE id = module;
 	END LOOP;
-	-- These are the rows that this transaction has written.
-	SELECT count(*) INTO courses_completed
-	FROM enrollments AS e
-	WHERE e.completed_at IS NOT NULL AND e.xmin = pg_current_xact_id()::xid;
+	SELECT count(e.completed_at) - courses_completed INTO courses_completed FROM enrollments AS e;
 END
 $$;
 

@@ -169,6 +169,22 @@ finds_by(const DirectTable *table, Relation index, int first, int count)
 	return true;
 }
 
+/* Whether it is unique and on the columns of the key, in any order. */
+static bool
+is_on_key(const DirectTable *table, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	bool		on_key = form->indisunique && form->indnkeyatts == table->nkeys;
+
+	for (int i = 0; on_key && i < table->nkeys; i++)
+	{
+		on_key = false;
+		for (int j = 0; j < table->nkeys; j++)
+			on_key |= form->indkey.values[i] == table->numbers[table->first_key + j];
+	}
+	return on_key;
+}
+
 /* Whether it finds the one row that has the key. */
 static bool
 is_key(const DirectTable *table, Relation index)
@@ -211,11 +227,9 @@ find_indexes(DirectTable *table, Relation relation)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
+		table->keys += is_on_key(table, index);
 		if (is_key(table, index))
-		{
 			take_index(index, &table->index, &table->index_xmin);
-			table->keys++;
-		}
 		if (is_of_parent(table, index))
 			take_index(index, &table->parent_index, &table->parent_index_xmin);
 		index_close(index, NoLock);

@@ -40,7 +40,7 @@ typedef struct DirectTable
 	Oid			relation;
 	AttrNumber	numbers[DIRECT_MAX_COLUMNS];
 	Oid			index;			/* the unique one; the last of them if there are more */
-	int			keys;			/* how many there are */
+	int			keys;			/* how many are unique on the key, in any order */
 	TransactionId index_xmin;	/* older snapshots must not use it; 0 for none */
 	Oid			parent_index;	/* the other one; 0 if there is none */
 	TransactionId parent_index_xmin;

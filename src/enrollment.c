@@ -255,13 +255,13 @@ unenroll(PG_FUNCTION_ARGS)
 	values[2] = BoolGetDatum(call.named);
 	call_lock_user(&call);
 	if (query_execute(&call.library, &lock_enrollment, values, NULL, false) > 0)
-		row = result_value(0, 1, call_row_type(&call));
-	fcinfo->isnull = row == (Datum) 0 ||
-		query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0;
-	if (fcinfo->isnull)
+		row = SPI_datumTransfer(result_value(0, 1, call_row_type(&call)), false, -1);
+	if (row != (Datum) 0 &&
+		query_execute(&call.library, &delete_enrollment, values, NULL, false) == 0)
+		row = (Datum) 0;
+	if (row == (Datum) 0)
 		refuse_to_unenroll(&call, values);
-	else
-		row = SPI_datumTransfer(row, false, -1);
+	fcinfo->isnull = row == (Datum) 0;
 	call_end(&call);
 	return row;
 }

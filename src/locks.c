@@ -39,15 +39,34 @@ forget_locks(int kept)
  * The 3 at the end is a class of advisory locks that no function in SQL takes, so nobody can
  * block us with pg_advisory_lock().
  */
+static LOCKTAG
+tag_of(uint64 key)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
+	return tag;
+}
+
+static bool
+is_held(uint64 key, LOCKMODE mode)
+{
+	LOCKTAG		tag = tag_of(key);
+
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(&tag, mode, false);
+#else
+	return LockHeldByMe(&tag, mode);
+#endif
+}
+
 static bool
 acquire(uint64 key, LOCKMODE mode, bool no_wait)
 {
-	LOCKTAG		tag;
-	LockAcquireResult result;
+	LOCKTAG		tag = tag_of(key);
 	int			before = locks_taken();
+	LockAcquireResult result = LockAcquire(&tag, mode, false, no_wait);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 3);
-	result = LockAcquire(&tag, mode, false, no_wait);
 	/* Not if it was held already. */
 	if (result == LOCKACQUIRE_OK)
 		taken = before + 1;
@@ -78,6 +97,8 @@ library_lock_one(uint64 all, uint64 key, LOCKMODE mode)
 {
 	int			held = locks_taken();
 
+	if (is_held(all, mode) || is_held(key, mode))
+		return;
 	if (held >= MANY_LOCKS && acquire(all, mode, held < MOST_LOCKS))
 		return;
 	library_lock(key, mode);

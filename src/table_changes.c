@@ -66,6 +66,11 @@ static const LibraryQuery courses_of_moved_modules = {
 	0, {InvalidOid}
 };
 
+static const LibraryQuery is_enrolled = {
+	"SELECT FROM %1$s.enrollments AS e WHERE e.user_id = $1 AND e.course_id = $2",
+	2, {UUIDOID, UUIDOID}
+};
+
 /* When somebody who enrolls in the course now loses access. */
 static const LibraryQuery end_of_access = {
 	"SELECT now(), " EXPIRES_AT_SQL " FROM %1$s.courses AS c WHERE c.id = $1",
@@ -197,13 +202,24 @@ needs_nothing(const TriggerData *trigger, HeapTuple row)
 
 /*
  * Before an INSERT into enrollments.  The learner's lock comes before that of the row, for which
- * enroll() may wait.
+ * enroll() may wait.  Not if the row is there, as ON CONFLICT allows, or comes with a date: then
+ * nothing is claimed.
  */
 static void
 lock_learner(Call *call, const TriggerData *trigger)
 {
-	if (get_value(trigger, trigger->tg_trigtuple, "user_id", UUIDOID, &call->user_id))
+	HeapTuple	row = trigger->tg_trigtuple;
+	Datum		key[2];
+	Datum		completed_at;
+
+	if (get_value(trigger, row, "user_id", UUIDOID, &key[0]) &&
+		get_value(trigger, row, "course_id", UUIDOID, &key[1]) &&
+		!get_value(trigger, row, "completed_at", TIMESTAMPTZOID, &completed_at) &&
+		query_execute(&call->library, &is_enrolled, key, NULL, false) == 0)
+	{
+		call->user_id = key[0];
 		call_lock_user(call);
+	}
 }
 
 /*

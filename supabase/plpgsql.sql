@@ -1048,19 +1048,24 @@ CREATE FUNCTION content_library.lock_user(user_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	taken CONSTANT integer := COALESCE(NULLIF(current_setting('content_library_locks.users', true), ''), '0')::integer;
+	-- The ids of those that are locked, or "all". The server forgets it when the transaction ends
+	-- or rolls back to a savepoint, as it does the locks. Anybody may set it, so it only counts: a lock
+	-- that is held is taken once more, which costs nothing.
+	held CONSTANT text := COALESCE(current_setting('content_library_locks.users', true), '');
+	taken CONSTANT integer := length(held) / 37;
 	everybody CONSTANT bigint := hashtextextended('content_library users', 0);
 BEGIN
 	-- The server has room for a few thousand locks in all. So a transaction that has taken
 	-- many takes one lock in place of all further ones. It waits for it only once it has most of
 	-- them, because others wait for locks that it holds.
-	IF taken >= 2048 THEN
+	IF held = 'all' OR taken >= 512 AND (pg_try_advisory_xact_lock(everybody) OR taken >= 2048) THEN
 		PERFORM pg_advisory_xact_lock(everybody);
-		RETURN;
-	ELSIF taken >= 512 AND pg_try_advisory_xact_lock(everybody) THEN
+		PERFORM set_config('content_library_locks.users', 'all', true);
 		RETURN;
 	END IF;
-	PERFORM set_config('content_library_locks.users', (taken + 1)::text, true);
+	IF strpos(held, user_id::text) = 0 THEN
+		PERFORM set_config('content_library_locks.users', concat(held, user_id, ' '), true);
+	END IF;
 	PERFORM pg_advisory_xact_lock(hashtextextended('content_library ' || user_id::text, 0));
 	-- The weak lock conflicts only with that one. Nobody holds it while waiting for a first learner.
 	PERFORM pg_advisory_xact_lock_shared(everybody);
@@ -1074,26 +1079,25 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	key CONSTANT bigint := hashtextextended('content_library completion ' || course_id::text, 0);
-	reports CONSTANT bigint := hashtextextended('content_library completions', 0);
-	changes CONSTANT bigint := hashtextextended('content_library changes', 0);
-	taken CONSTANT integer := COALESCE(NULLIF(current_setting('content_library_locks.courses', true), ''), '0')::integer;
+	-- As in lock_user(), of the courses that this transaction changes.
+	held CONSTANT text := COALESCE(current_setting('content_library_locks.courses', true), '');
+	taken CONSTANT integer := length(held) / 37;
+	every_course CONSTANT bigint := hashtextextended('content_library completions', 0);
 BEGIN
-	IF NOT for_all THEN
+	IF held = 'all' OR for_all AND taken >= 512 AND (pg_try_advisory_xact_lock(every_course) OR taken >= 2048) THEN
+		PERFORM pg_advisory_xact_lock(every_course);
+		PERFORM set_config('content_library_locks.courses', 'all', true);
+		RETURN;
+	END IF;
+	IF for_all AND strpos(held, course_id::text) = 0 THEN
+		PERFORM set_config('content_library_locks.courses', concat(held, course_id, ' '), true);
+	END IF;
+	IF for_all THEN
+		PERFORM pg_advisory_xact_lock(key);
+	ELSE
 		PERFORM pg_advisory_xact_lock_shared(key);
-		PERFORM pg_advisory_xact_lock_shared(reports);
-		RETURN;
 	END IF;
-	-- As lock_user() does.
-	IF taken >= 2048 THEN
-		PERFORM pg_advisory_xact_lock(changes);
-		PERFORM pg_advisory_xact_lock(reports);
-		RETURN;
-	ELSIF taken >= 512 AND pg_try_advisory_xact_lock(changes) AND pg_try_advisory_xact_lock(reports) THEN
-		RETURN;
-	END IF;
-	PERFORM set_config('content_library_locks.courses', (taken + 1)::text, true);
-	PERFORM pg_advisory_xact_lock(key);
-	PERFORM pg_advisory_xact_lock_shared(changes);
+	PERFORM pg_advisory_xact_lock_shared(every_course);
 END
 $$;
 COMMENT ON FUNCTION content_library.lock_completion(uuid, boolean) IS
@@ -1728,6 +1732,7 @@ BEGIN
 	-- At once, if nobody can wait for a lock that this transaction has.
 	IF cardinality(users) >= 512 AND COALESCE(current_setting('content_library_locks.users', true), '') = '' THEN
 		PERFORM pg_advisory_xact_lock(hashtextextended('content_library users', 0));
+		PERFORM set_config('content_library_locks.users', 'all', true);
 	ELSE
 		FOREACH named IN ARRAY users LOOP
 			PERFORM content_library.lock_user(named);
@@ -3364,9 +3369,12 @@ DECLARE
 	changed uuid[];
 	course uuid;
 BEGIN
-	-- The learner's lock comes before that of the row, for which enroll() may wait.
+	-- The learner's lock comes before that of the row, for which enroll() may wait. Not if the row is
+	-- there, as ON CONFLICT allows, or comes with a date: then nothing is claimed.
 	IF TG_WHEN = 'BEFORE' AND TG_NARGS > 0 THEN
-		IF current_setting('row_security')::boolean THEN
+		IF current_setting('row_security')::boolean AND NEW.completed_at IS NULL
+			AND NOT EXISTS (SELECT FROM public.enrollments AS e WHERE e.user_id = NEW.user_id AND e.course_id = NEW.course_id)
+		THEN
 			PERFORM content_library.lock_user(NEW.user_id);
 		END IF;
 		RETURN NEW;
@@ -3432,9 +3440,7 @@ BEGIN
 	ELSIF TG_TABLE_NAME = 'enrollments' THEN
 		-- The learner may have done everything before. A date comes from an import.
 		IF NEW.completed_at IS NULL THEN
-			IF TG_OP = 'UPDATE' THEN
-				PERFORM content_library.lock_user(NEW.user_id);
-			END IF;
+			PERFORM content_library.lock_user(NEW.user_id);
 			PERFORM content_library.lock_completion(NEW.course_id, false);
 			PERFORM content_library.complete(NEW.user_id, NEW.course_id, true);
 		END IF;

@@ -70,7 +70,7 @@ ROLLBACK;
 -- The row is inserted by SQL: ON CONFLICT minds both.
 \c -
 BEGIN;
-CREATE UNIQUE INDEX ON content_progress (user_id, lesson_id);
+CREATE UNIQUE INDEX ON content_progress (lesson_id, user_id);
 SELECT * FROM test.report(2);
 ROLLBACK;
 
