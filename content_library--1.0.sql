@@ -2682,6 +2682,19 @@ END);'),
 		CROSS JOIN owner AS o
 		WHERE t.relowner <> o.oid
 		UNION ALL
+		-- Of a foreign key of ours it is said above. Those of a cell fire for what is replicated.
+		SELECT DISTINCT 'warning',
+			   CASE d.contype WHEN 'f' THEN format('foreign key %I of %s', d.conname, d.conrelid::regclass)
+				   ELSE format('trigger %I on %s', g.tgname, t.name) END,
+			   format('it is deferred, so the functions that write %s fail (42501)', t.name),
+			   CASE d.contype WHEN 'f' THEN format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', d.conrelid::regclass, d.conname)
+				   ELSE format('DROP TRIGGER IF EXISTS %I ON %s; %s;', g.tgname, t.qualified,
+							   replace(pg_get_triggerdef(g.oid), ' INITIALLY DEFERRED ', ' INITIALLY IMMEDIATE ')) END
+		FROM tables AS t
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND g.tginitdeferred AND g.tgenabled IN ('O', 'A')
+		JOIN pg_constraint AS d ON d.oid = g.tgconstraint
+		WHERE d.contype = 't' OR d.conrelid NOT IN (SELECT o.oid FROM tables AS o)
+		UNION ALL
 		SELECT 'warning', 'owner of the tables',
 			   format('%I is a superuser, as after a restore by one: what runs with the rights of the tables'' owner, such as a trigger on them, may do anything', o.rolname),
 			   COALESCE(
