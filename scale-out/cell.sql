@@ -2,9 +2,8 @@
 --
 --   psql -v cell=0 -v cells=4 -f scale-out/cell.sql -d DATABASE
 --
--- Run it as superuser, and again after a restore: a dump keeps none of its triggers on
--- the library's tables. Run twice
--- it does the same as once.
+-- Run it as superuser, and again after a restore: a dump keeps none of its triggers on the
+-- library's tables. Run twice it does the same as once.
 
 \set ON_ERROR_STOP on
 BEGIN;

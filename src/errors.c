@@ -164,8 +164,8 @@ is_missing_user(const ErrorData *error)
 
 /*
  * In PG_CATCH: puts the error of a foreign key into our words.  id is the lesson or course of the
- * statement; 0 if it was about several.  prefix names the report of a batch
- * that names users, and is else empty.  Other errors stay as they are.
+ * statement; 0 if it was about several.  prefix names the report of a batch that names users, and
+ * is else empty.  Other errors stay as they are.
  */
 void
 rethrow_missing_key(MemoryContext context, const char *prefix, Datum user_id, Datum id)
